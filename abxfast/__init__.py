@@ -1,0 +1,40 @@
+"""abxfast: how close are recordings, and along which dimension?
+
+Recordings in, one vector per snippet out of an ONNX speech encoder, and from those the ABX score of every pair of
+recordings, or of any metadata condition: exact, offline, fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from abxfast._version import __version__
+
+if TYPE_CHECKING:
+    from abxfast.embedding import EmbedReport, embed
+    from abxfast.errors import AbxfastError
+    from abxfast.scoring import AbxScores, score_embeddings, score_store
+
+__all__ = ["AbxScores", "AbxfastError", "EmbedReport", "__version__", "embed", "score_embeddings", "score_store"]
+
+_HOMES = {
+    "AbxScores": "abxfast.scoring",
+    "AbxfastError": "abxfast.errors",
+    "EmbedReport": "abxfast.embedding",
+    "embed": "abxfast.embedding",
+    "score_embeddings": "abxfast.scoring",
+    "score_store": "abxfast.scoring",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for and no more: ``abxfast --help`` needs neither numba nor pyarrow."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'abxfast' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,29 @@
+"""What abxfast raises: each error says what was found, where, what was expected and what to do."""
+
+
+class AbxfastError(Exception):
+    """Something that the user can mend; its message is one line fit for a terminal."""
+
+
+class AudioError(AbxfastError, ValueError):
+    """A recording that cannot be decoded, or whose samples cannot be used."""
+
+
+class ManifestError(AbxfastError, ValueError):
+    """A list of recordings that cannot be used as it stands."""
+
+
+class EncoderError(AbxfastError, ValueError):
+    """An encoder that cannot be found or opened, or that breaks the contract."""
+
+
+class StoreError(AbxfastError, ValueError):
+    """A store that cannot be read, or that does not fit what is asked of it."""
+
+
+class TaskError(AbxfastError, ValueError):
+    """An ABX task, or an option, that cannot be carried out on this data."""
+
+
+class MissingPackageError(AbxfastError, ImportError):
+    """An optional package that this command needs and that is not installed."""

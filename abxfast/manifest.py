@@ -1,0 +1,287 @@
+"""The list of recordings: a folder as it stands, or a table that a linguist wrote."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from abxfast.audio import SUFFIXES, UNREADABLE_SUFFIXES
+from abxfast.errors import ManifestError
+
+STRUCTURE = ("path", "item", "recording", "start_s", "end_s")
+"""Columns that have a meaning of their own; every other column is metadata."""
+RESERVED = ("snippet_s",)
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row: a recording, or a stretch of one.
+
+    Attributes
+    ----------
+    item : str
+        What names the row: its column ``item``; else its path, with ``#start-end`` where it is a stretch.
+    recording : str
+        What names the recording: the column ``recording``, else its path as written.
+    path : Path
+        Where the audio is.
+    start_s, end_s : float or None
+        The stretch in seconds; ``None`` is the end of the recording.
+    labels : dict of str to str or None
+        The metadata columns; ``None`` where the cell is empty.
+    origin : str
+        File and line, for messages.
+    """
+
+    item: str
+    recording: str
+    path: Path
+    start_s: float | None = None
+    end_s: float | None = None
+    labels: dict[str, str | None] = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The rows, in the order given, and the names of the metadata columns."""
+
+    items: tuple[Item, ...]
+    columns: tuple[str, ...] = ()
+
+
+def load(source: str | Path | Sequence[str | Path]) -> Manifest:
+    """Make a manifest of a table, of one or several folders and audio files, or of both's paths.
+
+    Raises
+    ------
+    ManifestError
+        Where the table cannot be used, or there is no audio.
+    """
+    paths = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
+    tables = [path for path in paths if path.suffix.lower() in TABLE_SUFFIXES]
+    if not tables:
+        return scan(paths)
+    if len(paths) > 1:
+        raise ManifestError(f"{tables[0]}: a manifest goes alone, found {len(paths) - 1} other path(s) beside it")
+    return read(tables[0])
+
+
+def scan(paths: Sequence[Path]) -> Manifest:
+    """Find the audio in folders (with all that lies below them) and among the files given.
+
+    A recording is named by its path relative to the folder, with forward slashes on every system. Hidden files are
+    passed over.
+
+    Raises
+    ------
+    ManifestError
+        Where a path is not there, a folder has no audio, or two recordings get the same name.
+    """
+    found: dict[str, Path] = {}
+    for root in paths:
+        files = _audio_below(root) if root.is_dir() else [root]
+        if not root.exists():
+            raise ManifestError(f"{root}: no such file or folder")
+        if not files:
+            raise ManifestError(f"{root}: no audio in this folder; looked for {', '.join(sorted(SUFFIXES)[:12])} …")
+        for file in files:
+            name = file.relative_to(root).as_posix() if root.is_dir() else file.name
+            name = unicodedata.normalize("NFC", name)
+            if name in found and found[name] != file:
+                raise ManifestError(
+                    f"{file}: would be called {name!r}, as {found[name]} is; give the folder that holds both, or a manifest"
+                )
+            found[name] = file
+    return Manifest(tuple(Item(name, name, file, origin=str(file)) for name, file in found.items()))
+
+
+def _audio_below(root: Path) -> list[Path]:
+    known = SUFFIXES | UNREADABLE_SUFFIXES
+    files = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files += [
+            Path(folder, name)
+            for name in sorted(names)
+            if not name.startswith(".") and Path(name).suffix.lower() in known
+        ]
+    return files
+
+
+def read(path: Path, *, need_audio: bool = True) -> Manifest:
+    """Read a table: comma, semicolon or tab separated, UTF-8 or UTF-16, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path
+        The table. Its column ``path`` is relative to its own folder. ``item`` and ``recording`` name the row and the
+        recording, ``start_s`` and ``end_s`` a stretch of it; all other columns are metadata.
+    need_audio : bool
+        Whether a row whose file is not there is refused.
+
+    Raises
+    ------
+    ManifestError
+        With file and line, where a row cannot be used.
+    """
+    text = _decode(path)
+    header, separator = _header(path, text)
+    items: list[Item] = []
+    seen: dict[str, str] = {}
+    recordings: dict[str, tuple[Path, str]] = {}
+    folder = _Folder(path.parent, need_audio=need_audio)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line, past_header = 1, False
+    try:
+        for cells in rows:
+            origin, line = f"{path} line {line}", rows.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not past_header:
+                past_header = True
+                continue
+            if len(cells) != len(header):
+                raise ManifestError(
+                    f"{origin}: has {len(cells)} cells, the header {len(header)}; quote cells that hold {separator!r}"
+                )
+            row = {name: cell.strip() or None for name, cell in zip(header, cells, strict=True)}
+            item = _item(row, folder, origin, comma=separator != ",")
+            if item.item in seen:
+                raise ManifestError(
+                    f"{origin}: {item.item!r} stands already in {seen[item.item]}; "
+                    "take one of them out, or tell them apart in a column 'item'"
+                )
+            seen[item.item] = origin
+            file, first = recordings.setdefault(item.recording, (item.path, origin))
+            if file != item.path:
+                raise ManifestError(f"{origin}: recording {item.recording!r} is another file in {first}")
+            items.append(item)
+    except csv.Error as error:
+        raise ManifestError(f"{path} line {rows.line_num}: {error}; check the quotes") from error
+    if not items:
+        raise ManifestError(f"{path}: has a header but no rows")
+    return Manifest(tuple(items), tuple(name for name in header if name not in STRUCTURE))
+
+
+def _decode(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ManifestError(
+            f"{path} line {line}: byte 0x{raw[error.start]:02x} is not {encoding[:5].upper()}; "
+            "save the table as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        ) from error
+    if "\x00" in text:
+        line = text[: text.index("\x00")].count("\n") + 1
+        raise ManifestError(f"{path} line {line}: holds a NUL character; is it a table? save it as CSV UTF-8")
+    return unicodedata.normalize("NFC", text)
+
+
+def _header(path: Path, text: str) -> tuple[list[str], str]:
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if not first:
+        raise ManifestError(f"{path}: is empty, expected a header with a column 'path'")
+    for separator in (",", ";", "\t"):
+        header = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
+        if "path" in header:
+            break
+    else:
+        raise ManifestError(f"{path} line 1: no column 'path' in the header, found: {first.strip()[:120]}")
+    for column, name in enumerate(header):
+        if not name:
+            raise ManifestError(f"{path} line 1: column {column + 1} has no name")
+        if header.index(name) != column:
+            raise ManifestError(f"{path} line 1: two columns are called {name!r}")
+        if name in RESERVED:
+            raise ManifestError(f"{path} line 1: {name!r} is a column of abxfast's own; give yours another name")
+    return header, separator
+
+
+def _item(row: dict[str, str | None], folder: _Folder, origin: str, *, comma: bool) -> Item:
+    name = row["path"]
+    if name is None:
+        raise ManifestError(f"{origin}: the cell 'path' is empty")
+    start_s = _seconds(row.get("start_s"), "start_s", origin, comma=comma)
+    end_s = _seconds(row.get("end_s"), "end_s", origin, comma=comma)
+    if start_s is None and end_s is not None:
+        start_s = 0.0
+    if start_s is not None and end_s is not None and end_s <= start_s:
+        raise ManifestError(f"{origin}: end_s {end_s:g} is not after start_s {start_s:g}")
+    posix = name.replace("\\", "/") if folder.find(name) is None else name
+    file = folder.find(posix)
+    if file is None:
+        if folder.need_audio:
+            raise ManifestError(f"{origin}: no such file: {name} (looked in {folder.root})")
+        file = folder.root / posix
+    stretch = "" if start_s is None else f"#{start_s!r}-{'' if end_s is None else repr(end_s)}"
+    return Item(
+        item=row.get("item") or posix + stretch,
+        recording=row.get("recording") or posix,
+        path=file,
+        start_s=start_s,
+        end_s=end_s,
+        labels={name: cell for name, cell in row.items() if name not in STRUCTURE},
+        origin=origin,
+    )
+
+
+def _seconds(cell: str | None, name: str, origin: str, *, comma: bool) -> float | None:
+    if cell is None:
+        return None
+    try:
+        value = float(cell.replace(",", ".") if comma else cell)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise ManifestError(f"{origin}: {name} is {cell!r}, expected seconds such as 12.5")
+    return value
+
+
+class _Folder:
+    """Finds the files of a manifest, also where the system spells accents in another Unicode form than the table."""
+
+    def __init__(self, root: Path, *, need_audio: bool) -> None:
+        self.root = root
+        self.need_audio = need_audio
+        self._listed: dict[Path, dict[str, str]] = {}
+
+    def find(self, name: str) -> Path | None:
+        """Give the file of this name; ``None`` if there is none."""
+        path = self.root / name
+        if path.is_file():
+            return path
+        path = self.root
+        for part in PurePosixPath(name).parts:
+            if not (path / part).exists():
+                found = self._entries(path).get(part)
+                if found is None:
+                    return None
+                path /= found
+            else:
+                path /= part
+        return path if path.is_file() else None
+
+    def _entries(self, folder: Path) -> dict[str, str]:
+        if folder not in self._listed:
+            try:
+                names = [entry.name for entry in folder.iterdir()]
+            except OSError:
+                names = []
+            self._listed[folder] = {unicodedata.normalize("NFC", name): name for name in names}
+        return self._listed[folder]

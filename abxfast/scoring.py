@@ -1,0 +1,281 @@
+"""ABX scores of vectors, and of a store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from abxfast.errors import StoreError, TaskError
+from abxfast.kernels import abx_counts
+from abxfast.manifest import read as read_manifest
+from abxfast.snippets import parse_length
+from abxfast.store import Snippets, Store, open_store
+from abxfast.task import Cells, Task, make_cells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AbxScores:
+    """Scores of a task, cell by cell.
+
+    Attributes
+    ----------
+    task : Task
+    table : pyarrow.Table
+        One row a cell: ON and ``ON_b``, BY, ACROSS and ``ACROSS_x``; then ``score`` float64 (null where the cell has
+        no triplet), ``wins2`` int64 (2 · wins + ties) and ``triplets`` int64.
+    encoder, variant, snippet : str or None
+        Where the vectors came from, if they came from a store.
+    """
+
+    task: Task
+    table: pa.Table
+    encoder: str | None = None
+    variant: str | None = None
+    snippet: str | None = None
+
+
+def score_embeddings(
+    embeddings: NDArray[np.float32] | NDArray[np.float64],
+    labels: Mapping[str, Sequence[object]] | pa.Table,
+    *,
+    on: str,
+    by: Sequence[str] = (),
+    across: Sequence[str] = (),
+    min_gap_s: float = 0.0,
+    different: Sequence[str] = (),
+    max_size_group: int | None = None,
+    max_x_across: int | None = None,
+    seed: int = 0,
+    memory_mb: float = 512,
+    threads: int | None = None,
+    marginals: bool = False,
+) -> AbxScores:
+    """Score vectors under an ABX task, exactly: every triplet counts.
+
+    The score of a cell is the share of its triplets (a, b, x) with d(a, x) < d(b, x), ties counted one half (Schatz et
+    al. 2013), where d is the cosine distance 1 − cos of the vectors, in float64, and two distances that differ by at
+    most 1e-12 are a tie. A zero vector is at distance 1 from everything.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32 or float64, shape (n, dim)
+        One vector a snippet.
+    labels : mapping of str to sequence, or pyarrow.Table
+        Columns of length n.
+    on, by, across : str, sequences of str
+        The label that A and X share and B lacks; labels that all share; labels in which X differs from A and B.
+    min_gap_s, different, max_size_group, max_x_across, seed, marginals
+        Not yet: anything but the default is refused.
+    memory_mb : float
+        Bound on the memory for distances.
+    threads : int, optional
+        Threads to count with; all unless given. No effect on the counts.
+
+    Returns
+    -------
+    AbxScores
+
+    Raises
+    ------
+    TypeError
+        Where `embeddings` is not float32 or float64.
+    TaskError
+        Where a label is missing, has a single value, or a vector is not finite.
+    """
+    later = {
+        "min_gap_s": min_gap_s != 0,
+        "different": bool(different),
+        "max_size_group": max_size_group is not None,
+        "max_x_across": max_x_across is not None,
+        "seed": seed != 0,
+        "threads": threads is not None,
+        "marginals": marginals,
+    }
+    for name, asked in later.items():
+        if asked:
+            raise TaskError(f"{name} is not there yet; leave it out")
+    embeddings = _checked(embeddings)
+    task = Task(on, _names(by), _names(across))
+    cells = make_cells(task, labels)
+    if len(cells.rows) != len(embeddings):
+        raise TaskError(f"labels have {len(cells.rows)} rows, embeddings {len(embeddings)}")
+    wins2 = abx_counts(embeddings, cells.rows, cells.bounds, cells.groups, memory_mb=memory_mb)
+    return AbxScores(task, _with_scores(cells, wins2))
+
+
+def score_store(
+    store: str | Path,
+    *,
+    snippet: float | str | None = None,
+    variant: str | None = None,
+    manifest: str | Path | None = None,
+    on: str = "recording",
+    by: Sequence[str] = (),
+    across: Sequence[str] = (),
+    min_gap_s: float = 0.0,
+    different: Sequence[str] = (),
+    max_size_group: int | None = None,
+    max_x_across: int | None = None,
+    seed: int = 0,
+    memory_mb: float = 512,
+    threads: int | None = None,
+    marginals: bool = False,
+) -> AbxScores:
+    """Score the snippets of a store.
+
+    Parameters
+    ----------
+    store : path
+    snippet : float or str, optional
+        Length in seconds, or ``"whole"``; may be left out where the store holds a single one.
+    variant : str, optional
+        The encoder's default unless given.
+    manifest : path, optional
+        Metadata to use in place of the store's own; items that it leaves out are left out.
+    on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals
+        See `score_embeddings`. Labels are the metadata columns, and ``recording``, ``item``, ``start_s``, ``end_s``.
+
+    Returns
+    -------
+    AbxScores
+
+    Raises
+    ------
+    StoreError
+        Where the store cannot be read, or does not hold what is asked for.
+    TaskError
+        See `score_embeddings`.
+    """
+    opened = open_store(Path(store))
+    length_s = _length(opened, snippet)
+    chosen = variant or opened.default_variant
+    if chosen not in opened.variants:
+        raise StoreError(f"{opened.root}: no variant {chosen!r}; there are: {', '.join(opened.variants)}")
+    rows = opened.rows() if manifest is None else _manifest_rows(opened, Path(manifest))
+    snippets = opened.read(length_s, chosen, memory_mb=memory_mb, items=rows.keys())
+    scores = score_embeddings(
+        snippets.embeddings,
+        _labels(opened, snippets, rows, Task(on, _names(by), _names(across)), manifest),
+        on=on,
+        by=by,
+        across=across,
+        min_gap_s=min_gap_s,
+        different=different,
+        max_size_group=max_size_group,
+        max_x_across=max_x_across,
+        seed=seed,
+        memory_mb=memory_mb,
+        threads=threads,
+        marginals=marginals,
+    )
+    return AbxScores(
+        scores.task, scores.table, opened.encoder, chosen, "whole" if length_s is None else f"{length_s:g}"
+    )
+
+
+def _checked(embeddings: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
+    if not isinstance(embeddings, np.ndarray) or embeddings.dtype not in (np.float32, np.float64):
+        found = getattr(embeddings, "dtype", type(embeddings).__name__)
+        raise TypeError(f"embeddings are {found}, expected a numpy array of float32 or float64")
+    if embeddings.ndim != 2 or embeddings.shape[1] == 0:  # noqa: PLR2004
+        raise TaskError(f"embeddings have shape {embeddings.shape}, expected (n, dim)")
+    step = max(1, (1 << 22) // embeddings.shape[1])
+    for start in range(0, len(embeddings), step):
+        finite = np.isfinite(embeddings[start : start + step]).all(axis=1)
+        if not finite.all():
+            raise TaskError(f"embeddings: row {start + int(np.argmin(finite))} holds NaN or infinity; leave it out")
+    return embeddings
+
+
+def _names(labels: Sequence[str]) -> tuple[str, ...]:
+    return (labels,) if isinstance(labels, str) else tuple(labels)
+
+
+def _with_scores(cells: Cells, wins2: NDArray[np.int64]) -> pa.Table:
+    scorable = cells.triplets > 0
+    score = np.divide(wins2, 2 * cells.triplets, where=scorable, out=np.zeros(len(wins2)))
+    return (
+        cells.table.append_column("score", pa.array(score, mask=~scorable))
+        .append_column("wins2", pa.array(wins2))
+        .append_column("triplets", pa.array(cells.triplets))
+    )
+
+
+def _length(store: Store, snippet: float | str | None) -> float | None:
+    lengths = store.lengths()
+    there = ", ".join("whole" if length is None else f"{length:g}" for length in lengths)
+    if not lengths:
+        raise StoreError(f"{store.root}: holds no finished recording; run abxfast embed again")
+    if snippet is None:
+        if len(lengths) > 1:
+            raise StoreError(f"{store.root}: holds several snippet lengths; say which: --snippet {there}")
+        return lengths[0]
+    length_s = parse_length(snippet)
+    if length_s not in lengths:
+        raise StoreError(f"{store.root}: no snippets of {snippet} s, there are: {there}; embed them first")
+    return length_s
+
+
+def _manifest_rows(store: Store, path: Path) -> dict[str, dict[str, object]]:
+    """Give the rows of a manifest by the store's item: matched by item, else by the audio file and stretch."""
+    manifest = read_manifest(path, need_audio=False)
+    stored = store.rows()
+    base = store.root.absolute().parent
+    by_file = {
+        ((base / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()
+    }
+    found: dict[str, dict[str, object]] = {}
+    for item in manifest.items:
+        name: str | None = item.item
+        if name not in stored:
+            name = by_file.get((item.path.resolve(), item.start_s, item.end_s))
+        if name is not None:
+            found[name] = {**item.labels, "origin": item.origin}
+    if not found:
+        raise StoreError(
+            f"{path}: none of its {len(manifest.items)} rows is in {store.root}, which holds e.g. "
+            f"{next(iter(stored), 'nothing')!r}, where the manifest has {manifest.items[0].item!r}; "
+            "embed with this manifest"
+        )
+    if len(found) < len(manifest.items):
+        logger.warning("%s: %d of its rows are not in %s", path, len(manifest.items) - len(found), store.root)
+    return found
+
+
+def _labels(
+    store: Store, snippets: Snippets, rows: Mapping[str, Mapping[str, object]], task: Task, manifest: str | Path | None
+) -> dict[str, Sequence[object]]:
+    """Make the columns that the task needs, as long as the snippets."""
+    own: dict[str, Sequence[object]] = {
+        "recording": snippets.recordings,
+        "item": snippets.items,
+        "start_s": snippets.start_s.tolist(),
+        "end_s": snippets.end_s.tolist(),
+    }
+    known = dict.fromkeys(name for row in rows.values() for name in row)
+    metadata = [name for name in known if name not in (*own, "path", "origin")]
+    labels: dict[str, Sequence[object]] = {}
+    for name in task.labels:
+        if name in own:
+            labels[name] = own[name]
+            continue
+        if name not in metadata:
+            where = manifest or store.root
+            raise TaskError(f"{where}: no column {name!r}; there are: {', '.join((*own, *metadata))}")
+        for item in dict.fromkeys(snippets.items):
+            if rows[item].get(name) is None:
+                where = rows[item].get("origin") or f"{store.root}: {item}"
+                raise TaskError(f"{where}: no value in column {name!r}; fill it in, or leave the row out of --manifest")
+        labels[name] = [rows[item][name] for item in snippets.items]
+    return labels

@@ -1,0 +1,193 @@
+"""ABX tasks: which snippets are A, B and X, given ON, BY and ACROSS (Schatz 2013; the terms of ABXpy)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from abxfast.errors import TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is compared.
+
+    Attributes
+    ----------
+    on : str
+        The label that A and X share and B lacks.
+    by : tuple of str
+        Labels that all three share.
+    across : tuple of str
+        Labels that A and B share and in which X differs from them.
+    """
+
+    on: str
+    by: tuple[str, ...] = ()
+    across: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a label in two places, or one whose name the table needs."""
+        labels = self.labels
+        for label in labels:
+            if labels.count(label) > 1:
+                raise TaskError(f"{label!r} stands twice among ON, BY and ACROSS; each label has one place")
+        columns = self.columns
+        for column in columns:
+            if columns.count(column) > 1:
+                raise TaskError(f"the table would have two columns {column!r}; give the label {column!r} another name")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, ON first."""
+        return (self.on, *self.by, *self.across)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table of scores."""
+        across = [name for label in self.across for name in (label, f"{label}_x")]
+        return (self.on, f"{self.on}_b", *self.by, *across, "score", "wins2", "triplets")
+
+    def __str__(self) -> str:
+        """Give it as the field writes it."""
+        by = f" BY {', '.join(self.by)}" if self.by else ""
+        across = f" ACROSS {', '.join(self.across)}" if self.across else ""
+        return f"ON {self.on}{by}{across}"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a task.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        One row a cell: the columns of the task, without the scores.
+    rows : ndarray of int64, shape (n,)
+        Snippets, group by group; a group shares ON, BY and ACROSS.
+    bounds : ndarray of int64, shape (groups + 1,)
+        Group g is ``rows[bounds[g]:bounds[g + 1]]``.
+    groups : ndarray of int64, shape (cells, 3)
+        The groups A, B and X of each cell.
+    triplets : ndarray of int64, shape (cells,)
+        n_A · n_B · n_X, or (n_A − 1) for n_A where A and X are one group; 0 where a cell has no a that is not x.
+    """
+
+    table: pa.Table
+    rows: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+
+
+def make_cells(task: Task, labels: Mapping[str, Sequence[object]] | pa.Table) -> Cells:
+    """Find the cells of a task, in the order of their labels.
+
+    Parameters
+    ----------
+    task : Task
+    labels : mapping of str to sequence, or pyarrow.Table
+        Columns of length n; one without a value (None, NaN) is refused.
+
+    Raises
+    ------
+    TaskError
+        Where a label is missing, has a single value, or no cell can be formed.
+    """
+    encoded = {name: _encode(name, labels) for name in task.labels}
+    if len({len(codes) for codes, _ in encoded.values()}) > 1:
+        lengths = ", ".join(f"{name} {len(codes)}" for name, (codes, _) in encoded.items())
+        raise TaskError(f"labels have different lengths: {lengths}")
+    on_values = encoded[task.on][1]
+    if len(on_values) < 2:  # noqa: PLR2004
+        only = f"a single value ({on_values[0]})" if len(on_values) else "no value"
+        raise TaskError(f"ON {task.on!r} has {only}; two at least are needed to tell apart")
+    # A group is a combination of labels that occurs; sorted by BY, then ACROSS, then ON, strata lie together.
+    order = (*task.by, *task.across, task.on)
+    combinations, member = np.unique(
+        np.stack([encoded[name][0] for name in order], axis=1), axis=0, return_inverse=True
+    )
+    member = member.reshape(-1)
+    rows = np.argsort(member, kind="stable").astype(np.int64)
+    sizes = np.bincount(member, minlength=len(combinations)).astype(np.int64)
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+
+    groups = _triples(combinations, len(task.by), task)
+    a, b, x = groups.T
+    columns = {task.on: (task.on, a), f"{task.on}_b": (task.on, b)}
+    columns |= {name: (name, a) for name in task.by}
+    for name in task.across:
+        columns |= {name: (name, a), f"{name}_x": (name, x)}
+    codes = {column: combinations[of, order.index(name)] for column, (name, of) in columns.items()}
+    position = np.lexsort(list(codes.values())[::-1])
+    table = pa.table({column: encoded[columns[column][0]][1].take(codes[column][position]) for column in codes})
+    groups = groups[position]
+    a, b, x = groups.T
+    triplets = np.where(a == x, sizes[a] - 1, sizes[a]) * sizes[b] * sizes[x]
+    return Cells(table, rows, bounds, groups, triplets)
+
+
+def _encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
+    """Give the codes of a label, and the values that they stand for, sorted."""
+    known = labels.column_names if isinstance(labels, pa.Table) else list(labels)
+    if name not in known:
+        raise TaskError(f"no label {name!r}; there are: {', '.join(known)}")
+    column = labels[name]
+    try:
+        array = pa.chunked_array(column) if isinstance(column, pa.ChunkedArray) else pa.array(column, from_pandas=True)
+    except pa.ArrowException as error:
+        raise TaskError(f"label {name!r} mixes kinds of values ({error})") from error
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if array.null_count:
+        row = array.is_null().index(True).as_py()  # noqa: FBT003
+        raise TaskError(f"label {name!r} has no value in row {row} (and {array.null_count - 1} more)")
+    encoded = array.dictionary_encode() if not pa.types.is_dictionary(array.type) else array
+    values = encoded.dictionary
+    rank = np.empty(len(values), np.int64)
+    sort = pc.sort_indices(values)
+    rank[sort.to_numpy()] = np.arange(len(values))
+    return rank[encoded.indices.to_numpy()], values.take(sort)
+
+
+def _triples(combinations: NDArray[np.int64], n_by: int, task: Task) -> NDArray[np.int64]:
+    """Give the groups (A, B, X) of every cell, int64 ``(cells, 3)``."""
+    strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    candidates: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for group, codes in enumerate(combinations.tolist()):
+        strata[tuple(codes[:-1])].append(group)
+        candidates[*codes[:n_by], codes[-1]].append(group)
+    across = combinations[:, n_by:-1]
+    found = [np.empty((0, 3), np.int64)]
+    pairs = False
+    for members in strata.values():
+        if len(members) < 2:  # noqa: PLR2004
+            continue
+        pairs = True
+        for a in members:
+            b = np.array([group for group in members if group != a])
+            x = np.array([a])
+            if task.across:
+                same = np.array(candidates[*combinations[a, :n_by].tolist(), int(combinations[a, -1])])
+                x = same[(across[same] != across[a]).all(axis=1)]
+            cells = np.empty((len(b) * len(x), 3), np.int64)
+            cells[:, 0], cells[:, 1], cells[:, 2] = a, np.repeat(b, len(x)), np.tile(x, len(b))
+            found.append(cells)
+    groups = np.concatenate(found)
+    if not pairs:
+        shared = ", ".join((*task.by, *task.across))
+        raise TaskError(f"{task}: no two values of {task.on!r} occur with the same {shared}; there is nothing to compare")
+    if not len(groups):
+        raise TaskError(
+            f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; X has nowhere to come from"
+        )
+    return groups

@@ -1,4 +1,4 @@
-"""abxfast: how close are recordings, and along which dimension?
+"""Measures how close recordings are, and along which dimension.
 
 Recordings in, one vector per snippet out of an ONNX speech encoder, and from those the ABX score of every pair of
 recordings, or of any metadata condition: exact, offline, fast.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from abxfast.errors import EncoderError
 
@@ -17,6 +17,11 @@ INPUT_NAME = "input_values"
 OUTPUT_NAME = "embeddings"
 """float32 ``[batch, variants, dim]``: the pooled vectors of each waveform."""
 PREFIX = "abxfast."
+RATES_HZ = (4_000, 384_000)
+MOST_LEAST_S = 60
+"""Seconds that an encoder may need at least; as long as the longest snippet."""
+MOST_SHOWN = 60
+"""Characters of a value that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -103,58 +108,82 @@ class EncoderInfo:
         EncoderError
             Where a key is missing or cannot be read.
         """
-
-        def text(key: str) -> str:
-            try:
-                return metadata[PREFIX + key]
-            except KeyError:
-                hint = "abxfast export makes files that do" if key == "contract" else "export it again"
-                raise EncoderError(
-                    f"{file}: does not keep the encoder contract: no metadata '{PREFIX}{key}'; {hint}"
-                ) from None
-
-        def whole(key: str) -> int:
-            value = text(key)
-            if not value.isdecimal() or int(value) < 1:
-                raise EncoderError(f"{file}: metadata '{PREFIX}{key}' is {value!r}, expected a whole number from 1")
-            return int(value)
-
-        def decoded(key: str, kind: type) -> object:
-            try:
-                value = json.loads(text(key))
-            except json.JSONDecodeError:
-                value = None
-            if not isinstance(value, kind):
-                raise EncoderError(f"{file}: metadata '{PREFIX}{key}' is {text(key)!r}, expected JSON ({kind.__name__})")
-            return value
-
-        found = text("contract")
-        if found != CONTRACT_VERSION:
+        pairs = _Pairs(metadata, file)
+        if pairs.text("contract") != CONTRACT_VERSION:
             raise EncoderError(
-                f"{file}: keeps encoder contract {found}, this abxfast reads {CONTRACT_VERSION}; "
+                f"{file}: keeps encoder contract {pairs.text('contract')!r}, this abxfast reads {CONTRACT_VERSION}; "
                 "export the encoder again, or update abxfast"
             )
-        names = decoded("variants", list)
-        variants = tuple(str(name) for name in names) if isinstance(names, list) else ()
-        if not variants or len(set(variants)) != len(variants):
-            raise EncoderError(f"{file}: metadata '{PREFIX}variants' must name each variant once, found {names}")
-        default = text("default_variant")
+        variants, default = pairs.names("variants"), pairs.text("default_variant")
         if default not in variants:
             raise EncoderError(f"{file}: default variant {default!r} is none of {', '.join(variants)}")
-        tools, parity = decoded("tools", dict), decoded("parity", dict)
+        rate_hz = pairs.whole("sample_rate_hz", *RATES_HZ)
         return cls(
-            name=text("name"),
+            name=pairs.word("name"),
             variants=variants,
             default_variant=default,
-            sample_rate_hz=whole("sample_rate_hz"),
-            least_samples=whole("least_samples"),
-            frame_hop_samples=whole("frame_hop_samples"),
-            normalisation=text("normalisation"),
-            precision=text("precision"),
-            source=text("source"),
-            revision=text("revision"),
-            sha256=text("sha256"),
-            licence=text("licence"),
-            tools=tools if isinstance(tools, dict) else {},
-            parity=parity if isinstance(parity, dict) else {},
+            sample_rate_hz=rate_hz,
+            least_samples=pairs.whole("least_samples", 1, MOST_LEAST_S * rate_hz),
+            frame_hop_samples=pairs.whole("frame_hop_samples", 1, MOST_LEAST_S * rate_hz),
+            normalisation=pairs.word("normalisation"),
+            precision=pairs.word("precision"),
+            source=pairs.text("source"),
+            revision=pairs.text("revision"),
+            sha256=pairs.text("sha256"),
+            licence=pairs.text("licence"),
+            tools=pairs.mapping("tools"),
+            parity=pairs.mapping("parity"),
+        )
+
+
+class _Pairs:
+    """The pairs of one file, read with an error that names file and key."""
+
+    def __init__(self, metadata: Mapping[str, str], file: str) -> None:
+        self._metadata = metadata
+        self._file = file
+
+    def text(self, key: str) -> str:
+        try:
+            return self._metadata[PREFIX + key]
+        except KeyError:
+            hint = "abxfast export makes files that do" if key == "contract" else "export it again"
+            raise EncoderError(
+                f"{self._file}: does not keep the encoder contract: no metadata '{PREFIX}{key}'; {hint}"
+            ) from None
+
+    def word(self, key: str) -> str:
+        text = self.text(key)
+        return text if text.strip() and text.isprintable() else self._refuse(key, "a word")
+
+    def whole(self, key: str, least: int, most: int) -> int:
+        text = self.text(key)
+        if text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most:
+            return int(text)
+        return self._refuse(key, f"a whole number from {least} to {most}")
+
+    def names(self, key: str) -> tuple[str, ...]:
+        value = self._json(key)
+        if isinstance(value, list) and value and all(isinstance(name, str) and name.strip() for name in value):
+            names = tuple(value)
+            if len(set(names)) == len(names):
+                return names
+        return self._refuse(key, "a JSON list of different names")
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        value = self._json(key)
+        return value if isinstance(value, dict) else self._refuse(key, "a JSON object")
+
+    def _json(self, key: str) -> object:
+        try:
+            return json.loads(self.text(key))
+        except json.JSONDecodeError:
+            return None
+
+    def _refuse(self, key: str, expected: str) -> NoReturn:
+        found = self.text(key)
+        shown = found if len(found) <= MOST_SHOWN else found[:MOST_SHOWN] + "…"
+        raise EncoderError(
+            f"{self._file}: does not keep the encoder contract: metadata '{PREFIX}{key}' is {shown!r}, "
+            f"expected {expected}; export it again"
         )

@@ -17,8 +17,6 @@ from abxfast.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
 from abxfast.errors import EncoderError, MissingPackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
@@ -35,6 +33,7 @@ PROVIDERS = {
 }
 AUTO = ("cuda", "cpu")
 """What ``auto`` tries, best first: the providers that run graphs of any length without compiling each anew."""
+_OUTPUT_AXES = ("batch", "variants", "dim")
 GPU_BATCH_S = 160.0
 """Seconds of audio that one batch on a GPU holds at most."""
 
@@ -83,6 +82,7 @@ class Encoder:
         self.sha256 = _sha256(path)
         self._session, self.provider = _open(path, provider)
         self.batches = self.provider != "cpu"
+        self._dim = 0
         self.info = EncoderInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
         self._check()
 
@@ -120,39 +120,40 @@ class Encoder:
             vectors: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: waves})[0]
         except Exception as error:
             if type(error).__module__.startswith("onnxruntime"):
-                reason = str(error).strip().splitlines()[0]
-                raise EncoderError(f"{self.path.name}: failed on {waves.shape[1]} samples: {reason}") from error
+                raise EncoderError(f"{self.path}: fails on {waves.shape[1]} samples: {_reason(error)}") from error
             raise
+        shape, lead = vectors.shape, (len(waves), len(self.info.variants))
+        if len(shape) != len(_OUTPUT_AXES) or shape[:2] != lead or shape[2] != (self._dim or max(1, shape[2])):
+            raise self._broken(
+                f"{OUTPUT_NAME!r} is {list(shape)} for waveforms of {list(waves.shape)}, "
+                f"expected [{lead[0]}, {lead[1]}, {self._dim or 'dim'}]"
+            )
         if not np.isfinite(vectors).all():
-            raise EncoderError(f"{self.path.name}: gives NaN or infinity; take another precision")
+            raise EncoderError(
+                f"{self.path}: gives NaN or infinity for {waves.shape[1]} samples; take another precision"
+            )
         return vectors
 
     def _check(self) -> None:
-        """Hold the graph against the contract, on silence of the least length."""
+        """Hold the graph against the contract, also on silence of the least length and on something longer."""
         inputs = {value.name: value for value in self._session.get_inputs()}
         outputs = {value.name: value for value in self._session.get_outputs()}
-        for name, found, rank in ((INPUT_NAME, inputs, 2), (OUTPUT_NAME, outputs, 3)):
-            if name not in found or (found is inputs and len(inputs) > 1):
-                raise self._broken(f"expected {name!r} alone, found {', '.join(found) or 'none'}")
-            if found[name].type != "tensor(float)":
-                raise self._broken(f"{name!r} is {found[name].type}, expected tensor(float)")
-            if len(found[name].shape) != rank:
-                raise self._broken(f"{name!r} has {len(found[name].shape)} axes, expected {rank}")
+        if list(inputs) != [INPUT_NAME]:
+            raise self._broken(f"expected the one input {INPUT_NAME!r}, found {', '.join(inputs) or 'none'}")
+        if OUTPUT_NAME not in outputs:
+            raise self._broken(f"expected an output {OUTPUT_NAME!r}, found {', '.join(outputs)}")
+        for value, axes in ((inputs[INPUT_NAME], ("batch", "samples")), (outputs[OUTPUT_NAME], _OUTPUT_AXES)):
+            if value.type != "tensor(float)":
+                raise self._broken(f"{value.name!r} is {value.type}, expected tensor(float)")
+            if len(value.shape) != len(axes):
+                raise self._broken(f"{value.name!r} has shape {value.shape}, expected [{', '.join(axes)}]")
         shape = inputs[INPUT_NAME].shape
         if any(isinstance(size, int) for size in shape):
             raise self._broken(f"{INPUT_NAME!r} has the fixed shape {shape}, expected a free batch and length")
-        quiet = np.zeros((2, self.info.least_samples), np.float32)
-        for batch in (1, 2):
-            try:
-                vectors = self._run(quiet[:batch])
-            except EncoderError as error:
-                raise self._broken(f"it fails on silence of its own least length: {error}") from error
-            if vectors.ndim != rank or vectors.shape[:2] != (batch, len(self.info.variants)):  # noqa: PLR1714
-                raise self._broken(
-                    f"{OUTPUT_NAME!r} is {list(vectors.shape)} for a batch of {batch}, "
-                    f"expected [{batch}, {len(self.info.variants)}, dim]"
-                )
-        self._dim = int(vectors.shape[2])
+        least = self.info.least_samples
+        # A graph that forgot to pool has one frame at its least length, and more in what is longer.
+        for batch, samples in ((1, least), (2, least), (1, 2 * least + 3 * self.info.frame_hop_samples)):
+            self._dim = self._run(np.zeros((batch, samples), np.float32)).shape[2]
 
     def _broken(self, what: str) -> EncoderError:
         return EncoderError(f"{self.path}: does not keep the encoder contract: {what}; export it again")
@@ -217,8 +218,13 @@ def _onnxruntime() -> Any:
         raise MissingPackageError(
             "onnxruntime is not installed; install abxfast with one of the extras cpu and gpu: pip install '.[cpu]'"
         )
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackageError(
+            f"onnxruntime is installed but does not load ({_reason(error)}); install it anew"
+            f"{', and the Visual C++ redistributable of Microsoft' if os.name == 'nt' else ''}"
+        ) from error
     if not hasattr(onnxruntime, "InferenceSession"):  # what is left when one of the two was uninstalled
         raise MissingPackageError(
             "onnxruntime is broken: cpu and gpu overwrote each other; "
@@ -244,12 +250,12 @@ def _open(path: Path, provider: str) -> tuple[Any, str]:
         except Exception as error:
             if not type(error).__module__.startswith("onnxruntime"):
                 raise
-            problems.append(str(error).strip().splitlines()[0])
+            problems.append(_reason(error))
             continue
         # onnxruntime takes the CPU in silence where a provider's libraries do not load.
         if session.get_providers()[0] == PROVIDERS[name]:
             if problems:
-                logger.warning("cuda is here but does not start (%s); running on %s", problems[0], name)
+                logger.warning("%s is here but does not start (%s); running on %s", wish[0], problems[0], name)
             logger.info("%s runs on %s", path.name, name)
             return session, name
         problems.append(f"the libraries of {name} do not load")
@@ -269,31 +275,14 @@ def _options(ort: Any) -> Any:
     return options
 
 
+def _reason(error: Exception) -> str:
+    """Give the first line of what a library says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def _sha256(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise EncoderError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def describe(path: Path) -> Iterator[tuple[str, str]]:
-    """Give what there is to say about an encoder file, as pairs of a word and a value."""
-    encoder = Encoder(path, "cpu")
-    info = encoder.info
-    yield "encoder", info.name
-    yield "variants", ", ".join(f"{name}{' (default)' if name == info.default_variant else ''}" for name in info.variants)
-    yield "dimensions", str(encoder.dim)
-    yield "rate", f"{info.sample_rate_hz} Hz"
-    yield "least length", f"{info.least_samples / info.sample_rate_hz:g} s"
-    yield "frame hop", f"{1000 * info.frame_hop_samples / info.sample_rate_hz:g} ms"
-    yield "normalisation", info.normalisation
-    yield "precision", info.precision
-    for key, value in (("source", info.source), ("revision", info.revision), ("weights SHA-256", info.sha256)):
-        if value:
-            yield key, value
-    yield "licence", info.licence
-    yield "made with", ", ".join(f"{name} {version}" for name, version in info.tools.items())
-    if info.parity:
-        yield "parity", str(info.parity)
-    yield "file SHA-256", encoder.sha256

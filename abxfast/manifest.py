@@ -7,12 +7,15 @@ import io
 import math
 import os
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NoReturn
 
 from abxfast.audio import SUFFIXES, UNREADABLE_SUFFIXES
 from abxfast.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 STRUCTURE = ("path", "item", "recording", "start_s", "end_s")
 """Columns that have a meaning of their own; every other column is metadata."""
@@ -83,30 +86,37 @@ def scan(paths: Sequence[Path]) -> Manifest:
     Raises
     ------
     ManifestError
-        Where a path is not there, a folder has no audio, or two recordings get the same name.
+        Where a path is not there, a folder has no audio, two recordings get the same name, or one gets two.
     """
-    found: dict[str, Path] = {}
+    if not paths:
+        raise ManifestError("no folder and no audio file given")
+    found: dict[str, tuple[Path, Path]] = {}
+    names: dict[Path, str] = {}
     for root in paths:
-        files = _audio_below(root) if root.is_dir() else [root]
         if not root.exists():
             raise ManifestError(f"{root}: no such file or folder")
+        base, files = (root, _audio_below(root)) if root.is_dir() else (root.parent, [root])
         if not files:
-            raise ManifestError(f"{root}: no audio in this folder; looked for {', '.join(sorted(SUFFIXES)[:12])} …")
+            raise ManifestError(f"{root}: no audio in this folder; looked for wav, flac, mp3, ogg, aiff and the like")
+        # The base alone is resolved: a link below it is the user's own way to name a recording.
+        real_base = base.resolve()
         for file in files:
-            name = file.relative_to(root).as_posix() if root.is_dir() else file.name
-            name = unicodedata.normalize("NFC", name)
-            if name in found and found[name] != file:
+            real = real_base / file.relative_to(base)
+            name = unicodedata.normalize("NFC", file.relative_to(base).as_posix())
+            if names.setdefault(real, name) != name:
+                raise ManifestError(f"{file}: is there as {names[real]!r} and as {name!r}; give its folder once")
+            other, first = found.setdefault(name, (real, file))
+            if other != real:
                 raise ManifestError(
-                    f"{file}: would be called {name!r}, as {found[name]} is; give the folder that holds both, or a manifest"
+                    f"{file}: would be called {name!r}, as {first} is; give the folder that holds both, or a manifest"
                 )
-            found[name] = file
-    return Manifest(tuple(Item(name, name, file, origin=str(file)) for name, file in found.items()))
+    return Manifest(tuple(Item(name, name, file, origin=str(file)) for name, (_, file) in found.items()))
 
 
 def _audio_below(root: Path) -> list[Path]:
     known = SUFFIXES | UNREADABLE_SUFFIXES
     files = []
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=_unreadable_folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [
             Path(folder, name)
@@ -114,6 +124,10 @@ def _audio_below(root: Path) -> list[Path]:
             if not name.startswith(".") and Path(name).suffix.lower() in known
         ]
     return files
+
+
+def _unreadable_folder(error: OSError) -> NoReturn:
+    raise ManifestError(f"{error.filename}: cannot be read ({error.strerror}); its recordings would be left out")
 
 
 def read(path: Path, *, need_audio: bool = True) -> Manifest:
@@ -133,41 +147,35 @@ def read(path: Path, *, need_audio: bool = True) -> Manifest:
         With file and line, where a row cannot be used.
     """
     text = _decode(path)
-    header, separator = _header(path, text)
+    separator = _separator(path, text)
+    rows = _rows(path, text, separator)
+    origin, cells = next(rows)
+    header = _header(origin, cells)
     items: list[Item] = []
     seen: dict[str, str] = {}
     recordings: dict[str, tuple[Path, str]] = {}
     folder = _Folder(path.parent, need_audio=need_audio)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    line, past_header = 1, False
-    try:
-        for cells in rows:
-            origin, line = f"{path} line {line}", rows.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not past_header:
-                past_header = True
-                continue
-            if len(cells) != len(header):
-                raise ManifestError(
-                    f"{origin}: has {len(cells)} cells, the header {len(header)}; quote cells that hold {separator!r}"
-                )
-            row = {name: cell.strip() or None for name, cell in zip(header, cells, strict=True)}
-            item = _item(row, folder, origin, comma=separator != ",")
-            if item.item in seen:
-                raise ManifestError(
-                    f"{origin}: {item.item!r} stands already in {seen[item.item]}; "
-                    "take one of them out, or tell them apart in a column 'item'"
-                )
-            seen[item.item] = origin
-            file, first = recordings.setdefault(item.recording, (item.path, origin))
-            if file != item.path:
-                raise ManifestError(f"{origin}: recording {item.recording!r} is another file in {first}")
-            items.append(item)
-    except csv.Error as error:
-        raise ManifestError(f"{path} line {rows.line_num}: {error}; check the quotes") from error
+    for origin, cells in rows:
+        if len(cells) != len(header):
+            raise ManifestError(
+                f"{origin}: has {len(cells)} cells, the header {len(header)}; quote cells that hold {separator!r}"
+            )
+        row = {name: cell.strip() or None for name, cell in zip(header, cells, strict=True)}
+        item = _item(row, folder, origin, comma=separator != ",")
+        if item.item in seen:
+            raise ManifestError(
+                f"{origin}: {item.item!r} stands already in {seen[item.item]}; "
+                "take one of them out, or tell them apart in a column 'item'"
+            )
+        seen[item.item] = origin
+        file, first = recordings.setdefault(item.recording, (item.path, origin))
+        if file != item.path:
+            raise ManifestError(
+                f"{origin}: recording {item.recording!r} is another file in {first}; give each file a name of its own"
+            )
+        items.append(item)
     if not items:
-        raise ManifestError(f"{path}: has a header but no rows")
+        raise ManifestError(f"{path}: has a header but no rows; add one for each recording")
     return Manifest(tuple(items), tuple(name for name in header if name not in STRUCTURE))
 
 
@@ -182,52 +190,80 @@ def _decode(path: Path) -> str:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
+        line = _lines(raw[: error.start].decode(encoding, errors="ignore"))
         raise ManifestError(
-            f"{path} line {line}: byte 0x{raw[error.start]:02x} is not {encoding[:5].upper()}; "
+            f"{path} line {line}: byte 0x{raw[error.start]:02x} is not {encoding.removesuffix('-sig').upper()}; "
             "save the table as UTF-8 (in a spreadsheet: CSV UTF-8)"
         ) from error
     if "\x00" in text:
-        line = text[: text.index("\x00")].count("\n") + 1
+        line = _lines(text[: text.index("\x00")])
         raise ManifestError(f"{path} line {line}: holds a NUL character; is it a table? save it as CSV UTF-8")
     return unicodedata.normalize("NFC", text)
 
 
-def _header(path: Path, text: str) -> tuple[list[str], str]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if not first:
+def _lines(text: str) -> int:
+    """Count lines as the csv module does: ended by CR, LF or both, and by nothing else."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n") + 1
+
+
+def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[str, list[str]]]:
+    """Give the rows that are not blank, each with its file and line."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    origin = f"{path} line 1"
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield origin, cells
+            origin = f"{path} line {rows.line_num + 1}"  # a quoted cell may go over several lines
+    except csv.Error as error:
+        raise ManifestError(f"{origin}: {error}; check the quotes") from error
+
+
+def _separator(path: Path, text: str) -> str:
+    if not text.strip():
         raise ManifestError(f"{path}: is empty, expected a header with a column 'path'")
     for separator in (",", ";", "\t"):
-        header = [cell.strip() for cell in next(csv.reader([first], delimiter=separator), [])]
-        if "path" in header:
-            break
-    else:
-        raise ManifestError(f"{path} line 1: no column 'path' in the header, found: {first.strip()[:120]}")
+        try:
+            _, header = next(_rows(path, text, separator))
+        except (ManifestError, StopIteration):
+            continue
+        if "path" in [cell.strip() for cell in header]:
+            return separator
+    before = text[: len(text) - len(text.lstrip())]
+    found = " ".join(text.lstrip().splitlines()[0].split())[:120]
+    raise ManifestError(
+        f"{path} line {_lines(before)}: no column 'path' in the header, check name and quotes; found: {found}"
+    )
+
+
+def _header(origin: str, cells: list[str]) -> list[str]:
+    header = [" ".join(cell.split()) for cell in cells]
     for column, name in enumerate(header):
         if not name:
-            raise ManifestError(f"{path} line 1: column {column + 1} has no name")
+            raise ManifestError(f"{origin}: column {column + 1} has no name; give it one, or take it out")
         if header.index(name) != column:
-            raise ManifestError(f"{path} line 1: two columns are called {name!r}")
+            raise ManifestError(f"{origin}: two columns are called {name!r}; rename one")
         if name in RESERVED:
-            raise ManifestError(f"{path} line 1: {name!r} is a column of abxfast's own; give yours another name")
-    return header, separator
+            raise ManifestError(f"{origin}: {name!r} is a column of abxfast's own; give yours another name")
+    return header
 
 
 def _item(row: dict[str, str | None], folder: _Folder, origin: str, *, comma: bool) -> Item:
     name = row["path"]
     if name is None:
-        raise ManifestError(f"{origin}: the cell 'path' is empty")
+        raise ManifestError(f"{origin}: the cell 'path' is empty; name an audio file, or take the row out")
     start_s = _seconds(row.get("start_s"), "start_s", origin, comma=comma)
     end_s = _seconds(row.get("end_s"), "end_s", origin, comma=comma)
     if start_s is None and end_s is not None:
         start_s = 0.0
     if start_s is not None and end_s is not None and end_s <= start_s:
-        raise ManifestError(f"{origin}: end_s {end_s:g} is not after start_s {start_s:g}")
-    posix = name.replace("\\", "/") if folder.find(name) is None else name
+        raise ManifestError(f"{origin}: end_s {end_s!r} is not after start_s {start_s!r}; correct one of them")
+    # ./a.wav is a.wav, and would otherwise stand there twice under two names.
+    posix = PurePosixPath(name.replace("\\", "/") if folder.find(name) is None else name).as_posix()
     file = folder.find(posix)
     if file is None:
         if folder.need_audio:
-            raise ManifestError(f"{origin}: no such file: {name} (looked in {folder.root})")
+            raise ManifestError(f"{origin}: no such file: {name!r} (looked in {folder.root})")
         file = folder.root / posix
     stretch = "" if start_s is None else f"#{start_s!r}-{'' if end_s is None else repr(end_s)}"
     return Item(
@@ -263,18 +299,21 @@ class _Folder:
 
     def find(self, name: str) -> Path | None:
         """Give the file of this name; ``None`` if there is none."""
+        try:
+            return self._find(name)
+        except OSError:  # such as a name that is too long for the system
+            return None
+
+    def _find(self, name: str) -> Path | None:
         path = self.root / name
         if path.is_file():
             return path
         path = self.root
-        for part in PurePosixPath(name).parts:
-            if not (path / part).exists():
-                found = self._entries(path).get(part)
-                if found is None:
-                    return None
-                path /= found
-            else:
-                path /= part
+        for part in Path(name).parts:
+            spelled = part if (path / part).exists() else self._entries(path).get(part)
+            if spelled is None:
+                return None
+            path /= spelled
         return path if path.is_file() else None
 
     def _entries(self, folder: Path) -> dict[str, str]:

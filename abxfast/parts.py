@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +18,48 @@ import pyarrow.parquet as pq
 from abxfast.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 STALE_S = 3600.0
-"""Age at which a file that was being written belongs to a process that is gone."""
+"""Age at which a file that was being written belongs to a process that is gone: writing one takes seconds."""
+ASIDE = ".aside-"
 _META = b"abxfast"
-_ASIDE = ".aside-"
+_TRIES = 6
+
+
+class Span(NamedTuple):
+    """Rows ``row`` to ``row + length`` of a part are snippets ``first`` to ``first + length`` of unit ``key``."""
+
+    key: str
+    first: int
+    row: int
+    length: int
+
+
+class Part(NamedTuple):
+    """What the footer of a part says."""
+
+    path: Path
+    spans: tuple[Span, ...]
+    keys: frozenset[str]
+    size: int
+
+
+def make_spans(rows: Iterable[tuple[str, int]]) -> Iterator[Span]:
+    """Join (unit, snippet) pairs that follow each other."""
+    open_span: Span | None = None
+    for row, (key, number) in enumerate(rows):
+        if open_span and open_span.key == key and open_span.first + open_span.length == number:
+            open_span = open_span._replace(length=open_span.length + 1)
+            continue
+        if open_span:
+            yield open_span
+        open_span = Span(key, number, row, 1)
+    if open_span:
+        yield open_span
 
 
 def write_aside(path: Path, content: bytes | memoryview) -> None:
@@ -35,24 +70,42 @@ def write_aside(path: Path, content: bytes | memoryview) -> None:
     StoreError
         Where it cannot be written.
     """
-    aside = path.parent / f"{_ASIDE}{os.getpid()}-{secrets.token_hex(4)}"
+    aside = path.parent / f"{ASIDE}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
-        if hasattr(os, "O_DIRECTORY"):  # the name itself is safe once its folder is synced; Windows has no such call
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        _rename(aside, path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            aside.unlink()
         raise StoreError(f"{path}: cannot be written ({error.strerror}); what was stored before is safe") from error
+    finally:
+        remove(aside)  # there only if something went wrong
+    _sync_folder(path.parent)
+
+
+def _rename(aside: Path, path: Path) -> None:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            aside.replace(path)
+        except PermissionError:
+            if os.name != "nt" or attempt == _TRIES:
+                raise
+            time.sleep(0.05 * 2**attempt)  # a virus scanner or indexer looks into each new file for a moment
+        else:
+            return
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder safe too; Windows has no such call, and some network drives refuse it."""
+    if hasattr(os, "O_DIRECTORY"):
+        with contextlib.suppress(OSError):
+            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
 
 
 def remove(path: Path) -> None:
@@ -63,32 +116,37 @@ def remove(path: Path) -> None:
 
 def remove_stale(root: Path) -> None:
     """Remove what processes that are gone were writing."""
-    for path in root.glob(f"*/{_ASIDE}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_S:
-                path.unlink()
+    for pattern in (f"{ASIDE}*", f"*/{ASIDE}*"):
+        for path in root.glob(pattern):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_S:
+                    path.unlink()
 
 
 def to_parquet(table: pa.Table, meta: Mapping[str, Any]) -> memoryview:
-    """Give the bytes of a Parquet file that holds `table`, with `meta` as JSON in its footer."""
-    text = json.dumps(meta, ensure_ascii=False, separators=(",", ":"))
+    """Give the bytes of a Parquet file that holds `table`, with `meta` in its footer.
+
+    `meta` is JSON, compressed since it repeats itself, in base 64 since a footer takes text.
+    """
+    text = base64.b64encode(zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode()))
     sink = pa.BufferOutputStream()
     lists = [name for name in table.column_names if pa.types.is_fixed_size_list(table.schema.field(name).type)]
     flat = [name for name in table.column_names if name not in lists]
     pq.write_table(
-        table.replace_schema_metadata({_META: text.encode()}),
+        table.replace_schema_metadata({_META: text}),
         sink,
         # Vectors do not compress: a dictionary or zstd would cost time for nothing.
         use_dictionary=[name for name in flat if pa.types.is_string(table.schema.field(name).type)],
         compression={name: "NONE" if name in lists else "ZSTD" for name in table.column_names},
         write_statistics=flat,
         row_group_size=1 << 16,
+        write_page_checksum=True,
     )
     return memoryview(sink.getvalue())
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """Read the JSON in the footer.
+    """Read the `meta` in the footer.
 
     Raises
     ------
@@ -97,15 +155,10 @@ def read_meta(path: Path) -> dict[str, Any]:
     StoreError
         Where it is damaged.
     """
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-        value = json.loads(metadata[_META])
-    except FileNotFoundError:
-        raise
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise _damaged(path) from error
-    if not isinstance(value, dict):
-        raise _damaged(path)
+    with _reading(path), pq.ParquetFile(path) as file:
+        value = json.loads(zlib.decompress(base64.b64decode(file.metadata.metadata[_META], validate=True)))
+        if not isinstance(value, dict):
+            raise TypeError(value)
     return value
 
 
@@ -114,15 +167,26 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
     Raises
     ------
+    FileNotFoundError
+        Where the file is gone.
     StoreError
-        Where the file is damaged.
+        Where it is damaged.
     """
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        table = file.read(columns=columns, use_threads=False)  # many small files: threads cost more than they give
+        return table if columns is None else table.select(columns)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        return pq.read_table(path, columns=columns, partitioning=None)
+        yield
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise _damaged(path) from error
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno:  # the system's own words; pyarrow's about the content have none
+            raise StoreError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise damaged(path) from error
 
 
 def vector_column(vectors: NDArray[np.float32]) -> pa.Array:
@@ -140,7 +204,8 @@ def column_vectors(table: pa.Table, name: str, dim: int) -> NDArray[np.float32]:
     return np.concatenate([*chunks, np.empty((0, dim), np.float32)])
 
 
-def _damaged(path: Path) -> StoreError:
+def damaged(path: Path) -> StoreError:
+    """Give the error that says what to do about a file whose content is not what was written."""
     return StoreError(
         f"{path}: is damaged or cut short; delete this file and run the same abxfast embed again: "
         "only what it held is embedded anew"

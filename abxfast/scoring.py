@@ -110,6 +110,7 @@ def score_embeddings(
     cells = make_cells(task, labels)
     if len(cells.rows) != len(embeddings):
         raise TaskError(f"labels have {len(cells.rows)} rows, embeddings {len(embeddings)}")
+    _warn_of_unscorable(cells, task)
     wins2 = abx_counts(embeddings, cells.rows, cells.bounds, cells.groups, memory_mb=memory_mb)
     return AbxScores(task, _with_scores(cells, wins2))
 
@@ -202,6 +203,18 @@ def _names(labels: Sequence[str]) -> tuple[str, ...]:
     return (labels,) if isinstance(labels, str) else tuple(labels)
 
 
+def _warn_of_unscorable(cells: Cells, task: Task) -> None:
+    empty = cells.table.filter(pa.array(cells.triplets == 0))
+    if empty.num_rows:
+        values = list(dict.fromkeys(str(value) for value in empty[task.on].to_pylist()))
+        logger.warning(
+            "%d cell(s) cannot be scored, as A holds a single snippet, so that no a differs from x: %s%s",
+            empty.num_rows,
+            ", ".join(values[:5]),
+            f" and {len(values) - 5} more" if len(values) > 5 else "",  # noqa: PLR2004
+        )
+
+
 def _with_scores(cells: Cells, wins2: NDArray[np.int64]) -> pa.Table:
     scorable = cells.triplets > 0
     score = np.divide(wins2, 2 * cells.triplets, where=scorable, out=np.zeros(len(wins2)))
@@ -232,9 +245,7 @@ def _manifest_rows(store: Store, path: Path) -> dict[str, dict[str, object]]:
     manifest = read_manifest(path, need_audio=False)
     stored = store.rows()
     base = store.root.absolute().parent
-    by_file = {
-        ((base / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()
-    }
+    by_file = {((base / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()}
     found: dict[str, dict[str, object]] = {}
     for item in manifest.items:
         name: str | None = item.item
@@ -275,7 +286,7 @@ def _labels(
             raise TaskError(f"{where}: no column {name!r}; there are: {', '.join((*own, *metadata))}")
         for item in dict.fromkeys(snippets.items):
             if rows[item].get(name) is None:
-                where = rows[item].get("origin") or f"{store.root}: {item}"
-                raise TaskError(f"{where}: no value in column {name!r}; fill it in, or leave the row out of --manifest")
+                row = rows[item].get("origin") or f"{store.root}: {item}"
+                raise TaskError(f"{row}: no value in column {name!r}; fill it in, or leave the row out of --manifest")
         labels[name] = [rows[item][name] for item in snippets.items]
     return labels

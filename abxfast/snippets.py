@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 MOST_WHOLE_S = 60.0
 """Longest snippet of ``--snippet whole``: tokens and segments, not recordings."""
 END_SLACK_S = 0.05
-"""How far a manifest's ``end_s`` may lie behind the end of its recording: annotation programs round up."""
+"""How far ``end_s`` may lie behind the end of its recording, and a whole item over the limit: annotations round."""
+LEAST_HOP_S = 0.001
+"""Any less would be no step at all at some rates."""
 
 Remainder = Literal["drop", "keep"]
 
@@ -69,10 +71,10 @@ def make_plans(lengths: Iterable[float | str], hop: float | None, remainder: str
     """
     if remainder not in ("drop", "keep"):
         raise TaskError(f"--remainder: found {remainder!r}, expected drop or keep")
-    if hop is not None and not (math.isfinite(hop) and hop > 0):
-        raise TaskError(f"--hop: found {hop}, expected seconds above 0")
+    if hop is not None and not (math.isfinite(hop) and hop >= LEAST_HOP_S):
+        raise TaskError(f"--hop: found {hop}, expected seconds, {LEAST_HOP_S} at least")
     plans: dict[SnippetPlan, None] = {}
-    for length in lengths:
+    for length in [lengths] if isinstance(lengths, str) else lengths:
         seconds = parse_length(length)
         if seconds is None:
             plans[SnippetPlan(None, None)] = None
@@ -111,7 +113,8 @@ class Stretch(NamedTuple):
     plan: SnippetPlan
 
 
-class Snippet(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Snippet:
     """A snippet on its way to the encoder.
 
     Attributes
@@ -161,11 +164,15 @@ class Cutter:
         self._least = least
         self._taken = [0] * len(stretches)
         self._reached = [0] * len(stretches)
-        self._problems: list[str | None] = [None] * len(stretches)
+        self._problems = [self._impossible(stretch.plan) for stretch in stretches]
         self._buffer: NDArray[np.float32] = np.empty(0, np.float32)
         self._buffer_start = 0
         # The open window of each stretch, (stop, start, stretch): the one that ends first is cut first.
-        self._open = [(self._stop(n, stretch.start), stretch.start, n) for n, stretch in enumerate(stretches)]
+        self._open = [
+            (self._stop(number, stretch.start), stretch.start, number)
+            for number, stretch in enumerate(stretches)
+            if self._problems[number] is None
+        ]
         heapify(self._open)
 
     @property
@@ -179,8 +186,7 @@ class Cutter:
         position = self.position
         while self._open and self._open[0][0] <= position:
             stop, start, number = heappop(self._open)
-            stretch = self._stretches[number]
-            if stretch.plan.length_s is None and stretch.stop is None:
+            if self._stretches[number].plan.length_s is None and stop - start > self._most_whole:
                 self._problems[number] = _too_long(None)
                 continue
             yield from self._cut(number, start, stop)
@@ -194,15 +200,14 @@ class Cutter:
         self._buffer_start += drop
 
     def finish(self) -> Iterator[Snippet]:
-        """Give the snippets that the end of the recording completes: whole items, and remainders where they are kept."""
+        """Give the snippets that the end of the recording completes: whole items, and remainders if they are kept."""
         end = self.position
+        slack = round(END_SLACK_S * self._rate_hz)
+        for number, stretch in enumerate(self._stretches):
+            if self._problems[number] is None and stretch.stop is not None and stretch.stop > end + slack:
+                self._problems[number] = self._beyond("ends", stretch.stop)
         for stop, start, number in sorted(self._open):
-            stretch = self._stretches[number]
-            if stretch.stop is not None and stretch.stop > end + round(END_SLACK_S * self._rate_hz):
-                self._problems[number] = (
-                    f"ends at {stretch.stop / self._rate_hz:g} s, but the recording at {end / self._rate_hz:.3f} s"
-                )
-            elif self._reached[number] < end:
+            if self._problems[number] is None and self._reached[number] < end:
                 yield from self._cut(number, start, min(stop, end))
         self._open.clear()
 
@@ -211,16 +216,34 @@ class Cutter:
         out = []
         for number, (stretch, taken) in enumerate(zip(self._stretches, self._taken, strict=True)):
             problem = self._problems[number]
-            if problem is None and taken == 0:
+            if problem is None and taken == 0 and stretch.start > self.position:
+                problem = self._beyond("starts", stretch.start)
+            elif problem is None and taken == 0:
                 stop = self.position if stretch.stop is None else min(stretch.stop, self.position)
                 problem = self._too_short(stretch.plan, max(0, stop - stretch.start) / self._rate_hz)
             out.append(CutResult(taken, problem))
         return out
 
+    @property
+    def _most_whole(self) -> int:
+        return round((MOST_WHOLE_S + END_SLACK_S) * self._rate_hz)
+
+    def _impossible(self, plan: SnippetPlan) -> str | None:
+        if plan.length_s is None or round(plan.length_s * self._rate_hz) >= self._least:
+            return None
+        least_s = self._least / self._rate_hz
+        return f"--snippet {plan.length_s:g} is too short, the encoder needs {least_s:g} s at least"
+
+    def _beyond(self, verb: str, sample: int) -> str:
+        return (
+            f"{verb} at {sample / self._rate_hz:g} s, but the recording ends at {self.position / self._rate_hz:.3f} s; "
+            "correct the row"
+        )
+
     def _too_short(self, plan: SnippetPlan, length_s: float) -> str:
         least_s = self._least / self._rate_hz
         if plan.length_s is None or length_s < least_s:
-            return f"{length_s:.3f} s long, the encoder needs {least_s:g} s at least"
+            return f"{length_s:.3f} s long, the encoder needs {least_s:g} s at least; leave it out"
         return (
             f"{length_s:.3f} s long, too short for a snippet of {plan.length_s:g} s; "
             "take a shorter --snippet, or --remainder keep"
@@ -230,12 +253,9 @@ class Cutter:
         """Give the sample at which the window that starts at `start` ends, at the end of its stretch at the latest."""
         stretch = self._stretches[number]
         length_s = stretch.plan.length_s
-        if length_s is None and stretch.stop is None:
-            return start + round(MOST_WHOLE_S * self._rate_hz) + 1  # reaching it is one sample too many
-        if length_s is None:
-            return stretch.stop or 0
-        full = start + round(length_s * self._rate_hz)
-        return full if stretch.stop is None else min(full, stretch.stop)
+        # A whole item that reaches its bound is one sample too long.
+        length = self._most_whole + 1 if length_s is None else round(length_s * self._rate_hz)
+        return start + length if stretch.stop is None else min(start + length, stretch.stop)
 
     def _following(self, number: int) -> int | None:
         """Give the start of the next window: counted from the start of the stretch, so that nothing drifts.

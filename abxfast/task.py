@@ -149,7 +149,7 @@ def _encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tup
         raise TaskError(f"label {name!r} mixes kinds of values ({error})") from error
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if array.null_count:
-        row = array.is_null().index(True).as_py()  # noqa: FBT003
+        row = array.is_null().index(True).as_py()
         raise TaskError(f"label {name!r} has no value in row {row} (and {array.null_count - 1} more)")
     encoded = array.dictionary_encode() if not pa.types.is_dictionary(array.type) else array
     values = encoded.dictionary
@@ -185,9 +185,11 @@ def _triples(combinations: NDArray[np.int64], n_by: int, task: Task) -> NDArray[
     groups = np.concatenate(found)
     if not pairs:
         shared = ", ".join((*task.by, *task.across))
-        raise TaskError(f"{task}: no two values of {task.on!r} occur with the same {shared}; there is nothing to compare")
+        raise TaskError(
+            f"{task}: no two values of {task.on!r} occur with the same {shared}; there is nothing to compare"
+        )
     if not len(groups):
         raise TaskError(
-            f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; X has nowhere to come from"
+            f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; there is no X"
         )
     return groups

@@ -40,12 +40,13 @@ def mel_edges_hz() -> np.ndarray:
 
     That scale is linear to 1,000 Hz (3 mel each 200 Hz) and logarithmic above (27 mel for a factor 6.4).
     """
+    bend_hz, bend_mel = 1_000.0, 15.0
 
     def to_mel(hz: float) -> float:
-        return hz * 3 / 200 if hz < 1_000 else 15 + 27 * np.log(hz / 1_000) / np.log(6.4)
+        return hz * 3 / 200 if hz < bend_hz else bend_mel + 27 * np.log(hz / bend_hz) / np.log(6.4)
 
     mel = np.linspace(to_mel(LOWEST_HZ), to_mel(HIGHEST_HZ), N_MELS + 2)
-    return np.where(mel < 15, mel * 200 / 3, 1_000 * 6.4 ** ((mel - 15) / 27))
+    return np.where(mel < bend_mel, mel * 200 / 3, bend_hz * 6.4 ** ((mel - bend_mel) / 27))
 
 
 class _Graph:

@@ -1,0 +1,346 @@
+"""The command line. Imports lazily: ``--help`` and ``--version`` need typer and nothing heavier."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from abxfast._version import __version__
+from abxfast.errors import AbxfastError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from abxfast.embedding import EmbedReport, Progress
+
+DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="abxfast",
+    help="How close are recordings, and along which dimension? ABX scores from speech encoders, offline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say only what went wrong.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more, also what libraries print.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that cannot show IPA must not end a night's work
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+    try:
+        app()
+    except AbxfastError as error:
+        sys.stderr.write(f"abxfast: {' '.join(str(error).split())}\n")
+        sys.exit(WRONG_USE)
+    except KeyboardInterrupt:
+        sys.stderr.write("abxfast: stopped\n")
+        sys.exit(INTERRUPTED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"abxfast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # handled by its callback
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Nothing stands before the commands but --version."""
+
+
+@app.command()
+def embed(
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv).", show_default=False),
+    ] = None,
+    store: Annotated[Path | None, typer.Option("-o", "--store", help="The store to make or add to.")] = None,
+    snippet: Annotated[
+        list[str] | None, typer.Option(help="Length in seconds, or whole; may be repeated. [default: 10]")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from one snippet to the next. [default: the length]")
+    ] = None,
+    remainder: Annotated[str, typer.Option(help="A last, shorter snippet: drop or keep.")] = "drop",
+    channel: Annotated[str, typer.Option(help="mix, or the number of a channel from 0.")] = "mix",
+    manifest: Annotated[Path | None, typer.Option(help="Table of recordings with a column 'path'.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Name or ONNX file. [default: mfcc]")] = None,
+    provider: Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Snippets at a time. [default: all processors]")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn recordings into vectors, in a store. Run it again to resume, or to add recordings and lengths."""
+    if store is None:
+        raise AbxfastError("embed: no store given; add -o NAME.store")
+    if bool(recordings) == (manifest is not None):
+        raise AbxfastError("embed: give recordings (folders, files), or --manifest, one of the two")
+    with _talking(quiet=quiet, verbose=verbose) as console:
+        from abxfast import embedding
+        from abxfast.encoder import DEFAULT
+
+        if encoder is None:
+            _say(
+                "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
+                "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
+            )
+        try:
+            with _progress(console) as progress:
+                report = embedding.embed(
+                    manifest or recordings or [],
+                    store,
+                    encoder=encoder or DEFAULT,
+                    snippets=snippet or ["10"],
+                    hop=hop,
+                    remainder=remainder,
+                    channel=channel,
+                    provider=provider,
+                    threads=threads,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            sys.stderr.write(f"abxfast: stopped; what is done is in {store}: run the same command again to resume\n")
+            sys.exit(INTERRUPTED)
+        if as_json:
+            typer.echo(json.dumps(vars(report), ensure_ascii=False, indent=1))
+        _say(_summary(report, store))
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def score(
+    store: Annotated[Path, typer.Argument(help="A store that abxfast embed made.")],
+    snippet: Annotated[str | None, typer.Option(help="Length in seconds, or whole.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Which vector. [default: the encoder's own]")] = None,
+    on: Annotated[str, typer.Option(help="The label that A and X share and B lacks.")] = "recording",
+    by: Annotated[list[str] | None, typer.Option(help="A label that all three share; may be repeated.")] = None,
+    across: Annotated[
+        list[str] | None, typer.Option(help="A label in which X differs from A and B; may be repeated.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
+    memory_mb: Annotated[float, typer.Option(help="Memory for vectors and distances.")] = 512,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
+    with _talking(quiet=quiet, verbose=verbose):
+        from abxfast import table
+        from abxfast.scoring import score_store
+
+        if output is not None:
+            table.check_output(output)
+        scores = score_store(
+            store,
+            snippet=snippet,
+            variant=variant,
+            manifest=manifest,
+            on=on,
+            by=by or (),
+            across=across or (),
+            memory_mb=memory_mb,
+        )
+        if output is not None:
+            table.write(scores, output)
+            _say(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
+        if as_json:
+            typer.echo(table.to_json(scores), nl=False)
+        elif output is None and sys.stdout.isatty():
+            from rich.console import Console
+
+            table.show(scores, Console())
+        elif output is None:
+            typer.echo(table.to_csv(scores), nl=False)
+
+
+@app.command()
+def info(
+    what: Annotated[str, typer.Argument(metavar="STORE|MODEL", help="A store, an ONNX file, or an encoder's name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what is in a store or an encoder."""
+    with _talking(quiet=True, verbose=False):
+        from abxfast.info import describe_encoder, describe_store
+
+        if Path(what).is_dir():
+            from abxfast.store import open_store
+
+            pairs = list(describe_store(open_store(Path(what))))
+        else:
+            from abxfast.encoder import find_encoder
+
+            pairs = list(describe_encoder(find_encoder(what)))
+        _print_pairs(pairs, as_json=as_json)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to make the recordings.")] = Path("abxfast-demo"),
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make a small corpus with known answers, embed and score it: the whole pipeline in a minute, offline."""
+    with _talking(quiet=quiet, verbose=verbose) as console:
+        from abxfast.demo import run
+
+        with _progress(console) as progress:
+            finished = run(folder, say=_say, progress=progress)
+        typer.echo(finished)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look for what is wrong with this installation."""
+    from abxfast.doctor import diagnose
+
+    found = diagnose()
+    problems = [("problem", problem) for problem in found.problems]
+    _print_pairs([*found.findings, *problems, ("", "") if problems else ("problems", "none")], as_json=as_json)
+    if problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:
+    pairs = [(word, value) for word, value in pairs if word]
+    if as_json:
+        typer.echo(json.dumps(dict(pairs), ensure_ascii=False, indent=1))
+        return
+    width = max(len(word) for word, _ in pairs)
+    for word, value in pairs:
+        typer.echo(f"{word:<{width}}  {value}")
+
+
+def _summary(report: EmbedReport, store: Path) -> str:
+    done = f"{report.snippets:,} snippets of {report.recordings - report.skipped} recordings"
+    speed = report.audio_s / report.wall_s if report.wall_s else 0.0
+    text = f"{done} into {store} with {report.encoder} on {report.provider}: "
+    text += f"{_clock(report.audio_s)} of audio in {_clock(report.wall_s)}, {speed:,.0f} × real time"
+    if report.skipped:
+        text += f"; {report.skipped} recordings were there already"
+    if report.failures:
+        text += f"; {len(report.failures)} failed, see above"
+    return text
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+# -- what is said on stderr
+
+
+class _Lines(logging.Handler):
+    """Prints log records as plain lines above the progress bar."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = " ".join(record.getMessage().split())
+        line = f"abxfast: {line}" if record.levelno >= logging.WARNING else line
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _say(line: str) -> None:
+    logging.getLogger("abxfast.cli").info("%s", line)
+
+
+@contextlib.contextmanager
+def _talking(*, quiet: bool, verbose: bool) -> Iterator[Console]:
+    """Send log records to stderr, and what C libraries print there nowhere, unless it is asked for."""
+    from rich.console import Console
+
+    logger = logging.getLogger("abxfast")
+    with contextlib.nullcontext() if verbose else _native_silence():
+        console = Console(stderr=True)
+        handler = _Lines(console)
+        logger.addHandler(handler)
+        logger.setLevel(logging.WARNING if quiet else logging.INFO)
+        try:
+            yield console
+        finally:
+            logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _native_silence() -> Iterator[None]:
+    """Keep decoders from writing to file descriptor 2 what comes as one line of our own."""
+    ours = sys.stderr
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    sys.stderr = os.fdopen(os.dup(kept), "w", encoding=ours.encoding, errors=ours.errors, buffering=1)
+    try:
+        yield
+    finally:
+        sys.stderr.close()
+        sys.stderr = ours
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def _progress(console: Console) -> Iterator[Callable[[Progress], None] | None]:
+    """Show audio seconds done, × real time and time left; only on a terminal."""
+    if not console.is_terminal or logging.getLogger("abxfast").level > logging.INFO:
+        yield None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.fields[recording]}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[clock]} of audio"),
+        TextColumn("{task.fields[speed]} × real time"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("embed", total=None, recording="", clock="0:00", speed="…")
+
+        def show(now: Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            bar.update(
+                task,
+                completed=now.done_s,
+                total=now.total_s,
+                recording=now.recording[-40:],
+                clock=f"{_clock(now.done_s)} / {_clock(now.total_s)}",
+                speed=f"{now.decoded_s / elapsed:,.0f}" if elapsed > 0.5 else "…",  # noqa: PLR2004
+            )
+
+        yield show
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""``abxfast demo``: recordings with known answers, made, embedded and scored in one go."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from abxfast.embedding import embed
+from abxfast.errors import AbxfastError
+from abxfast.scoring import AbxScores, score_store
+from abxfast.stimuli import write_corpus
+from abxfast.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from abxfast.embedding import Progress
+
+LENGTHS_S = (1.0, 10.0)
+CLEAR = 0.1
+"""A contrast counts as told where its mean score lies this far above that of its control."""
+_QUESTIONS = {
+    "room": ("rooms", "one voice, the same kind of syllables, in two rooms"),
+    "voice": ("voices", "two voices in one room"),
+    "vowels": ("sets of vowels", "one voice in one room, with two sets of vowels"),
+}
+
+
+def run(folder: Path, *, say: Callable[[str], None] = print, progress: Callable[[Progress], None] | None = None) -> str:
+    """Make the corpus in `folder`, embed it with ``mfcc``, score it.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or that of an earlier demo.
+    say : callable
+        Is told what happens, line by line.
+    progress : callable, optional
+        See `abxfast.embed`.
+
+    Returns
+    -------
+    str
+        Three small matrices, one a contrast, each with a sentence on what it shows.
+
+    Raises
+    ------
+    AbxfastError
+        Where the folder holds something else.
+    """
+    manifest = folder / "recordings.csv"
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not manifest.exists())):
+        raise AbxfastError(f"{folder}: is there already and is not an earlier demo; name a new folder")
+    say(f"making recordings in {folder}")
+    manifest = write_corpus(folder)
+    store = folder / "demo.store"
+    report = embed(manifest, store, encoder="mfcc", snippets=LENGTHS_S, progress=progress)
+    say(f"{report.snippets} snippets embedded with {report.encoder} (an acoustic baseline, not XLSR-53) into {store}")
+    by_length = [score_store(store, snippet=length, on="recording", by=["experiment"]) for length in LENGTHS_S]
+    condition = {row["recording"]: row["condition"] for row in open_store(store).rows().values()}
+    parts = [_show(experiment, by_length, condition) for experiment in _QUESTIONS]
+    parts.append(
+        "Score: the share of triplets in which X is closer to A (another snippet of its own recording) than to B.\n"
+        "0.5: cannot be told apart; 1: always told apart. Encoder: mfcc.\n\n"
+        f"Next: abxfast info {store}\n"
+        f"      abxfast score {store} --snippet 1 --on condition --by experiment"
+    )
+    return "\n\n".join(parts)
+
+
+def _show(experiment: str, by_length: list[AbxScores], condition: dict[str, str]) -> str:
+    """Give the matrices of one contrast beside each other, and a sentence on them."""
+    tables = [
+        {
+            (row["recording"], row["recording_b"]): row["score"]
+            for row in scores.table.to_pylist()
+            if row["experiment"] == experiment
+        }
+        for scores in by_length
+    ]
+    names = sorted({a for a, _ in tables[0]})
+    labels = [PurePosixPath(name).stem for name in names]
+    width = max(map(len, labels)) + 4
+    block = 6 * len(names)
+    lines = [
+        f"{experiment}: {_QUESTIONS[experiment][1]}",
+        " " * width + "   ".join(f"{length:g} s snippets".center(block) for length in LENGTHS_S).rstrip(),
+        "A, X".rjust(width - 1)
+        + " "
+        + "   ".join("".join(f"B={i + 1}".rjust(6) for i in range(len(names))) for _ in tables),
+    ]
+    for number, (name, label) in enumerate(zip(names, labels, strict=True), 1):
+        cells = ("".join(_cell(table.get((name, b))) for b in names) for table in tables)
+        lines.append(f"{number} {label}".ljust(width) + "   ".join(cells).rstrip())
+    return "\n".join([*lines, _sentence(experiment, tables, condition)])
+
+
+def _cell(score: float | None) -> str:
+    return " " * 6 if score is None else f"{score:6.2f}"
+
+
+def _sentence(experiment: str, tables: list[dict[tuple[str, str], float]], condition: dict[str, str]) -> str:
+    """Say what the numbers say: the contrast against the control, two recordings that share the condition."""
+    contrasts, controls, told = [], [], []
+    for length, table in zip(LENGTHS_S, tables, strict=True):
+        other = [score for (a, b), score in table.items() if condition[a] != condition[b]]
+        same = [score for (a, b), score in table.items() if condition[a] == condition[b]]
+        contrast, control = sum(other) / len(other), sum(same) / len(same)
+        contrasts.append(f"{contrast:.2f} at {length:g} s")
+        controls.append(f"{control:.2f} at {length:g} s")
+        if contrast - control > CLEAR:
+            told.append(f"{length:g} s")
+    things = _QUESTIONS[experiment][0]
+    verdict = (
+        f"mfcc tells the {things} apart at {' and '.join(told)}" if told else f"mfcc cannot tell the {things} apart"
+    )
+    return f"Different {things}: {', '.join(contrasts)}; the same, as a control: {', '.join(controls)}.\n{verdict}."

@@ -1,0 +1,70 @@
+"""What gathers snippets on their way into a store."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from abxfast.store import Row, Store
+from abxfast.unit import Unit, UnitState
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FLUSH_S = 5.0
+"""A crash loses at most what these seconds had gathered."""
+FLUSH_BYTES = 16 << 20
+
+
+class StoreWriter:
+    """Gathers snippets and adds them to a store as parts, every few seconds.
+
+    Parameters
+    ----------
+    store : Store
+
+    Notes
+    -----
+    Leaving the ``with`` block, in whatever way, writes what is gathered.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rows: list[Row] = []
+        self._states: dict[str, UnitState] = {}
+        self._bytes = 0
+        self._flushed = time.monotonic()
+        self._begun_ns = store.next_ns()
+
+    def __enter__(self) -> Self:
+        """Give the writer itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what is gathered."""
+        self.flush()
+
+    def add(self, unit: Unit, number: int, start_s: float, end_s: float, vectors: NDArray[np.float32]) -> None:
+        """Take the vectors of snippet `number` of a unit, float32 ``(variants, dim)``."""
+        self._rows.append(Row(self._state(unit), number, start_s, end_s, vectors))
+        self._bytes += vectors.nbytes
+        if self._bytes >= FLUSH_BYTES or time.monotonic() - self._flushed >= FLUSH_S:
+            self.flush()
+
+    def finish(self, unit: Unit, total: int) -> None:
+        """Note that a unit has `total` snippets, all of which have been or will be added, or are in the store."""
+        self._states[self._state(unit)].total = total
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        if self._states:
+            self._store.write(self._rows, self._states)
+        self._rows, self._states, self._bytes = [], {}, 0
+        self._flushed = time.monotonic()
+
+    def _state(self, unit: Unit) -> str:
+        key = unit.key(self._store.encoder_sha256)
+        if key not in self._states:
+            self._states[key] = UnitState(unit, self._begun_ns)
+        return key

@@ -1,0 +1,15 @@
+"""What all tests share."""
+
+import os
+
+NEEDED = os.environ.get("ABXFAST_NEEDED", "").split()
+"""Words such as ``export``: in CI, a test that skips since it "needs the export …" fails the run."""
+
+
+def pytest_sessionfinish(session):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    missed = [report.nodeid for report in skipped for word in NEEDED if f"needs the {word}" in str(report.longrepr)]
+    if missed:
+        reporter.write_line(f"ABXFAST_NEEDED={' '.join(NEEDED)}, but skipped: {', '.join(missed)}", red=True)
+        session.exitstatus = 1

@@ -1,0 +1,59 @@
+"""The demo: known answers, found by the whole pipeline."""
+
+import csv
+import re
+import sys
+
+import pytest
+
+from abxfast import cli, demo, score_store
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("demo") / "abxfast-demo"
+    said = []
+    text = demo.run(path, say=said.append)
+    assert any("mfcc" in line for line in said)
+    return path, text
+
+
+def test_the_contrasts_are_told_and_their_controls_are_not(folder):
+    _, text = folder
+    for things in ("rooms", "voices", "sets of vowels"):
+        line = next(line for line in text.splitlines() if line.startswith(f"Different {things}"))
+        contrast, control = map(float, re.findall(r"[\d.]+(?= at 1 s)", line))
+        assert contrast > control + demo.CLEAR
+        assert f"tells the {things} apart at 1 s" in text
+        assert 0.4 < control < 0.65
+
+
+def test_the_sentences_repeat_the_scores(folder):
+    path, text = folder
+    scores = score_store(path / "demo.store", snippet=1, on="recording", by=["experiment"]).table.to_pylist()
+    with (path / "recordings.csv").open(encoding="utf-8") as file:
+        condition = {row["path"]: row["condition"] for row in csv.DictReader(file)}
+    rooms = [
+        row["score"]
+        for row in scores
+        if row["experiment"] == "room" and condition[row["recording"]] != condition[row["recording_b"]]
+    ]
+    assert f"Different rooms: {sum(rooms) / len(rooms):.2f} at 1 s" in text
+
+
+def test_it_runs_again_on_its_own_folder(folder, monkeypatch, capfd):
+    path, text = folder
+    monkeypatch.setattr(sys, "argv", ["abxfast", "demo", str(path)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    out, err = capfd.readouterr()
+    assert stop.value.code in (None, 0)
+    assert out.strip() == text.strip()
+    assert "0 snippets embedded" in err
+
+
+def test_it_leaves_a_folder_of_something_else_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear reader")
+    with pytest.raises(demo.AbxfastError, match="not an earlier demo"):
+        demo.run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -1,0 +1,57 @@
+"""The main job on real speech, from Debian's packages (ABXFAST_SPEECH names their folder), and the README's table."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
+
+pytestmark = pytest.mark.skipif(
+    not PACKAGES,
+    reason="needs the speech packages: python benchmarks/speech.py --fetch DIR, then ABXFAST_SPEECH=DIR",
+)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    program = [sys.executable, str(ROOT / "benchmarks" / "speech.py"), PACKAGES, "--json"]
+    done = subprocess.run(program, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return {row["design"].strip(): row for row in json.loads(done.stdout)}
+
+
+def test_recording_condition_is_told_and_its_control_is_not(measured):
+    assert measured["recording condition: wav against gsm"]["mfcc.max"] > 0.8
+    control = measured["control: two recordings of one condition"]
+    assert all(0.45 < control[variant] < 0.55 for variant in ("mfcc.max", "mfcc.mean", "mfcc.std"))
+
+
+def test_every_triplet_of_the_syllables_counts(measured):
+    voices, syllables = 2, 40
+    content = measured["phonetic content"]
+    assert content["triplets"] == content["cells"] == voices * syllables * (syllables - 1)
+    assert measured["voice"]["triplets"] == voices * syllables * (syllables - 1) * syllables
+    assert measured["phonetic content"]["mfcc.max"] > 0.6
+
+
+def test_the_readme_shows_what_is_measured(measured):
+    rows = re.findall(
+        r"^\| (.+?) \| ON .+? \| .+? \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", _readme(), re.MULTILINE
+    )
+    assert {row[0] for row in rows} == set(measured)
+    for design, triplets, *scores in rows:
+        row = measured[design]
+        assert int(triplets.replace(",", "")) == row["triplets"]
+        # Another processor sums in another order; the third digit may differ, the finding may not.
+        for variant, shown in zip(("mfcc.max", "mfcc.mean", "mfcc.std"), scores, strict=True):
+            assert float(shown) == pytest.approx(row[variant], abs=2e-3)
+
+
+def _readme():
+    return (ROOT / "README.md").read_text(encoding="utf-8")

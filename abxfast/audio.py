@@ -62,8 +62,8 @@ _MP3_SLACK = 4 * 1152
 """Samples that an MP3 may lack: encoders disagree whether the frame that holds the header counts."""
 _NO_LENGTH = 1 << 36
 """From so many samples on, a length is no length."""
-_NO_MPEG = 7
-"""What libsndfile answers to an .mp3 that is none, with the words that there is no such file."""
+_NOT_AUDIO = (1, 7)
+"""libsndfile's codes for a format that it does not know, and, with words that mislead, for an .mp3 that is none."""
 _SAVE = "copy it again, or save what is left anew"
 
 
@@ -241,8 +241,9 @@ def _open(path: Path) -> Iterator[soundfile.SoundFile]:
             if sound.format == "MP3" and not _mp3_says_its_length(path):
                 sound = stack.enter_context(_Sound(stack.enter_context(_Endless(path))))
         except (soundfile.SoundFileError, TypeError) as error:
+            what = "is not audio" if getattr(error, "code", 0) in _NOT_AUDIO else "is damaged, cut short or not audio"
             raise AudioError(
-                f"{path}: is not audio that can be decoded ({_reason(error)}); "
+                f"{path}: {what} that can be decoded ({_reason(error)}); "
                 f"copy it again, or convert it: {_ffmpeg(path, path.stem + '-whole')}"
             ) from error
         _check(sound, path)
@@ -356,7 +357,7 @@ def _cut_short(path: Path, promised_s: float | None, found_s: float) -> AudioErr
 
 def _reason(error: Exception) -> str:
     """Give libsndfile's own words without the path, which stands in front already."""
-    if getattr(error, "code", None) == _NO_MPEG:
+    if getattr(error, "code", 0) == _NOT_AUDIO[1]:
         return "no MPEG audio in it"
     text = getattr(error, "error_string", None) or str(error)
     return text.strip().rstrip(".")

@@ -53,13 +53,14 @@ def compact(store: Store, drop: Collection[str] = ()) -> None:
 
 
 def _replaced(store: Store) -> set[str]:
-    """Give the units in whose place a newer, complete one stands."""
+    """Give the units in whose place a newer, complete one stands; a newer one that is unfinished is to be resumed."""
     winners = store.winners()
-    return {
-        key
-        for key, state in store.units.items()
-        if (best := winners[state.unit.item, state.unit.plan.length_s]) != key and store.units[best].complete
-    }
+    replaced = set()
+    for key, state in store.units.items():
+        best = winners[state.unit.item, state.unit.plan.length_s]
+        if best != key and store.units[best].complete and state.written_ns <= store.units[best].written_ns:
+            replaced.add(key)
+    return replaced
 
 
 def _untidy(store: Store, gone: set[str]) -> tuple[list[_Kept], bool]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
+import sys
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +35,8 @@ __all__ = ["EmbedReport", "Progress", "embed"]
 
 logger = logging.getLogger(__name__)
 
+_M_MMAP_THRESHOLD = -3
+_MMAP_THRESHOLD_BYTES = 128 << 10
 GPU_THREADS = 2
 """Batches under way on a GPU: one runs, the next is carried there; each more would cost memory for nothing."""
 
@@ -46,7 +51,7 @@ class EmbedReport:
     recordings : int
         Recordings asked for.
     snippets : int
-        Snippets that were embedded now.
+        Snippets that were embedded now, less those of what failed.
     skipped : int
         Recordings that needed nothing, since the store had it all.
     audio_s : float
@@ -117,6 +122,7 @@ def embed(
         Where the work cannot start: wrong options, no audio, a store of another encoder.
     """
     started = time.monotonic()
+    _keep_memory_flat()
     plans = make_plans(snippets, hop, remainder)
     number = audio.parse_channel(channel)
     if threads is not None and threads < 1:
@@ -132,6 +138,7 @@ def embed(
         target.put_manifest(manifest)
         run.embed(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
     finally:
+        report.snippets = run.snippets
         report.recordings, report.skipped, report.audio_s = decoder.recordings, decoder.skipped, decoder.audio_s
         compact(target, drop=run.failed_keys)
         report.wall_s = time.monotonic() - started
@@ -146,7 +153,13 @@ class _Run:
         self._encoder = encoder
         self._report = report
         self._rate_hz = encoder.info.sample_rate_hz
+        self._added: Counter[str] = Counter()
         self.failed_keys: set[str] = set()
+
+    @property
+    def snippets(self) -> int:
+        """Snippets embedded so far, less those of units that failed."""
+        return sum(count for key, count in self._added.items() if key not in self.failed_keys)
 
     def embed(self, decoder: Decoder, threads: int) -> None:
         """Send every snippet that is missing through the encoder and into the store."""
@@ -203,7 +216,7 @@ class _Run:
     def _add(self, piece: Piece, vector: NDArray[np.float32], writer: StoreWriter) -> None:
         unit, snippet = piece
         writer.add(unit, snippet.index, snippet.start / self._rate_hz, snippet.stop / self._rate_hz, vector)
-        self._report.snippets += 1
+        self._added[unit.key(self._store.encoder_sha256)] += 1
 
     def _fail(self, failure: Failure) -> None:
         self.failed_keys.update(unit.key(self._store.encoder_sha256) for unit in failure.units)
@@ -242,6 +255,18 @@ class Batches:
         """Give what is held."""
         rest, self._held = list(self._held.values()), defaultdict(list)
         return rest
+
+
+def _keep_memory_flat() -> None:
+    """Have glibc give large blocks back to the system when they are freed, as it does until the first of them is.
+
+    From then on it would keep blocks of that size, on a heap for each thread: what a long recording takes would
+    depend on how its threads happen to meet, and was twice what a short one takes. It costs the mfcc encoder a few
+    seconds for three hours of audio, and a large encoder, whose blocks go back in any case, nothing.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # musl has no such call, and no such habit
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:

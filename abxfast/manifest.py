@@ -227,7 +227,7 @@ def _separator(path: Path, text: str) -> str:
             _, header = next(_rows(path, text, separator))
         except (ManifestError, StopIteration):
             continue
-        if "path" in [cell.strip() for cell in header]:
+        if "path" in [cell.strip(" ") for cell in header]:  # and no tab: it may be what separates
             return separator
     before = text[: len(text) - len(text.lstrip())]
     found = " ".join(text.lstrip().splitlines()[0].split())[:120]

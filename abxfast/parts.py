@@ -139,7 +139,7 @@ def to_parquet(table: pa.Table, meta: Mapping[str, Any]) -> memoryview:
         use_dictionary=[name for name in flat if pa.types.is_string(table.schema.field(name).type)],
         compression={name: "NONE" if name in lists else "ZSTD" for name in table.column_names},
         write_statistics=flat,
-        row_group_size=1 << 16,
+        row_group_size=1 << 12,  # more at once only costs memory
         write_page_checksum=True,
     )
     return memoryview(sink.getvalue())

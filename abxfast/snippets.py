@@ -265,8 +265,7 @@ class Cutter:
         stretch = self._stretches[number]
         if stretch.plan.hop_s is None or (stretch.stop is not None and self._reached[number] >= stretch.stop):
             return None
-        following = stretch.start + round(self._taken[number] * stretch.plan.hop_s * self._rate_hz)
-        return following if stretch.stop is None or following < stretch.stop else None
+        return stretch.start + round(self._taken[number] * stretch.plan.hop_s * self._rate_hz)
 
     def _cut(self, number: int, start: int, stop: int) -> Iterator[Snippet]:
         """Give the snippet of this window, unless it is a remainder to drop or shorter than the encoder takes."""

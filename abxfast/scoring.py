@@ -99,7 +99,6 @@ def score_embeddings(
         "max_size_group": max_size_group is not None,
         "max_x_across": max_x_across is not None,
         "seed": seed != 0,
-        "threads": threads is not None,
         "marginals": marginals,
     }
     for name, asked in later.items():
@@ -111,8 +110,8 @@ def score_embeddings(
     if len(cells.rows) != len(embeddings):
         raise TaskError(f"labels have {len(cells.rows)} rows, embeddings {len(embeddings)}")
     _warn_of_unscorable(cells, task)
-    wins2 = abx_counts(embeddings, cells.rows, cells.bounds, cells.groups, memory_mb=memory_mb)
-    return AbxScores(task, _with_scores(cells, wins2))
+    counts = abx_counts(embeddings, cells.rows, cells.bounds, cells.groups, memory_mb=memory_mb, threads=threads)
+    return AbxScores(task, _with_scores(cells, counts.wins2))
 
 
 def score_store(

@@ -1,6 +1,8 @@
 """Numerical kernels: arrays in, arrays out. Nothing here knows of files or encoders."""
 
-from abxfast.kernels.abx import abx_counts
+from abxfast.kernels.abx import AbxCounts, abx_counts
 from abxfast.kernels.cosine import TIE, unit_vectors
+from abxfast.kernels.lists import Apart
+from abxfast.kernels.marginals import Marginals, Share
 
-__all__ = ["TIE", "abx_counts", "unit_vectors"]
+__all__ = ["TIE", "AbxCounts", "Apart", "Marginals", "Share", "abx_counts", "unit_vectors"]

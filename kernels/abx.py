@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit, prange
 
-from abxfast.kernels.cosine import TIE, unit_vectors
+from abxfast.kernels.count import Sink
+from abxfast.kernels.lists import Apart
+from abxfast.kernels.marginals import Marginals, empty_sink, weigh
+from abxfast.kernels.plan import make_plan
+from abxfast.kernels.sweep import Sweep, share_out
+from abxfast.kernels.units import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# One place for the options: fastmath stays off, since it may reorder the comparisons that ties rest on.
-_JIT = {"cache": True, "nogil": True}
+
+class AbxCounts(NamedTuple):
+    """What `abx_counts` gives.
+
+    Attributes
+    ----------
+    wins2 : ndarray of int64, shape (cells,)
+        2 · wins + ties.
+    triplets : ndarray of int64, shape (cells,)
+    marginals : Marginals or None
+    """
+
+    wins2: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+    marginals: Marginals | None
 
 
 def abx_counts(
@@ -22,106 +40,76 @@ def abx_counts(
     bounds: NDArray[np.int64],
     cells: NDArray[np.int64],
     *,
+    apart: Apart | None = None,
+    blocks: NDArray[np.int64] | None = None,
     memory_mb: float = 512,
-) -> NDArray[np.int64]:
+    threads: int | None = None,
+) -> AbxCounts:
     """Count the triplets of every cell, wins twice and ties once.
 
-    A triplet (a, b, x) is won where d(a, x) < d(b, x), d being 1 − cos in float64; distances that differ by at most
-    `TIE` are a tie. Where A and X are one group, a is never x.
+    A triplet (a, b, x) is won where d(a, x) < d(b, x), d being 1 − cos of the float64 unit vectors; distances that
+    differ by at most `TIE` are a tie. Where A and X are one group, a is never x.
 
     Parameters
     ----------
     embeddings : ndarray of float32 or float64, shape (n, dim)
-        Finite.
+        Finite. May be mapped from a file.
     rows : ndarray of int64, shape (m,)
-        Rows of `embeddings`, group by group.
+        Rows of `embeddings`, group by group; each at most once.
     bounds : ndarray of int64, shape (groups + 1,)
         Group g is ``rows[bounds[g]:bounds[g + 1]]``.
     cells : ndarray of int64, shape (cells, 3)
         The groups A, B and X of each cell.
+    apart : Apart, optional
+        Pairs (a, x) to leave out; its arrays are as long as `embeddings`.
+    blocks : ndarray of int64, shape (m,), optional
+        Asks for marginals: the block of each of `rows` within its group, 0, 1, 2, …
     memory_mb : float
-        Bound on the distances held at a time.
+        Bound on the memory taken beyond the embeddings and the result.
+    threads : int, optional
+        All that this process may use, unless given.
 
     Returns
     -------
-    ndarray of int64, shape (cells,)
-        2 · wins + ties.
+    AbxCounts
+        Independent of `memory_mb`, `threads` and the order of rows, groups and cells, to the last triplet.
 
     Notes
     -----
     With n_A own distances sorted, the number of a for which d(a, x) < d(b, x) is the rank of d(b, x) among them, as in
     the Mann–Whitney statistic: O((n_A + n_B) log n_A) for each x in place of O(n_A · n_B). Ties count one half, so
     2 · wins + ties is the sum of two ranks, one with the tie band below and one with it above.
+
+    Products are taken in float64 by BLAS, in any order. Where two of them lie closer to the edge of the tie band than
+    the worst-case error of both (`product_error`), the comparison is taken again in twice the precision (`settle`).
     """
-    counts = np.zeros(len(cells), np.int64)
-    order = np.lexsort((cells[:, 1], cells[:, 0], cells[:, 2]))
-    ordered = cells[order]
-    first = 0
-    while first < len(ordered):
-        x_group = ordered[first, 2]
-        last = int(np.searchsorted(ordered[:, 2], x_group, side="right"))
-        cells_of_x = ordered[first:last]
-        needed, local = np.unique(cells_of_x[:, :2], return_inverse=True)
-        local = local.reshape(-1, 2)
-        members = [rows[bounds[g] : bounds[g + 1]] for g in needed]
-        starts = np.concatenate(([0], np.cumsum([len(group) for group in members])))
-        others = unit_vectors(embeddings[np.concatenate(members)])
-        x_rows = rows[bounds[x_group] : bounds[x_group + 1]]
-        tile = max(1, int(memory_mb * 1e6 / 8 / max(1, len(others))))
-        own = int(np.searchsorted(needed, x_group))
-        x_start = int(starts[own]) if own < len(needed) and needed[own] == x_group else -1
-        totals = np.zeros(len(cells_of_x), np.int64)
-        for start in range(0, len(x_rows), tile):
-            distances = 1.0 - unit_vectors(embeddings[x_rows[start : start + tile]]) @ others.T
-            totals += _count(distances, -1 if x_start < 0 else x_start + start, starts, local).sum(axis=0)
-        counts[order[first:last]] = totals
-        first = last
-    return counts
+    plan, order = make_plan(rows, bounds, cells)
+    wins2, triplets = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+    sink, marginals = empty_sink(plan, order, bounds, cells, blocks, wins2)
+    there = _sorted_apart(apart, plan.rows)
+    if len(plan.cell_id):
+        memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
+        sizes = share_out(max(memory, 0), embeddings.shape[1], threads or _all_threads())
+        live = np.zeros(len(plan.pair_x), np.int64)
+        Sweep(plan, Units(embeddings, plan.rows), there, sink, live, embeddings.shape[1], sizes).run()
+        n_b = np.diff(plan.bounds)[plan.cell_b]
+        triplets[plan.cell_id] = live[plan.cell_pair] * n_b
+        if marginals is not None:
+            weigh(plan, there, sink, marginals)
+    return AbxCounts(wins2, triplets, marginals)
 
 
-@njit(parallel=True, **_JIT)
-def _count(distances, own, starts, cells):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count for each x (row) and cell; column ``own + row`` is x itself where it is among the columns."""
-    n_x, n_cells = distances.shape[0], cells.shape[0]
-    out = np.zeros((n_x, n_cells), np.int64)
-    for i in prange(n_x):
-        row = distances[i]
-        previous = -1
-        near = row[:0]
-        for c in range(n_cells):
-            a, b = cells[c, 0], cells[c, 1]
-            if a != previous:
-                near = _sorted_own(row, starts[a], starts[a + 1], -1 if own < 0 else own + i)
-                previous = a
-            total = 0
-            for j in range(starts[b], starts[b + 1]):
-                total += _rank(near, row[j], True) + _rank(near, row[j], False)
-            out[i, c] = total
-    return out
+def _all_threads() -> int:
+    # os.process_cpu_count is of Python 3.13, and macOS and Windows have no affinity to ask for.
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-@njit(**_JIT)
-def _sorted_own(row, start, stop, own):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Sort the distances of x to A, itself left out."""
-    if start <= own < stop:
-        near = np.empty(stop - start - 1)
-        near[: own - start] = row[start:own]
-        near[own - start :] = row[own + 1 : stop]
-    else:
-        near = row[start:stop].copy()
-    near.sort()
-    return near
-
-
-@njit(**_JIT)
-def _rank(near, distance, strict):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count the own distances that lie below `distance` by more than a tie, or (not strict) not above it by more."""
-    low, high = 0, len(near)
-    while low < high:
-        middle = (low + high) // 2
-        gap = distance - near[middle]
-        if (gap > TIE) if strict else (gap >= -TIE):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _sorted_apart(apart: Apart | None, rows: NDArray[np.int64]) -> Apart:
+    if apart is None:
+        none, nowhere = np.empty(0, np.int64), np.empty(0)
+        return Apart(np.empty((0, 0), np.int64), none, nowhere, nowhere, 0.0)
+    codes = np.ascontiguousarray(apart.codes[:, rows])
+    if apart.min_gap_s <= 0:
+        return Apart(codes, np.empty(0, np.int64), np.empty(0), np.empty(0), 0.0)
+    return Apart(codes, apart.recording[rows], apart.start_s[rows], apart.end_s[rows], float(apart.min_gap_s))

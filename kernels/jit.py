@@ -1,0 +1,81 @@
+"""The one place that states how the kernels are compiled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called, and keep the result on disk.
+
+    numba looks for a place to keep it beside the module, then in the user's cache folder (or where NUMBA_CACHE_DIR
+    says). Where none of them can be written, it is compiled anew in each process rather than refused. The global
+    interpreter lock is released, since the threads are Python's; fastmath stays off, since it may reorder the
+    comparisons and sums that exactness rests on.
+    """
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # "cannot cache function: no locator available"
+        return njit(nogil=True)(function)
+
+
+@compiled
+def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give the first place from `low` on, before `high`, whose number is not below `value`.
+
+    numpy's searchsorted would do; it takes numba half a second to compile, each time that it is named.
+    """
+    while low < high:
+        middle = (low + high) // 2
+        if numbers[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
+def above(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give the first place from `low` on, before `high`, whose number is above `value`."""
+    while low < high:
+        middle = (low + high) // 2
+        if numbers[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_shared(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
+    """Add to an element of an int64 array that several threads write: ``array[index] += amount``, undivided."""
+    signature = types.void(array, types.int64, types.int64)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        view = context.make_array(sig.args[0])(context, builder, args[0])
+        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])
+        builder.atomic_rmw("add", pointer, args[2], "monotonic")
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fused(_typing: Any, x: Any, y: Any, z: Any) -> Any:
+    """Give x · y + z, rounded once."""
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def generate(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        fma = builder.module.declare_intrinsic("llvm.fma", [double], ir.FunctionType(double, [double] * 3))
+        return builder.call(fma, args)
+
+    return signature, generate

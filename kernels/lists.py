@@ -1,0 +1,224 @@
+"""The own lists: for each x and set A, the sorted distances of x to A, with a table that finds a place in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from abxfast.kernels.jit import add_shared, at_least, compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from abxfast.kernels.plan import Plan
+
+SHORT = 24
+"""Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""
+BUCKETS = 2
+"""Buckets of a table for each number in its list."""
+_NARROW = 65535
+
+
+class Apart(NamedTuple):
+    """Which a and x are not to be compared, besides a snippet with itself.
+
+    Attributes
+    ----------
+    codes : ndarray of int64, shape (labels, m)
+        a and x must differ in each of them.
+    recording : ndarray of int64, shape (m,)
+    start_s, end_s : ndarray of float64, shape (m,)
+    min_gap_s : float
+        a and x of one recording must lie this far apart; not asked where it is 0 or less.
+    """
+
+    codes: NDArray[np.int64]
+    recording: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    min_gap_s: float
+
+
+class Lists(NamedTuple):
+    """Own lists of the positions from `origin` on, list after list, pair after pair.
+
+    Distances are kept as −cos. A list ends with infinities: one for each a that x is not compared with, and one more.
+
+    Attributes
+    ----------
+    near : ndarray of float64
+    table : ndarray of uint16 or int32
+        For each bucket of equal width, how many of the list lie in buckets below.
+    live : ndarray of int32
+        Length of each list without its infinities.
+    perm : ndarray of int32
+        The place in A of each number in `near`; empty unless kept.
+    near_at, table_at, live_at : ndarray of int64, shape (pairs,)
+        Where the lists of each pair (X, A) start.
+    first_pair, origin : int
+    """
+
+    near: NDArray[np.float64]
+    table: NDArray[np.uint16] | NDArray[np.int32]
+    live: NDArray[np.int32]
+    perm: NDArray[np.int32]
+    near_at: NDArray[np.int64]
+    table_at: NDArray[np.int64]
+    live_at: NDArray[np.int64]
+    first_pair: int
+    origin: int
+
+
+def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
+    """Give the bytes that the own lists of one x take, for each group."""
+    each = 8 + _table_type(plan)().itemsize * BUCKETS + 4 * keep_order
+    return plan.width * each + 8
+
+
+def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists:
+    """Make room for the own lists of the positions from `start` to `stop`."""
+    near_at, table_at, live_at, first_pair = _layout(
+        plan.bounds, plan.group_of, plan.pairs_of, plan.pair_x, plan.pair_a, start, stop
+    )
+    return Lists(
+        np.empty(near_at[-1]),
+        np.empty(table_at[-1], _table_type(plan)),
+        np.empty(live_at[-1], np.int32),
+        np.empty(near_at[-1] if keep_order else 0, np.int32),
+        near_at,
+        table_at,
+        live_at,
+        first_pair,
+        start,
+    )
+
+
+def sort_lists(plan: Plan, lists: Lists, start: int, stop: int, live: NDArray[np.int64]) -> None:
+    """Sort the filled lists of the positions from `start` to `stop`, make their tables, add up what they hold."""
+    first, last = plan.group_of[start], plan.group_of[stop - 1]
+    for pair in range(plan.pairs_of[first], plan.pairs_of[last + 1]):
+        x, a = plan.pair_x[pair], plan.pair_a[pair]
+        stride = int(plan.bounds[a + 1] - plan.bounds[a]) + 1
+        if stride - 1 < SHORT:
+            continue
+        low = max(int(plan.bounds[x]), lists.origin)
+        n_x = min(int(plan.bounds[x + 1]), stop) - max(low, start)
+        begin = lists.near_at[pair - lists.first_pair] + (max(low, start) - low) * stride
+        block = lists.near[begin : begin + n_x * stride].reshape(n_x, stride)
+        if len(lists.perm):
+            order = np.argsort(block, axis=1)
+            lists.perm[begin : begin + n_x * stride] = order.reshape(-1)
+            block[:] = np.take_along_axis(block, order, axis=1)
+        else:
+            block.sort(axis=1)
+    _index(plan, lists, start, stop, live)
+
+
+def _table_type(plan: Plan) -> type[np.uint16 | np.int32]:
+    return np.uint16 if len(plan.width) == 0 or plan.width.max() <= _NARROW else np.int32
+
+
+@compiled
+def _layout(bounds, group_of, pairs_of, pair_x, pair_a, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    first = pairs_of[group_of[start]]
+    n = pairs_of[group_of[stop - 1] + 1] - first
+    near_at, table_at, live_at = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    for p in range(n):
+        x, a = pair_x[first + p], pair_a[first + p]
+        n_x = min(bounds[x + 1], stop) - max(bounds[x], start)
+        n_a = bounds[a + 1] - bounds[a]
+        near_at[p + 1] = near_at[p] + n_x * (n_a + 1)
+        table_at[p + 1] = table_at[p] + (n_x * (BUCKETS * n_a + 1) if n_a >= SHORT else 0)
+        live_at[p + 1] = live_at[p] + n_x
+    return near_at, table_at, live_at, first
+
+
+@compiled
+def kept_apart(apart, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Tell whether a at position j is not to be compared with x at position i."""
+    if i == j:
+        return True
+    for label in range(len(apart.codes)):
+        if apart.codes[label, i] == apart.codes[label, j]:
+            return True
+    if apart.min_gap_s > 0 and apart.recording[i] == apart.recording[j]:
+        gap = max(apart.start_s[i], apart.start_s[j]) - min(apart.end_s[i], apart.end_s[j])
+        return gap < apart.min_gap_s
+    return False
+
+
+@compiled
+def fill_lists(cosines, i0, i1, j0, j1, plan, lists, apart):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take the own distances of the positions i0 to i1 from a tile whose columns are the positions j0 to j1."""
+    for i in range(i0, i1):
+        x = plan.group_of[i]
+        row = i - max(plan.bounds[x], lists.origin)
+        for pair in range(plan.pairs_of[x], plan.pairs_of[x + 1]):
+            a = plan.pair_a[pair]
+            low, high = max(plan.bounds[a], j0), min(plan.bounds[a + 1], j1)
+            stride = plan.bounds[a + 1] - plan.bounds[a] + 1
+            at = lists.near_at[pair - lists.first_pair] + row * stride
+            for j in range(low, high):
+                value = np.inf if kept_apart(apart, i, j) else -cosines[i - i0, j - j0]
+                lists.near[at + j - plan.bounds[a]] = value
+            if high == plan.bounds[a + 1]:
+                lists.near[at + stride - 1] = np.inf
+
+
+@compiled
+def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Sort the short lists, count what is live in each, make the tables of the long ones."""
+    for i in range(start, stop):
+        x = plan.group_of[i]
+        row = i - max(plan.bounds[x], lists.origin)
+        for pair in range(plan.pairs_of[x], plan.pairs_of[x + 1]):
+            a, p = plan.pair_a[pair], pair - lists.first_pair
+            n = plan.bounds[a + 1] - plan.bounds[a]
+            at = lists.near_at[p] + row * (n + 1)
+            near = lists.near[at : at + n + 1]
+            if n < SHORT:
+                _insertion(near, lists.perm[at : at + n + 1])
+            live = at_least(near, 0, n, np.inf)
+            lists.live[lists.live_at[p] + row] = live
+            add_shared(all_live, pair, live)
+            if n >= SHORT:
+                table = lists.table_at[p] + row * (BUCKETS * n + 1)
+                _tabulate(near, live, lists.table[table : table + BUCKETS * n + 1])
+
+
+@compiled
+def _insertion(near, perm):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for k in range(len(perm)):
+        perm[k] = k
+    for k in range(1, len(near)):
+        value, m = near[k], k
+        while m > 0 and near[m - 1] > value:
+            near[m] = near[m - 1]
+            if len(perm):
+                perm[m] = perm[m - 1]
+            m -= 1
+        near[m] = value
+        if len(perm):
+            perm[m] = k
+
+
+@compiled
+def bucket_scale(near, live, n_buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give buckets per unit of distance; 0, which puts all into one, where the list has no width."""
+    width = near[live - 1] - near[0] if live else 0.0
+    return n_buckets / width if width > 1e-290 else 0.0  # noqa: PLR2004
+
+
+@compiled
+def _tabulate(near, live, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    n_buckets = len(table) - 1
+    scale = bucket_scale(near, live, n_buckets)
+    bucket = 0
+    for k in range(live):
+        own = min(np.int64((near[k] - near[0]) * scale), n_buckets - 1)
+        while bucket <= own:
+            table[bucket] = k
+            bucket += 1
+    for k in range(bucket, n_buckets + 1):
+        table[k] = live

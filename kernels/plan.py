@@ -1,0 +1,135 @@
+"""What is to be counted, in the order in which the kernels walk through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from abxfast.kernels.jit import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Plan(NamedTuple):
+    """Cells sorted by X, then B; positions sorted by component, then group.
+
+    A component is a set of groups that no cell ties to another: a value of BY. A position is a place in `rows`. The own
+    lists of x are its distances to the sets A that it is compared with, one for each pair (X, A).
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (m,)
+        The row of each position.
+    bounds : ndarray of int64, shape (groups + 1,)
+        Group g stands at the positions ``bounds[g]`` to ``bounds[g + 1]``.
+    group_of : ndarray of int64, shape (m,)
+    components : ndarray of int64, shape (components + 1,)
+        Bounds of the components, in positions.
+    cells_of : ndarray of int64, shape (groups + 1,)
+        The cells with X = g are ``cells_of[g]`` to ``cells_of[g + 1]``.
+    cell_b, cell_pair, cell_id : ndarray of int64, shape (cells,)
+        Group B, pair (X, A), and place in the caller's order.
+    pairs_of : ndarray of int64, shape (groups + 1,)
+        As `cells_of`, for the pairs.
+    pair_x, pair_a : ndarray of int64, shape (pairs,)
+    width : ndarray of int64, shape (groups,)
+        Numbers in the own lists of one x of a group, an end mark for each list included.
+    """
+
+    rows: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    group_of: NDArray[np.int64]
+    components: NDArray[np.int64]
+    cells_of: NDArray[np.int64]
+    cell_b: NDArray[np.int64]
+    cell_pair: NDArray[np.int64]
+    cell_id: NDArray[np.int64]
+    pairs_of: NDArray[np.int64]
+    pair_x: NDArray[np.int64]
+    pair_a: NDArray[np.int64]
+    width: NDArray[np.int64]
+
+
+def make_plan(
+    rows: NDArray[np.int64], bounds: NDArray[np.int64], cells: NDArray[np.int64]
+) -> tuple[Plan, NDArray[np.int64]]:
+    """Sort groups so that what belongs together lies together.
+
+    Within a component, groups with narrow own lists come first: those are the ones to keep in memory.
+
+    Parameters
+    ----------
+    rows, bounds, cells
+        See `abx_counts`.
+
+    Returns
+    -------
+    Plan
+    order : ndarray of int64, shape (m,)
+        The place in the caller's `rows` of each position.
+    """
+    n_groups = len(bounds) - 1
+    sizes = np.diff(bounds)
+    used = np.zeros(n_groups, bool)
+    used[cells.reshape(-1)] = True
+    width = np.zeros(n_groups, np.int64)
+    pairs = _unique_pairs(cells[:, 2], cells[:, 0], n_groups)
+    np.add.at(width, pairs[:, 0], sizes[pairs[:, 1]] + 1)
+    component = _components(n_groups, cells)
+    by_place = np.lexsort((width, component))
+    by_place = by_place[used[by_place] & (sizes[by_place] > 0)]
+    place = np.full(n_groups, -1, np.int64)
+    place[by_place] = np.arange(len(by_place))
+
+    sizes, width = sizes[by_place], width[by_place]
+    new_bounds = np.concatenate(([0], np.cumsum(sizes)))
+    order = np.repeat(bounds[by_place] - new_bounds[:-1], sizes) + np.arange(new_bounds[-1])
+    moved = place[cells]
+    cell_id = np.flatnonzero((moved >= 0).all(axis=1))  # an empty group makes no triplet
+    a, b, x = moved[cell_id].T
+    position = np.lexsort((a, b, x))
+    a, b, x, cell_id = a[position], b[position], x[position], cell_id[position]
+    pairs = _unique_pairs(x, a, max(len(sizes), 1))
+    keys = pairs[:, 0] * max(len(sizes), 1) + pairs[:, 1]
+    starts = np.flatnonzero(np.diff(component[by_place], prepend=-1))
+    edges = np.arange(len(sizes) + 1)
+    return Plan(
+        rows=rows[order],
+        bounds=new_bounds,
+        group_of=np.repeat(np.arange(len(sizes)), sizes),
+        components=np.append(new_bounds[starts], new_bounds[-1]),
+        cells_of=np.searchsorted(x, edges),
+        cell_b=b,
+        cell_pair=np.searchsorted(keys, x * max(len(sizes), 1) + a),
+        cell_id=cell_id,
+        pairs_of=np.searchsorted(pairs[:, 0], edges),
+        pair_x=np.ascontiguousarray(pairs[:, 0]),
+        pair_a=np.ascontiguousarray(pairs[:, 1]),
+        width=width,
+    ), order
+
+
+def _unique_pairs(first: NDArray[np.int64], second: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    keys = np.unique(first * n + second)
+    return np.stack((keys // n, keys % n), axis=1)
+
+
+@compiled
+def _components(n_groups, cells):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give each group the lowest group that cells tie it to."""
+    parent = np.arange(n_groups)
+    for c in range(len(cells)):
+        for side in range(2):
+            low, high = cells[c, side], cells[c, 2]
+            while parent[low] != low:
+                parent[low] = parent[parent[low]]
+                low = parent[low]
+            while parent[high] != high:
+                parent[high] = parent[parent[high]]
+                high = parent[high]
+            parent[max(low, high)] = min(low, high)
+    for g in range(n_groups):
+        parent[g] = parent[parent[g]]
+    return parent

@@ -1,0 +1,284 @@
+"""The sweep: tiles of the symmetric half of all inner products, each computed once and counted in both directions."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from abxfast.kernels.cosine import product_error
+from abxfast.kernels.count import Sink, count_tile, lookups, touches_own
+from abxfast.kernels.jit import compiled
+from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, sort_lists
+from abxfast.kernels.settle import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from abxfast.kernels.plan import Plan
+    from abxfast.kernels.units import Units
+
+_TILE = 512
+_LEAST_TILE = 32
+
+
+class Sizes(NamedTuple):
+    """How the memory is shared out.
+
+    Attributes
+    ----------
+    tile : int
+        Rows and columns of a tile, at most.
+    threads : int
+    lists_bytes : int
+        What is left for own lists and kept unit vectors.
+    """
+
+    tile: int
+    threads: int
+    lists_bytes: int
+
+
+def share_out(memory: int, dim: int, threads: int) -> Sizes:
+    """Choose tiles so that those of all threads take at most half of the memory.
+
+    Parameters
+    ----------
+    memory : int
+        Bytes.
+    dim, threads : int
+
+    Returns
+    -------
+    Sizes
+    """
+    tile = _TILE
+    # A tile, its transpose, two stretches of vectors and of the array they are made from, rarely pairs left open.
+    while tile > _LEAST_TILE and threads * _tile_bytes(tile, dim) > memory // 2:
+        tile //= 2
+    while threads > 1 and threads * _tile_bytes(tile, dim) > memory // 2:
+        threads -= 1
+    return Sizes(tile, threads, max(0, memory - threads * _tile_bytes(tile, dim)))
+
+
+def _tile_bytes(tile: int, dim: int) -> int:
+    return 16 * tile * tile + 28 * tile * dim
+
+
+class Sweep:
+    """One run over all components.
+
+    Parameters
+    ----------
+    plan : Plan
+    units : Units
+    apart : Apart
+    sink : Sink
+        Where the counts go.
+    live : ndarray of int64, shape (pairs,)
+        Where the numbers of pairs (a, x) go that are compared, for each pair of groups (X, A).
+    dim : int
+    sizes : Sizes
+    """
+
+    def __init__(
+        self, plan: Plan, units: Units, apart: Apart, sink: Sink, live: NDArray[np.int64], dim: int, sizes: Sizes
+    ) -> None:
+        self._plan, self._units, self._apart, self._sink, self._live = plan, units, apart, sink, live
+        self._dim, self._sizes = dim, sizes
+        # Two products are compared; the additions of the tie band round, too.
+        self._edge = 2 * product_error(dim) + 1e-15
+        self._local = threading.local()
+
+    def run(self) -> None:
+        """Count everything."""
+        bounds = self._plan.components
+        small = np.diff(bounds) <= self._sizes.tile
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(self._sizes.threads) as pool:
+            self._pool = pool
+            packs = _packs(bounds, small, self._sizes.tile // 2)
+            self._each(self._pack, packs)
+            for component in np.flatnonzero(~small):
+                self._large(int(bounds[component]), int(bounds[component + 1]))
+
+    def _each(self, do: Callable[..., None], tasks: Iterable[tuple[int, ...]]) -> None:
+        """Let every thread take the next task until none is left."""
+        waiting = iter(tasks)
+        lock = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    task = next(waiting, None)
+                if task is None:
+                    return
+                do(*task)
+
+        for future in [self._pool.submit(work) for _ in range(self._sizes.threads)]:
+            future.result()
+
+    def _pack(self, start: int, stop: int) -> None:
+        """Count whole components that fit into one tile together."""
+        plan = self._plan
+        vectors = self._units(start, stop)
+        cosines = vectors @ vectors.T
+        lists = empty_lists(plan, start, stop, keep_order=self._sink.marginals)
+        fill_lists(cosines, start, stop, start, stop, plan, lists, self._apart)
+        sort_lists(plan, lists, start, stop, self._live)
+        self._count(cosines, start, stop, start, stop, lists)
+
+    def _large(self, start: int, stop: int) -> None:
+        """Count a component of many tiles.
+
+        The own lists of the rows before `kept` stay in memory for the whole sweep: among those, a tile serves both of
+        its sides. The lists of the others are made and dropped stripe by stripe; a tile of a stripe and kept rows
+        serves both sides, one of two stripes has to be computed once for each.
+        """
+        plan, sizes = self._plan, self._sizes
+        row_bytes = list_bytes(plan, keep_order=self._sink.marginals)[plan.group_of[start:stop]]
+        total = np.cumsum(row_bytes)
+        kept, stripe, free = stop, 0, sizes.lists_bytes - int(total[-1])
+        if free < 0:
+            stripe_bytes = min(
+                sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2
+            )
+            stripe = max(1, min(sizes.tile // 2, stripe_bytes // sizes.threads // int(row_bytes.max())))
+            fits = start + int(np.searchsorted(total, sizes.lists_bytes - stripe_bytes, side="right"))
+            kept = int(plan.bounds[plan.group_of[fits]])
+            free = sizes.lists_bytes - stripe_bytes - (int(total[kept - start - 1]) if kept > start else 0)
+        tiles = _tiles(plan, start, kept, sizes.tile)
+        rest = _tiles(plan, kept, stop, sizes.tile)
+        if 8 * self._dim * (stop - start) <= free:
+            self._units.keep(start, stop)
+            self._each(self._units.make, [*tiles, *rest])
+        lists = empty_lists(plan, start, kept, keep_order=self._sink.marginals) if kept > start else None
+        if lists is not None:
+            self._each(lambda *rows: self._own(*rows, tiles + rest, lists), tiles)
+            self._each(lambda *tile: self._both(*tile, lists, lists), self._half(tiles))
+        if kept < stop:
+            stripes = [(i, min(i + stripe, high)) for low, high in rest for i in range(low, high, stripe)]
+            self._each(lambda *rows: self._stripe(*rows, tiles, rest, lists), stripes)
+        self._units.drop()
+
+    def _half(self, tiles: list[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+        for k, rows in enumerate(tiles):
+            for columns in tiles[k:]:
+                if lookups(*rows, *columns, self._plan) or lookups(*columns, *rows, self._plan):
+                    yield (*rows, *columns)
+
+    def _own(self, i0: int, i1: int, tiles: list[tuple[int, int]], lists: Lists) -> None:
+        """Make the own lists of a stretch of rows."""
+        plan = self._plan
+        for j0, j1 in tiles:
+            if touches_own(i0, i1, j0, j1, plan):
+                fill_lists(self._product(i0, i1, j0, j1), i0, i1, j0, j1, plan, lists, self._apart)
+        sort_lists(plan, lists, i0, i1, self._live)
+
+    def _stripe(
+        self,
+        i0: int,
+        i1: int,
+        tiles: list[tuple[int, int]],
+        rest: list[tuple[int, int]],
+        kept: Lists | None,
+    ) -> None:
+        """Count a stripe of rows whose own lists are not kept."""
+        lists = empty_lists(self._plan, i0, i1, keep_order=self._sink.marginals)
+        self._own(i0, i1, tiles + rest, lists)
+        for columns in tiles:
+            self._both(i0, i1, *columns, lists, kept)
+        for columns in rest:
+            self._both(i0, i1, *columns, lists, None)
+
+    def _both(self, i0: int, i1: int, j0: int, j1: int, rows: Lists | None, columns: Lists | None) -> None:
+        """Count a tile for its rows, and for its columns where their lists are at hand and they are not the rows."""
+        plan = self._plan
+        forth = rows is not None and lookups(i0, i1, j0, j1, plan) > 0
+        back = columns is not None and i0 != j0 and lookups(j0, j1, i0, i1, plan) > 0
+        if not (forth or back):
+            return
+        cosines = self._product(i0, i1, j0, j1)
+        if forth:
+            self._count(cosines, i0, i1, j0, j1, rows)
+        if back:
+            turned = self._room("turned", cosines.size).reshape(j1 - j0, i1 - i0)
+            _turn(cosines, turned)
+            self._count(turned, j0, j1, i0, i1, columns)
+
+    def _count(
+        self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None
+    ) -> None:
+        # Not touched, and so not there, unless pairs are left open.
+        open_ = np.empty((lookups(i0, i1, j0, j1, self._plan), 3), np.int64)
+        n_open = count_tile(cosines, i0, i1, j0, j1, self._plan, lists, self._edge, self._sink, open_)
+        if n_open:
+            settle(self._plan, self._units, self._apart, self._sink, open_[:n_open], self._sizes.tile)
+
+    def _product(self, i0: int, i1: int, j0: int, j1: int) -> NDArray[np.float64]:
+        rows = self._units(i0, i1)
+        columns = rows if (i0, i1) == (j0, j1) else self._units(j0, j1)
+        out = self._room("product", (i1 - i0) * (j1 - j0)).reshape(i1 - i0, j1 - j0)
+        return np.matmul(rows, columns.T, out=out)
+
+    def _room(self, name: str, size: int) -> NDArray[np.float64]:
+        """Give a buffer of this thread's own."""
+        buffer = getattr(self._local, name, None)
+        if buffer is None or buffer.size < size:
+            buffer = np.empty(max(size, self._sizes.tile**2))
+            setattr(self._local, name, buffer)
+        return buffer[:size]
+
+
+def _packs(bounds: NDArray[np.int64], small: NDArray[np.bool_], size: int) -> Iterator[tuple[int, int]]:
+    """Join neighbouring small components until they have `size` rows."""
+    start = stop = 0
+    for low, high, fits in zip(bounds[:-1].tolist(), bounds[1:].tolist(), small.tolist(), strict=True):
+        if stop > start and (not fits or high - start > size):
+            yield start, stop
+            start = stop = high if not fits else low
+        if fits:
+            start, stop = (start if stop > start else low), high
+    if stop > start:
+        yield start, stop
+
+
+def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]]:
+    """Cut positions into whole groups, several to a tile, or a large group into even pieces."""
+    if stop == start:
+        return []
+    edges = _edges(plan.bounds, plan.group_of[start], plan.group_of[stop - 1] + 1, size)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+@compiled
+def _edges(bounds, first, last, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    edges = [bounds[first]]
+    for g in range(first, last):
+        n = bounds[g + 1] - bounds[g]
+        if n > size:
+            if bounds[g] > edges[-1]:
+                edges.append(bounds[g])
+            pieces = -(-n // size)
+            for piece in range(1, pieces + 1):
+                edges.append(bounds[g] + n * piece // pieces)
+        elif bounds[g + 1] - edges[-1] > size:
+            edges.append(bounds[g])
+    if edges[-1] != bounds[last]:
+        edges.append(bounds[last])
+    return np.array(edges)
+
+
+@compiled
+def _turn(tile, turned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Transpose, block by block, so that both sides stay in cache."""
+    n, m = tile.shape
+    for i0 in range(0, n, 16):
+        for j0 in range(0, m, 16):
+            for j in range(j0, min(j0 + 16, m)):
+                for i in range(i0, min(i0 + 16, n)):
+                    turned[j, i] = tile[i, j]

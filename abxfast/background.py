@@ -15,10 +15,11 @@ _Message = TypeVar("_Message")
 
 
 @contextmanager
-def in_background(source: Generator[_Message, None, None], size: int) -> Iterator[Iterator[_Message]]:
+def in_background(source: Generator[_Message | None, None, None], size: int) -> Iterator[Iterator[_Message]]:
     """Run a generator on a thread of its own, at most `size` messages ahead; what it raises is raised here.
 
-    Leaving the ``with`` block stops it at its next message, and closes it on its own thread.
+    Leaving the ``with`` block stops it at its next message, and closes it on its own thread. A ``None`` is not passed
+    on: a generator that is long at work without a message gives one now and then, so that it can be stopped.
     """
     feed = _Feed(source, size)
     thread = threading.Thread(target=feed.work, name="decode", daemon=True)
@@ -39,7 +40,7 @@ class _End(NamedTuple):
 class _Feed(Generic[_Message]):
     """What the two threads share."""
 
-    def __init__(self, source: Generator[_Message, None, None], size: int) -> None:
+    def __init__(self, source: Generator[_Message | None, None, None], size: int) -> None:
         self.stop = threading.Event()
         self._source = source
         self._box: queue.Queue[_Message | _End] = queue.Queue(size)
@@ -50,7 +51,7 @@ class _Feed(Generic[_Message]):
         try:
             with closing(self._source):
                 for message in self._source:
-                    if not self._put(message):
+                    if self.stop.is_set() or not (message is None or self._put(message)):
                         return
         except BaseException as raised:  # noqa: BLE001  # handed to the other thread, which raises it
             error = raised

@@ -70,7 +70,7 @@ def put(folder: Path, manifest: Manifest, relative: Callable[[Path], str]) -> No
     # Later than the newest, also where a clock was wrong.
     written_ns = max(time.time_ns(), older[-1].written_ns + 1 if older else 0)
     path = folder / f"manifest-{digest(table.to_pydict())[:16]}.parquet"
-    parts.write_aside(path, parts.to_parquet(table, {"written_ns": written_ns, "format": FORMAT}))
+    parts.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
     named = {item.item for item in items}
     for copy in older:
         if copy.path != path and named.issuperset(copy.table["item"].to_pylist()):

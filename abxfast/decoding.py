@@ -25,6 +25,10 @@ RACY_NS = 2_000_000_000
 """A file changed less than this before it was hashed may have changed again in the same tick of its drive's clock."""
 
 
+HASHED_BYTES = 4 << 20
+"""Bytes of a file to read at once."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far an embedding is.
@@ -65,6 +69,9 @@ class Failure(NamedTuple):
     name: str
     reason: str
     units: tuple[Unit, ...] = ()
+
+
+Message = Piece | End | Failure
 
 
 class _File(NamedTuple):
@@ -131,8 +138,11 @@ class Decoder:
         self.skipped = 0
         self.audio_s = 0.0
 
-    def messages(self) -> Generator[Piece | End | Failure, None, None]:
-        """Give the snippets of all files, in order, the ends of their units, and what failed."""
+    def messages(self) -> Generator[Message | None, None, None]:
+        """Give the snippets of all files, in order, the ends of their units, and what failed.
+
+        Between them comes a ``None`` now and then: a good moment to stop.
+        """
         for file in self._files:
             self._tell(file, 0.0)
             wanted: list[_Wanted] = []
@@ -147,7 +157,7 @@ class Decoder:
             self._done_s += file.info.duration_s if file.info else 0.0
             self._tell(file, 0.0)
 
-    def _decode(self, file: _File, wanted: list[_Wanted]) -> Iterator[Piece | End | Failure]:
+    def _decode(self, file: _File, wanted: list[_Wanted]) -> Iterator[Message | None]:
         cutter = Cutter([self._stretch(unit) for _, unit, _ in wanted], self._rate_hz, self._least)
 
         def missing(snippets: Iterator[Snippet]) -> Iterator[Piece]:
@@ -158,6 +168,7 @@ class Decoder:
 
         for block in audio.stream(file.path, self._rate_hz, channel=self._channel):
             self.audio_s += len(block) / self._rate_hz
+            yield None
             yield from missing(cutter.feed(block))
             self._tell(file, cutter.position / self._rate_hz)
         yield from missing(cutter.finish())
@@ -170,7 +181,7 @@ class Decoder:
             else:
                 yield Failure(item.item, f"{item.origin}: {result.problem}", (unit,))
 
-    def _compare(self, file: _File, wanted: list[_Wanted]) -> Iterator[End | Failure]:
+    def _compare(self, file: _File, wanted: list[_Wanted]) -> Iterator[End | Failure | None]:
         """Hold the items of a file against the store: fill `wanted`, name what cannot be done."""
         stat, path = _stat(file.path), self._store.relative(file.path)
         content, refused = "", False
@@ -181,7 +192,7 @@ class Decoder:
                     refused = True
                     yield Failure(item.item, f"{item.origin}: {problem}")
                     continue
-                content = content or self._known_content(item, path, stat) or _sha256(file.path)
+                content = content or self._known_content(item, path, stat) or (yield from _sha256(file.path))
                 unit = Unit(
                     item=item.item,
                     recording=item.recording,
@@ -251,9 +262,14 @@ def _stat(path: Path) -> os.stat_result:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path) -> Generator[None, None, str]:
+    """Return the hash of a file; gives ``None`` now and then, as a large one takes its time."""
+    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while chunk := file.read(HASHED_BYTES):
+                digest.update(chunk)
+                yield None
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()

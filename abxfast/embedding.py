@@ -18,7 +18,7 @@ import numpy as np
 from abxfast import audio
 from abxfast.background import in_background
 from abxfast.compaction import compact
-from abxfast.decoding import Decoder, End, Failure, Piece, Progress
+from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoder import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.manifest import load
@@ -27,7 +27,8 @@ from abxfast.store import Store, create_store
 from abxfast.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -163,10 +164,11 @@ class _Run:
 
     def embed(self, decoder: Decoder, threads: int) -> None:
         """Send every snippet that is missing through the encoder and into the store."""
+        background: AbstractContextManager[Iterator[Message]] = in_background(decoder.messages(), size=2 * threads)
         with (
             StoreWriter(self._store) as writer,
             ThreadPoolExecutor(threads, thread_name_prefix="encode") as pool,
-            in_background(decoder.messages(), size=2 * threads) as sent,
+            background as sent,
         ):
             batches = Batches(round(GPU_BATCH_S * self._rate_hz) if self._encoder.batches else 0)
             pending: deque[tuple[list[Piece], Future[NDArray[np.float32]]]] = deque()

@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -70,16 +70,23 @@ def write_aside(path: Path, content: bytes | memoryview) -> None:
     StoreError
         Where it cannot be written.
     """
+    with _aside(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _aside(path: Path) -> Iterator[IO[bytes]]:
     aside = path.parent / f"{ASIDE}{os.getpid()}-{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         _rename(aside, path)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); what was stored before is safe") from error
+        reason = error.strerror or error
+        raise StoreError(f"{path}: cannot be written ({reason}); what was stored before is safe") from error
     finally:
         remove(aside)  # there only if something went wrong
     _sync_folder(path.parent)
@@ -123,26 +130,30 @@ def remove_stale(root: Path) -> None:
                     path.unlink()
 
 
-def to_parquet(table: pa.Table, meta: Mapping[str, Any]) -> memoryview:
-    """Give the bytes of a Parquet file that holds `table`, with `meta` in its footer.
+def write_parquet(path: Path, table: pa.Table, meta: Mapping[str, Any]) -> None:
+    """Write a Parquet file that holds `table`, with `meta` in its footer, aside like `write_aside`.
 
     `meta` is JSON, compressed since it repeats itself, in base 64 since a footer takes text.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be written.
     """
     text = base64.b64encode(zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode()))
-    sink = pa.BufferOutputStream()
     lists = [name for name in table.column_names if pa.types.is_fixed_size_list(table.schema.field(name).type)]
     flat = [name for name in table.column_names if name not in lists]
-    pq.write_table(
-        table.replace_schema_metadata({_META: text}),
-        sink,
-        # Vectors do not compress: a dictionary or zstd would cost time for nothing.
-        use_dictionary=[name for name in flat if pa.types.is_string(table.schema.field(name).type)],
-        compression={name: "NONE" if name in lists else "ZSTD" for name in table.column_names},
-        write_statistics=flat,
-        row_group_size=1 << 12,  # more at once only costs memory
-        write_page_checksum=True,
-    )
-    return memoryview(sink.getvalue())
+    with _aside(path) as file:  # straight into the file: gathered in memory first, a part would take it several times
+        pq.write_table(
+            table.replace_schema_metadata({_META: text}),
+            file,
+            # Vectors do not compress: a dictionary or zstd would cost time for nothing.
+            use_dictionary=[name for name in flat if pa.types.is_string(table.schema.field(name).type)],
+            compression={name: "NONE" if name in lists else "ZSTD" for name in table.column_names},
+            write_statistics=flat,
+            row_group_size=1 << 12,
+            write_page_checksum=True,
+        )
 
 
 def read_meta(path: Path) -> dict[str, Any]:

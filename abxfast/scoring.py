@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence  # noqa: TC003
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -162,11 +162,11 @@ def score_store(
     chosen = variant or opened.default_variant
     if chosen not in opened.variants:
         raise StoreError(f"{opened.root}: no variant {chosen!r}; there are: {', '.join(opened.variants)}")
-    rows = opened.rows() if manifest is None else _manifest_rows(opened, Path(manifest))
+    rows = _stored_rows(opened) if manifest is None else _manifest_rows(opened, Path(manifest))
     snippets = opened.read(length_s, chosen, memory_mb=memory_mb, items=rows.keys())
     scores = score_embeddings(
         snippets.embeddings,
-        _labels(opened, snippets, rows, Task(on, _names(by), _names(across)), manifest),
+        _labels(opened, snippets, rows, Task(on, _names(by), _names(across))),
         on=on,
         by=by,
         across=across,
@@ -239,19 +239,34 @@ def _length(store: Store, snippet: float | str | None) -> float | None:
     return length_s
 
 
-def _manifest_rows(store: Store, path: Path) -> dict[str, dict[str, object]]:
+class _Row(NamedTuple):
+    """The metadata of an item, and where they stand."""
+
+    origin: str
+    labels: Mapping[str, str | None]
+
+
+def _stored_rows(store: Store) -> dict[str, _Row]:
+    columns = store.metadata_columns()
+    return {
+        item: _Row(f"{store.root}: {item}", {name: row.get(name) for name in columns})
+        for item, row in store.rows().items()
+    }
+
+
+def _manifest_rows(store: Store, path: Path) -> dict[str, _Row]:
     """Give the rows of a manifest by the store's item: matched by item, else by the audio file and stretch."""
     manifest = read_manifest(path, need_audio=False)
     stored = store.rows()
     base = store.root.absolute().parent
     by_file = {((base / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()}
-    found: dict[str, dict[str, object]] = {}
+    found: dict[str, _Row] = {}
     for item in manifest.items:
         name: str | None = item.item
         if name not in stored:
             name = by_file.get((item.path.resolve(), item.start_s, item.end_s))
         if name is not None:
-            found[name] = {**item.labels, "origin": item.origin}
+            found[name] = _Row(item.origin, item.labels)
     if not found:
         raise StoreError(
             f"{path}: none of its {len(manifest.items)} rows is in {store.root}, which holds e.g. "
@@ -263,9 +278,7 @@ def _manifest_rows(store: Store, path: Path) -> dict[str, dict[str, object]]:
     return found
 
 
-def _labels(
-    store: Store, snippets: Snippets, rows: Mapping[str, Mapping[str, object]], task: Task, manifest: str | Path | None
-) -> dict[str, Sequence[object]]:
+def _labels(store: Store, snippets: Snippets, rows: Mapping[str, _Row], task: Task) -> dict[str, Sequence[object]]:
     """Make the columns that the task needs, as long as the snippets."""
     own: dict[str, Sequence[object]] = {
         "recording": snippets.recordings,
@@ -273,19 +286,18 @@ def _labels(
         "start_s": snippets.start_s.tolist(),
         "end_s": snippets.end_s.tolist(),
     }
-    known = dict.fromkeys(name for row in rows.values() for name in row)
-    metadata = [name for name in known if name not in (*own, "path", "origin")]
+    metadata = [name for name in dict.fromkeys(name for row in rows.values() for name in row.labels) if name not in own]
     labels: dict[str, Sequence[object]] = {}
     for name in task.labels:
         if name in own:
             labels[name] = own[name]
             continue
         if name not in metadata:
-            where = manifest or store.root
-            raise TaskError(f"{where}: no column {name!r}; there are: {', '.join((*own, *metadata))}")
+            raise TaskError(f"{store.root}: no column {name!r}; there are: {', '.join((*own, *metadata))}")
         for item in dict.fromkeys(snippets.items):
-            if rows[item].get(name) is None:
-                row = rows[item].get("origin") or f"{store.root}: {item}"
-                raise TaskError(f"{row}: no value in column {name!r}; fill it in, or leave the row out of --manifest")
-        labels[name] = [rows[item][name] for item in snippets.items]
+            if rows[item].labels.get(name) is None:
+                raise TaskError(
+                    f"{rows[item].origin}: no value in column {name!r}; fill it in, or leave the row out of --manifest"
+                )
+        labels[name] = [rows[item].labels[name] for item in snippets.items]
     return labels

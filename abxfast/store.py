@@ -252,7 +252,7 @@ class Store:
             "units": {key: state.to_json() for key, state in states.items()},
         }
         path = self.root / "parts" / f"part-{digest(meta)[:24]}.parquet"
-        parts.write_aside(path, parts.to_parquet(table, meta))
+        parts.write_parquet(path, table, meta)
         self._take_in(path)
         return path
 

@@ -256,7 +256,7 @@ def test_an_mp3_without_a_length_is_read_to_its_end(mp3: tuple[Path, int, int]) 
         np.testing.assert_array_equal(decoded, streamed(path, rate_hz))
 
 
-def test_tags_do_not_make_an_mp3_cut_short(mp3: tuple[Path, int, int]) -> None:
+def test_tags_do_not_make_an_mp3_cut_short(mp3: tuple[Path, int, int], capfd: pytest.CaptureFixture[str]) -> None:
     path, rate_hz, n = mp3
     raw = path.read_bytes()
     plain = streamed(path, rate_hz)
@@ -265,6 +265,7 @@ def test_tags_do_not_make_an_mp3_cut_short(mp3: tuple[Path, int, int]) -> None:
         path.write_bytes(content)
         assert audio.probe(path).frames == n
         np.testing.assert_array_equal(streamed(path, rate_hz), plain)
+    assert not capfd.readouterr().err, "libmpg123 complains where it is not told the size of a file that has a header"
 
 
 def test_an_mp3_whose_header_counts_itself_is_whole(mp3: tuple[Path, int, int]) -> None:
@@ -298,8 +299,9 @@ def test_an_ogg_is_cut_short_exactly_if_its_end_is_missing(
     if codec == "VORBIS":  # libsndfile does not bear it after Opus
         path.write_bytes(raw + bytes(300))
         assert len(streamed(path, rate_hz)) == n
-    path.write_bytes(raw[: int(share * len(raw))])
-    refusal(path)
+    for length in (int(share * len(raw)), raw.rfind(b"OggS"), raw.rfind(b"OggS") + 20):
+        path.write_bytes(raw[:length])
+        refusal(path)
 
 
 CUT = [

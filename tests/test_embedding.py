@@ -580,7 +580,8 @@ def test_decoding_runs_only_a_little_ahead(tmp_path, monkeypatch):
 
     def counted(self):
         for message in messages(self):
-            sent.append(message)
+            if message is not None:
+                sent.append(message)
             yield message
 
     def slow(self, waves):
@@ -689,3 +690,18 @@ def test_moving_recordings_and_store_together_changes_nothing(folder, tmp_path, 
     assert (report.skipped, report.failures, encoded) == (3, [], [])
     assert content(tmp_path / "moved" / "s") == before
     assert {replace(state.unit, path="") for state in open_store(tmp_path / "moved" / "s").units.values()}
+
+
+def test_a_long_silence_of_the_decoder_can_be_stopped():
+    closed = []
+
+    def endless():
+        try:
+            while True:
+                yield None
+        finally:
+            closed.append(True)
+
+    with in_background(endless(), size=1):
+        pass
+    assert closed == [True]

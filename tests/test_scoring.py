@@ -139,3 +139,11 @@ def test_metadata_are_labels(store):
     assert set(scores.table["experiment"].to_pylist()) == {"room", "voice", "vowels"}
     with pytest.raises(AbxfastError, match="no column 'speaker'; there are: recording, item, start_s, end_s"):
         abxfast.score_store(store, snippet=2, on="speaker")
+
+
+def test_a_column_may_have_any_name(store, tmp_path):
+    names = [path.stem for path in sorted((store.parent / "recordings").iterdir())]
+    rows = [f"{store.parent.as_posix()}/recordings/{name}.wav,{name[0]}" for name in names]
+    (tmp_path / "names.csv").write_text("\n".join(["path,origin", *rows]), encoding="utf-8")
+    scores = abxfast.score_store(store, snippet=2, on="origin", manifest=tmp_path / "names.csv")
+    assert set(scores.table["origin"].to_pylist()) == {"r", "v"}

@@ -328,7 +328,7 @@ def test_a_footer_that_makes_no_sense_is_named(store, change):
     (path,) = part_files(store)
     meta = parts.read_meta(path)
     change(meta)
-    parts.write_aside(path, parts.to_parquet(parts.read_columns(path), meta))
+    parts.write_parquet(path, parts.read_columns(path), meta)
     with pytest.raises(StoreError, match=rf"{path.name}: is damaged"):
         open_store(store.root)
 
@@ -339,7 +339,7 @@ def test_a_footer_that_makes_no_sense_is_named(store, change):
 def test_a_part_of_another_kind_is_named(store, meta, said):
     put(store, unit(), [0], 1)
     (path,) = part_files(store)
-    parts.write_aside(path, parts.to_parquet(parts.read_columns(path), {**parts.read_meta(path), **meta}))
+    parts.write_parquet(path, parts.read_columns(path), {**parts.read_meta(path), **meta})
     with pytest.raises(StoreError, match=said):
         open_store(store.root)
 

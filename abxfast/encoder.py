@@ -69,11 +69,11 @@ class Encoder:
 
     Notes
     -----
-    The session runs on the thread that calls it (``intra_op_num_threads=1``) and may be called from many at once. A thread
-    a snippet spent 10 to 15 % less processor time than all threads on one snippet, holds the weights once, and leaves no
-    thread to spin, which cost 25 % more at 1 s. The memory arena is off: it saved nothing to 15 %, by length, but keeps the
-    most that any length ever took, a quarter more at the peak. ``benchmarks/session.py`` measures this, on blocks of the
-    width of XLSR-53; ``benchmarks/RESULTS.md`` has the table.
+    The session runs on the thread that calls it (``intra_op_num_threads=1``) and may be called from many at once. A
+    thread a snippet spent 10 to 15 % less processor time than all threads on one snippet, holds the weights once, and
+    leaves no thread to spin, which cost 25 % more at 1 s. The memory arena is off: it saved nothing to 15 %, by
+    length, but keeps the most that any length ever took, a quarter more at the peak. ``benchmarks/session.py``
+    measures this, on blocks of the width of XLSR-53; ``benchmarks/RESULTS.md`` has the table.
     """
 
     def __init__(self, path: Path, provider: str = "auto") -> None:

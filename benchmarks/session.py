@@ -3,9 +3,10 @@
     python benchmarks/session.py --make blocks.onnx     # needs the export extra
     python benchmarks/session.py blocks.onnx
 
-The file it makes has the width of XLSR-53 (hidden 1,024, 16 heads, FFN 4,096), 4 blocks of its 24, and seeded weights, those
-of the MatMuls in int8: the figures are of such weights and say nothing of vectors. Settings run in turn, each in a process
-of its own; a figure is the median of the rounds. On a busy machine CPU seconds (a second of audio) hold better than speed.
+The file it makes has the width of XLSR-53 (hidden 1,024, 16 heads, FFN 4,096), 4 blocks of its 24, and seeded
+weights, those of the MatMuls in int8: the figures are of such weights and say nothing of vectors. Settings run in
+turn, each in a process of its own; a figure is the median of the rounds. On a busy machine CPU seconds (a second of
+audio) hold better than speed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def unit_vectors(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[
     Parameters
     ----------
     vectors : ndarray of float32 or float64, shape (n, dim)
-        Finite. Each is first scaled by a power of two, which is exact, so neither 1e-300 nor 1e300 is lost in the
+        Finite. A float64 vector is first scaled by a power of two, which is exact, so neither 1e-300 nor 1e300 is lost in the
         squares. A vector's result depends on nothing but itself, to the last bit.
 
     Returns
@@ -40,11 +40,14 @@ def unit_vectors(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[
 
 
 def _scale(vectors: NDArray[np.float32] | NDArray[np.float64], unit: NDArray[np.float64]) -> None:
-    largest = np.maximum(vectors.max(axis=1, keepdims=True), -vectors.min(axis=1, keepdims=True))
-    exponent = -np.frexp(largest)[1]
-    # In two steps, since 2 ** 1074 is not a float64.
-    np.multiply(vectors, np.ldexp(1.0, exponent // 2), out=unit)
-    unit *= np.ldexp(1.0, exponent - exponent // 2)
+    if vectors.dtype == np.float32:  # no square of a float32 is lost in float64
+        unit[:] = vectors
+    else:
+        largest = np.maximum(vectors.max(axis=1, keepdims=True), -vectors.min(axis=1, keepdims=True))
+        exponent = -np.frexp(largest)[1]
+        # In two steps, since 2 ** 1074 is not a float64.
+        np.multiply(vectors, np.ldexp(1.0, exponent // 2), out=unit)
+        unit *= np.ldexp(1.0, exponent - exponent // 2)
     # Pairwise along the row, whatever the number of rows; einsum and BLAS promise no such thing.
     length = np.sqrt(np.square(unit).sum(axis=1, keepdims=True))
     length[length == 0] = 1.0

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _TILE = 512
 _LEAST_TILE = 32
+_PACK = 96
 
 
 class Sizes(NamedTuple):
@@ -104,7 +105,7 @@ class Sweep:
         small = np.diff(bounds) <= self._sizes.tile
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(self._sizes.threads) as pool:
             self._pool = pool
-            packs = _packs(bounds, small, self._sizes.tile // 2)
+            packs = _packs(bounds, small, min(_PACK, self._sizes.tile))
             self._each(self._pack, packs)
             for component in np.flatnonzero(~small):
                 self._large(int(bounds[component]), int(bounds[component + 1]))
@@ -147,9 +148,7 @@ class Sweep:
         total = np.cumsum(row_bytes)
         kept, stripe, free = stop, 0, sizes.lists_bytes - int(total[-1])
         if free < 0:
-            stripe_bytes = min(
-                sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2
-            )
+            stripe_bytes = min(sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2)
             stripe = max(1, min(sizes.tile // 2, stripe_bytes // sizes.threads // int(row_bytes.max())))
             fits = start + int(np.searchsorted(total, sizes.lists_bytes - stripe_bytes, side="right"))
             kept = int(plan.bounds[plan.group_of[fits]])
@@ -215,9 +214,7 @@ class Sweep:
             _turn(cosines, turned)
             self._count(turned, j0, j1, i0, i1, columns)
 
-    def _count(
-        self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None
-    ) -> None:
+    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None) -> None:
         # Not touched, and so not there, unless pairs are left open.
         open_ = np.empty((self._most * cosines.size, 3), np.int64)
         n_open = count_tile(cosines, i0, i1, j0, j1, self._plan, lists, self._edge, self._sink, open_)

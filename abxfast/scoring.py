@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from abxfast.constraint import Constraint, make_apart, warn_if_helped
 from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts
 from abxfast.manifest import read as read_manifest
+from abxfast.shares import make_blocks, share_tables
 from abxfast.snippets import parse_length
 from abxfast.store import Snippets, Store, open_store
 from abxfast.task import Cells, Task, make_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from abxfast.kernels import AbxCounts
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ class AbxScores:
         no triplet), ``wins2`` int64 (2 · wins + ties) and ``triplets`` int64.
     encoder, variant, snippet : str or None
         Where the vectors came from, if they came from a store.
+    shares : dict of str to pyarrow.Table, or None
+        For each role, ``"x"``, ``"a"`` and ``"b"``, what each snippet or block won: see `share_tables`.
     """
 
     task: Task
@@ -43,6 +49,7 @@ class AbxScores:
     encoder: str | None = None
     variant: str | None = None
     snippet: str | None = None
+    shares: dict[str, pa.Table] | None = None
 
 
 def score_embeddings(
@@ -59,7 +66,7 @@ def score_embeddings(
     seed: int = 0,
     memory_mb: float = 512,
     threads: int | None = None,
-    marginals: bool = False,
+    marginals: bool | str = False,
 ) -> AbxScores:
     """Score vectors under an ABX task, exactly: every triplet counts.
 
@@ -75,10 +82,17 @@ def score_embeddings(
         Columns of length n.
     on, by, across : str, sequences of str
         The label that A and X share and B lacks; labels that all share; labels in which X differs from A and B.
-    min_gap_s, different, max_size_group, max_x_across, seed, marginals
-        Not yet: anything but the default is refused.
+    min_gap_s : float
+        Compare a and x of one recording only where they lie at least as many seconds apart; needs the labels
+        ``recording``, ``start_s`` and ``end_s``.
+    different : sequence of str
+        Compare a and x only where they differ in each of these labels.
+    max_size_group, max_x_across, seed : int, optional
+        Subsampling as in ZeroSpeech: see `make_cells`.
+    marginals : bool or str
+        Ask for `AbxScores.shares`, snippet by snippet (True), or block by block for a label that names the blocks.
     memory_mb : float
-        Bound on the memory for distances.
+        Bound on the memory taken beyond the embeddings and the result.
     threads : int, optional
         Threads to count with; all unless given. No effect on the counts.
 
@@ -93,25 +107,32 @@ def score_embeddings(
     TaskError
         Where a label is missing, has a single value, or a vector is not finite.
     """
-    later = {
-        "min_gap_s": min_gap_s != 0,
-        "different": bool(different),
-        "max_size_group": max_size_group is not None,
-        "max_x_across": max_x_across is not None,
-        "seed": seed != 0,
-        "marginals": marginals,
-    }
-    for name, asked in later.items():
-        if asked:
-            raise TaskError(f"{name} is not there yet; leave it out")
     embeddings = _checked(embeddings)
     task = Task(on, _names(by), _names(across))
-    cells = make_cells(task, labels)
-    if len(cells.rows) != len(embeddings):
-        raise TaskError(f"labels have {len(cells.rows)} rows, embeddings {len(embeddings)}")
-    _warn_of_unscorable(cells, task)
-    counts = abx_counts(embeddings, cells.rows, cells.bounds, cells.groups, memory_mb=memory_mb, threads=threads)
-    return AbxScores(task, _with_scores(cells, counts.wins2))
+    for name, most in (("max_size_group", max_size_group), ("max_x_across", max_x_across)):
+        if most is not None and most < 1:
+            raise TaskError(f"{name} is {most}, expected at least 1")
+    cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
+    constraint = Constraint(min_gap_s, _names(different))
+    apart = make_apart(constraint, labels, len(embeddings))
+    n_labels = len(labels[on])
+    if n_labels != len(embeddings):
+        raise TaskError(f"labels have {n_labels} rows, embeddings {len(embeddings)}")
+    warn_if_helped(task, constraint, labels, cells)
+    blocks = make_blocks(marginals, labels, cells) if marginals else None
+    counts = abx_counts(
+        embeddings,
+        cells.rows,
+        cells.bounds,
+        cells.groups,
+        apart=apart,
+        blocks=None if blocks is None else blocks.slots,
+        memory_mb=memory_mb,
+        threads=threads,
+    )
+    shares = None if blocks is None or counts.marginals is None else share_tables(blocks, cells, counts.marginals)
+    _warn_of_unscorable(cells, counts, task)
+    return AbxScores(task, _with_scores(cells, counts), shares=shares)
 
 
 def score_store(
@@ -130,7 +151,7 @@ def score_store(
     seed: int = 0,
     memory_mb: float = 512,
     threads: int | None = None,
-    marginals: bool = False,
+    marginals: bool | str = False,
 ) -> AbxScores:
     """Score the snippets of a store.
 
@@ -164,9 +185,12 @@ def score_store(
         raise StoreError(f"{opened.root}: no variant {chosen!r}; there are: {', '.join(opened.variants)}")
     rows = _stored_rows(opened) if manifest is None else _manifest_rows(opened, Path(manifest))
     snippets = opened.read(length_s, chosen, memory_mb=memory_mb, items=rows.keys())
+    names = (*Task(on, _names(by), _names(across)).labels, *_names(different))
+    if isinstance(marginals, str):
+        names = (*names, marginals)
     scores = score_embeddings(
         snippets.embeddings,
-        _labels(opened, snippets, rows, Task(on, _names(by), _names(across))),
+        _labels(opened, snippets, rows, names),
         on=on,
         by=by,
         across=across,
@@ -180,7 +204,12 @@ def score_store(
         marginals=marginals,
     )
     return AbxScores(
-        scores.task, scores.table, opened.encoder, chosen, "whole" if length_s is None else f"{length_s:g}"
+        scores.task,
+        scores.table,
+        opened.encoder,
+        chosen,
+        "whole" if length_s is None else f"{length_s:g}",
+        scores.shares,
     )
 
 
@@ -202,25 +231,25 @@ def _names(labels: Sequence[str]) -> tuple[str, ...]:
     return (labels,) if isinstance(labels, str) else tuple(labels)
 
 
-def _warn_of_unscorable(cells: Cells, task: Task) -> None:
-    empty = cells.table.filter(pa.array(cells.triplets == 0))
+def _warn_of_unscorable(cells: Cells, counts: AbxCounts, task: Task) -> None:
+    empty = cells.table.filter(pa.array(counts.triplets == 0))
     if empty.num_rows:
         values = list(dict.fromkeys(str(value) for value in empty[task.on].to_pylist()))
         logger.warning(
-            "%d cell(s) cannot be scored, as A holds a single snippet, so that no a differs from x: %s%s",
+            "%d cell(s) cannot be scored, as no a is left that is not x (a single snippet, or a constraint): %s%s",
             empty.num_rows,
             ", ".join(values[:5]),
             f" and {len(values) - 5} more" if len(values) > 5 else "",  # noqa: PLR2004
         )
 
 
-def _with_scores(cells: Cells, wins2: NDArray[np.int64]) -> pa.Table:
-    scorable = cells.triplets > 0
-    score = np.divide(wins2, 2 * cells.triplets, where=scorable, out=np.zeros(len(wins2)))
+def _with_scores(cells: Cells, counts: AbxCounts) -> pa.Table:
+    scorable = counts.triplets > 0
+    score = np.divide(counts.wins2, 2 * counts.triplets, where=scorable, out=np.zeros(len(scorable)))
     return (
         cells.table.append_column("score", pa.array(score, mask=~scorable))
-        .append_column("wins2", pa.array(wins2))
-        .append_column("triplets", pa.array(cells.triplets))
+        .append_column("wins2", pa.array(counts.wins2))
+        .append_column("triplets", pa.array(counts.triplets))
     )
 
 
@@ -278,8 +307,10 @@ def _manifest_rows(store: Store, path: Path) -> dict[str, _Row]:
     return found
 
 
-def _labels(store: Store, snippets: Snippets, rows: Mapping[str, _Row], task: Task) -> dict[str, Sequence[object]]:
-    """Make the columns that the task needs, as long as the snippets."""
+def _labels(
+    store: Store, snippets: Snippets, rows: Mapping[str, _Row], names: Sequence[str]
+) -> dict[str, Sequence[object]]:
+    """Make the columns that the task and its constraints need, as long as the snippets."""
     own: dict[str, Sequence[object]] = {
         "recording": snippets.recordings,
         "item": snippets.items,
@@ -287,10 +318,9 @@ def _labels(store: Store, snippets: Snippets, rows: Mapping[str, _Row], task: Ta
         "end_s": snippets.end_s.tolist(),
     }
     metadata = [name for name in dict.fromkeys(name for row in rows.values() for name in row.labels) if name not in own]
-    labels: dict[str, Sequence[object]] = {}
-    for name in task.labels:
+    labels = dict(own)
+    for name in names:
         if name in own:
-            labels[name] = own[name]
             continue
         if name not in metadata:
             raise TaskError(f"{store.root}: no column {name!r}; there are: {', '.join((*own, *metadata))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from abxfast.errors import TaskError
+from abxfast.kernels import choose, keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,18 +79,22 @@ class Cells:
         Group g is ``rows[bounds[g]:bounds[g + 1]]``.
     groups : ndarray of int64, shape (cells, 3)
         The groups A, B and X of each cell.
-    triplets : ndarray of int64, shape (cells,)
-        n_A · n_B · n_X, or (n_A − 1) for n_A where A and X are one group; 0 where a cell has no a that is not x.
     """
 
     table: pa.Table
     rows: NDArray[np.int64]
     bounds: NDArray[np.int64]
     groups: NDArray[np.int64]
-    triplets: NDArray[np.int64]
 
 
-def make_cells(task: Task, labels: Mapping[str, Sequence[object]] | pa.Table) -> Cells:
+def make_cells(
+    task: Task,
+    labels: Mapping[str, Sequence[object]] | pa.Table,
+    *,
+    max_size_group: int | None = None,
+    max_x_across: int | None = None,
+    seed: int = 0,
+) -> Cells:
     """Find the cells of a task, in the order of their labels.
 
     Parameters
@@ -98,13 +102,20 @@ def make_cells(task: Task, labels: Mapping[str, Sequence[object]] | pa.Table) ->
     task : Task
     labels : mapping of str to sequence, or pyarrow.Table
         Columns of length n; one without a value (None, NaN) is refused.
+    max_size_group : int, optional
+        Keep at most as many snippets of each group, the same ones in every cell and role.
+    max_x_across : int, optional
+        Keep at most as many X for each A and B of a task with ACROSS.
+    seed : int
+        Which ones are kept: see `abxfast.kernels.keys`. It goes by the place of a snippet in `labels`, and by the
+        place of a group among the sorted labels.
 
     Raises
     ------
     TaskError
         Where a label is missing, has a single value, or no cell can be formed.
     """
-    encoded = {name: _encode(name, labels) for name in task.labels}
+    encoded = {name: encode(name, labels) for name in task.labels}
     if len({len(codes) for codes, _ in encoded.values()}) > 1:
         lengths = ", ".join(f"{name} {len(codes)}" for name, (codes, _) in encoded.items())
         raise TaskError(f"labels have different lengths: {lengths}")
@@ -119,10 +130,15 @@ def make_cells(task: Task, labels: Mapping[str, Sequence[object]] | pa.Table) ->
     )
     member = member.reshape(-1)
     rows = np.argsort(member, kind="stable").astype(np.int64)
-    sizes = np.bincount(member, minlength=len(combinations)).astype(np.int64)
+    if max_size_group is not None:
+        rows = rows[choose(member[rows], max_size_group, keys(seed, rows))]
+    sizes = np.bincount(member[rows], minlength=len(combinations)).astype(np.int64)
     bounds = np.concatenate(([0], np.cumsum(sizes)))
 
     groups = _triples(combinations, len(task.by), task)
+    if max_x_across is not None and task.across:
+        cell = groups[:, 0] * len(combinations) + groups[:, 1]
+        groups = groups[choose(cell, max_x_across, keys(seed, *groups.T))]
     a, b, x = groups.T
     columns = {task.on: (task.on, a), f"{task.on}_b": (task.on, b)}
     columns |= {name: (name, a) for name in task.by}
@@ -131,13 +147,10 @@ def make_cells(task: Task, labels: Mapping[str, Sequence[object]] | pa.Table) ->
     codes = {column: combinations[of, order.index(name)] for column, (name, of) in columns.items()}
     position = np.lexsort(list(codes.values())[::-1])
     table = pa.table({column: encoded[columns[column][0]][1].take(codes[column][position]) for column in codes})
-    groups = groups[position]
-    a, b, x = groups.T
-    triplets = np.where(a == x, sizes[a] - 1, sizes[a]) * sizes[b] * sizes[x]
-    return Cells(table, rows, bounds, groups, triplets)
+    return Cells(table, rows, bounds, groups[position])
 
 
-def _encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
+def encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
     """Give the codes of a label, and the values that they stand for, sorted."""
     known = labels.column_names if isinstance(labels, pa.Table) else list(labels)
     if name not in known:
@@ -161,35 +174,43 @@ def _encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tup
 
 def _triples(combinations: NDArray[np.int64], n_by: int, task: Task) -> NDArray[np.int64]:
     """Give the groups (A, B, X) of every cell, int64 ``(cells, 3)``."""
-    strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    candidates: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for group, codes in enumerate(combinations.tolist()):
-        strata[tuple(codes[:-1])].append(group)
-        candidates[*codes[:n_by], codes[-1]].append(group)
-    across = combinations[:, n_by:-1]
-    found = [np.empty((0, 3), np.int64)]
-    pairs = False
-    for members in strata.values():
-        if len(members) < 2:  # noqa: PLR2004
-            continue
-        pairs = True
-        for a in members:
-            b = np.array([group for group in members if group != a])
-            x = np.array([a])
-            if task.across:
-                same = np.array(candidates[*combinations[a, :n_by].tolist(), int(combinations[a, -1])])
-                x = same[(across[same] != across[a]).all(axis=1)]
-            cells = np.empty((len(b) * len(x), 3), np.int64)
-            cells[:, 0], cells[:, 1], cells[:, 2] = a, np.repeat(b, len(x)), np.tile(x, len(b))
-            found.append(cells)
-    groups = np.concatenate(found)
-    if not pairs:
+    a, b = _alike(combinations[:, :-1])
+    if not len(a):
         shared = ", ".join((*task.by, *task.across))
         raise TaskError(
             f"{task}: no two values of {task.on!r} occur with the same {shared}; there is nothing to compare"
         )
-    if not len(groups):
+    if not task.across:
+        return np.stack((a, b, a), axis=1)
+    across = combinations[:, n_by:-1]
+    of, x = _alike(np.delete(combinations, np.s_[n_by:-1], axis=1))
+    differs = (across[of] != across[x]).all(axis=1)
+    of, x = of[differs], x[differs]
+    first = np.searchsorted(of, np.arange(len(combinations) + 1))
+    n_x = np.diff(first)[a]
+    if not n_x.any():
         raise TaskError(
             f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; there is no X"
         )
-    return groups
+    return np.stack((np.repeat(a, n_x), np.repeat(b, n_x), x[_ranges(first[a], n_x)]), axis=1)
+
+
+def _alike(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give all ordered pairs of different groups with equal codes, sorted."""
+    if codes.shape[1] == 0:
+        stratum = np.zeros(len(codes), np.int64)
+    else:
+        stratum = np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(stratum, kind="stable")
+    size = np.bincount(stratum)
+    first = np.cumsum(size) - size
+    n = size[stratum]
+    left = np.repeat(np.arange(len(codes)), n)
+    right = order[_ranges(first[stratum], n)]
+    return left[left != right], right[left != right]
+
+
+def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join ``starts[k]`` to ``starts[k] + lengths[k]`` for each k."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 FLUSH_S = 5.0
 """A crash loses at most what these seconds had gathered."""
 FLUSH_BYTES = 16 << 20
+FLUSH_ROWS = 1_000
+"""A row of a small encoder takes ten times the memory of its vectors: this, not their bytes, bounds what is gathered."""
 
 
 class StoreWriter:
@@ -49,7 +51,8 @@ class StoreWriter:
         """Take the vectors of snippet `number` of a unit, float32 ``(variants, dim)``."""
         self._rows.append(Row(self._state(unit), number, start_s, end_s, vectors))
         self._bytes += vectors.nbytes
-        if self._bytes >= FLUSH_BYTES or time.monotonic() - self._flushed >= FLUSH_S:
+        full = self._bytes >= FLUSH_BYTES or len(self._rows) >= FLUSH_ROWS
+        if full or time.monotonic() - self._flushed >= FLUSH_S:
             self.flush()
 
     def finish(self, unit: Unit, total: int) -> None:

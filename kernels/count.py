@@ -44,41 +44,15 @@ class Sink(NamedTuple):
 
 
 @compiled
-def lookups(i0, i1, j0, j1, plan):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Count the pairs (x, b) of a tile, once for each cell that wants them."""
-    total = 0
-    first, last = plan.group_of[j0], plan.group_of[j1 - 1]
-    for x in range(plan.group_of[i0], plan.group_of[i1 - 1] + 1):
-        n_x = min(plan.bounds[x + 1], i1) - max(plan.bounds[x], i0)
-        cell = at_least(plan.cell_b, plan.cells_of[x], plan.cells_of[x + 1], first)
-        while cell < plan.cells_of[x + 1] and plan.cell_b[cell] <= last:
-            b = plan.cell_b[cell]
-            total += n_x * (min(plan.bounds[b + 1], j1) - max(plan.bounds[b], j0))
-            cell += 1
-    return total
-
-
-@compiled
-def touches_own(i0, i1, j0, j1, plan):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Tell whether a tile holds own distances of its rows."""
-    for x in range(plan.group_of[i0], plan.group_of[i1 - 1] + 1):
-        for pair in range(plan.pairs_of[x], plan.pairs_of[x + 1]):
-            a = plan.pair_a[pair]
-            if plan.bounds[a] < j1 and plan.bounds[a + 1] > j0:
-                return True
-    return False
-
-
-@compiled
 def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count the triplets whose x is a row of the tile and whose b is a column.
 
     Returns how many pairs (x, b) the error bound leaves open; they stand in `open_` as (x, b, cell), uncounted.
     """
-    n_open, longest = 0, 1
+    longest = 1
     for x in range(plan.group_of[i0], plan.group_of[i1 - 1] + 1):
         longest = max(longest, plan.width[x])
-    place = np.empty(_BLOCK, np.int32)
+    place, n_open = np.empty(_BLOCK, np.int32), np.zeros(1, np.int64)
     steps, of_b = np.zeros(longest + 1, np.int64), np.zeros(j1 - j0, np.int64)
     of_a = np.zeros(longest, np.int64)
     start = i0
@@ -103,7 +77,7 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
                     table = lists.table[at : at + BUCKETS * n_a + 1]
                 else:
                     table = lists.table[:0]
-                own, n_open = _count_row(
+                own = _count_row(
                     cosines[i - i0, b0 - j0 : b1 - j0], near, live, table, edge, place,
                     sink.marginals, steps, of_b, open_, n_open, i, b0, cell,
                 )  # fmt: skip
@@ -127,14 +101,14 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
                     of_b[k] = 0
             cell += 1
         start = stop
-    return n_open
+    return n_open[0]
 
 
 @compiled
 def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, open_, n_open, i, b0, cell):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count one x against the b of one cell; `edge` is what two products can be wrong by together."""
     if live == 0:
-        return 0, n_open
+        return 0
     total, n_buckets = 0, len(table) - 1
     scale = bucket_scale(near, live, n_buckets)
     below = TIE + edge
@@ -157,17 +131,17 @@ def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, 
             if near[low] <= value + below:
                 high, clear = _ties(near, low, live, value, edge)
                 if not clear:
-                    open_[n_open, 0] = i
-                    open_[n_open, 1] = b0 + begin + k
-                    open_[n_open, 2] = cell
-                    n_open += 1
+                    open_[n_open[0], 0] = i
+                    open_[n_open[0], 1] = b0 + begin + k
+                    open_[n_open[0], 2] = cell
+                    n_open[0] += 1
                     continue
             total += low + high
             if marginals:
                 of_b[begin + k] += low + high
                 steps[low] += 1
                 steps[high] += 1
-    return total, n_open
+    return total
 
 
 @compiled

@@ -78,8 +78,12 @@ def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
 
 def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists:
     """Make room for the own lists of the positions from `start` to `stop`."""
-    near_at, table_at, live_at, first_pair = _layout(
-        plan.bounds, plan.group_of, plan.pairs_of, plan.pair_x, plan.pair_a, start, stop
+    pairs = slice(plan.pairs_of[plan.group_of[start]], plan.pairs_of[plan.group_of[stop - 1] + 1])
+    x, a = plan.pair_x[pairs], plan.pair_a[pairs]
+    n_x = np.minimum(plan.bounds[x + 1], stop) - np.maximum(plan.bounds[x], start)
+    n_a = plan.bounds[a + 1] - plan.bounds[a]
+    near_at, table_at, live_at = (
+        np.concatenate(([0], np.cumsum(n_x * each))) for each in (n_a + 1, (n_a >= SHORT) * (BUCKETS * n_a + 1), 1)
     )
     return Lists(
         np.empty(near_at[-1]),
@@ -89,7 +93,7 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
         near_at,
         table_at,
         live_at,
-        first_pair,
+        int(pairs.start),
         start,
     )
 
@@ -117,21 +121,6 @@ def sort_lists(plan: Plan, lists: Lists, start: int, stop: int, live: NDArray[np
 
 def _table_type(plan: Plan) -> type[np.uint16 | np.int32]:
     return np.uint16 if len(plan.width) == 0 or plan.width.max() <= _NARROW else np.int32
-
-
-@compiled
-def _layout(bounds, group_of, pairs_of, pair_x, pair_a, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    first = pairs_of[group_of[start]]
-    n = pairs_of[group_of[stop - 1] + 1] - first
-    near_at, table_at, live_at = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    for p in range(n):
-        x, a = pair_x[first + p], pair_a[first + p]
-        n_x = min(bounds[x + 1], stop) - max(bounds[x], start)
-        n_a = bounds[a + 1] - bounds[a]
-        near_at[p + 1] = near_at[p] + n_x * (n_a + 1)
-        table_at[p + 1] = table_at[p] + (n_x * (BUCKETS * n_a + 1) if n_a >= SHORT else 0)
-        live_at[p + 1] = live_at[p] + n_x
-    return near_at, table_at, live_at, first
 
 
 @compiled

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.jit import compiled
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,8 +27,8 @@ class Plan(NamedTuple):
         Bounds of the components, in positions.
     cells_of : ndarray of int64, shape (groups + 1,)
         The cells with X = g are ``cells_of[g]`` to ``cells_of[g + 1]``.
-    cell_b, cell_pair, cell_id : ndarray of int64, shape (cells,)
-        Group B, pair (X, A), and place in the caller's order.
+    cell_key, cell_b, cell_pair, cell_id : ndarray of int64, shape (cells,)
+        X · groups + B, sorted; group B, pair (X, A), and place in the caller's order.
     pairs_of : ndarray of int64, shape (groups + 1,)
         As `cells_of`, for the pairs.
     pair_x, pair_a : ndarray of int64, shape (pairs,)
@@ -43,6 +41,7 @@ class Plan(NamedTuple):
     group_of: NDArray[np.int64]
     components: NDArray[np.int64]
     cells_of: NDArray[np.int64]
+    cell_key: NDArray[np.int64]
     cell_b: NDArray[np.int64]
     cell_pair: NDArray[np.int64]
     cell_id: NDArray[np.int64]
@@ -101,6 +100,7 @@ def make_plan(
         group_of=np.repeat(np.arange(len(sizes)), sizes),
         components=np.append(new_bounds[starts], new_bounds[-1]),
         cells_of=np.searchsorted(x, edges),
+        cell_key=x * len(sizes) + b,
         cell_b=b,
         cell_pair=np.searchsorted(keys, x * max(len(sizes), 1) + a),
         cell_id=cell_id,
@@ -111,25 +111,30 @@ def make_plan(
     ), order
 
 
+def wanted(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
+    """Tell whether a cell has its X among the positions i0 to i1 and its B among j0 to j1."""
+    x = np.arange(plan.group_of[i0], plan.group_of[i1 - 1] + 1) * len(plan.width)
+    low = np.searchsorted(plan.cell_key, x + plan.group_of[j0])
+    high = np.searchsorted(plan.cell_key, x + plan.group_of[j1 - 1], side="right")
+    return bool((high > low).any())
+
+
 def _unique_pairs(first: NDArray[np.int64], second: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     keys = np.unique(first * n + second)
     return np.stack((keys // n, keys % n), axis=1)
 
 
-@compiled
-def _components(n_groups, cells):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _components(n_groups: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give each group the lowest group that cells tie it to."""
-    parent = np.arange(n_groups)
-    for c in range(len(cells)):
+    lowest = np.arange(n_groups)
+    ties = np.concatenate((cells[:, [0, 2]], cells[:, [1, 2]]))
+    while True:
+        before = lowest.copy()
+        least = lowest[ties].min(axis=1)
         for side in range(2):
-            low, high = cells[c, side], cells[c, 2]
-            while parent[low] != low:
-                parent[low] = parent[parent[low]]
-                low = parent[low]
-            while parent[high] != high:
-                parent[high] = parent[parent[high]]
-                high = parent[high]
-            parent[max(low, high)] = min(low, high)
-    for g in range(n_groups):
-        parent[g] = parent[parent[g]]
-    return parent
+            np.minimum.at(lowest, before[ties[:, side]], least)
+            np.minimum.at(lowest, ties[:, side], least)
+        while (lowest[lowest] != lowest).any():
+            lowest = lowest[lowest]
+        if (lowest == before).all():
+            return lowest

@@ -10,9 +10,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from abxfast.kernels.cosine import product_error
-from abxfast.kernels.count import Sink, count_tile, lookups, touches_own
+from abxfast.kernels.count import Sink, count_tile
 from abxfast.kernels.jit import compiled
 from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, sort_lists
+from abxfast.kernels.plan import wanted
 from abxfast.kernels.settle import settle
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _TILE = 512
 _LEAST_TILE = 32
+_PACK = 96
 
 
 class Sizes(NamedTuple):
@@ -93,6 +95,8 @@ class Sweep:
         self._dim, self._sizes = dim, sizes
         # Two products are compared; the additions of the tie band round, too.
         self._edge = 2 * product_error(dim) + 1e-15
+        # In how many cells, with different A, the same x and b can meet.
+        self._most = int(np.unique(plan.cell_key, return_counts=True)[1].max())
         self._local = threading.local()
 
     def run(self) -> None:
@@ -101,7 +105,7 @@ class Sweep:
         small = np.diff(bounds) <= self._sizes.tile
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(self._sizes.threads) as pool:
             self._pool = pool
-            packs = _packs(bounds, small, self._sizes.tile // 2)
+            packs = _packs(bounds, small, min(_PACK, self._sizes.tile))
             self._each(self._pack, packs)
             for component in np.flatnonzero(~small):
                 self._large(int(bounds[component]), int(bounds[component + 1]))
@@ -144,9 +148,7 @@ class Sweep:
         total = np.cumsum(row_bytes)
         kept, stripe, free = stop, 0, sizes.lists_bytes - int(total[-1])
         if free < 0:
-            stripe_bytes = min(
-                sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2
-            )
+            stripe_bytes = min(sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2)
             stripe = max(1, min(sizes.tile // 2, stripe_bytes // sizes.threads // int(row_bytes.max())))
             fits = start + int(np.searchsorted(total, sizes.lists_bytes - stripe_bytes, side="right"))
             kept = int(plan.bounds[plan.group_of[fits]])
@@ -168,14 +170,16 @@ class Sweep:
     def _half(self, tiles: list[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
         for k, rows in enumerate(tiles):
             for columns in tiles[k:]:
-                if lookups(*rows, *columns, self._plan) or lookups(*columns, *rows, self._plan):
+                if wanted(self._plan, *rows, *columns) or wanted(self._plan, *columns, *rows):
                     yield (*rows, *columns)
 
     def _own(self, i0: int, i1: int, tiles: list[tuple[int, int]], lists: Lists) -> None:
         """Make the own lists of a stretch of rows."""
         plan = self._plan
+        own = plan.pair_a[plan.pairs_of[plan.group_of[i0]] : plan.pairs_of[plan.group_of[i1 - 1] + 1]]
+        low, high = plan.bounds[own], plan.bounds[own + 1]
         for j0, j1 in tiles:
-            if touches_own(i0, i1, j0, j1, plan):
+            if ((low < j1) & (high > j0)).any():
                 fill_lists(self._product(i0, i1, j0, j1), i0, i1, j0, j1, plan, lists, self._apart)
         sort_lists(plan, lists, i0, i1, self._live)
 
@@ -198,8 +202,8 @@ class Sweep:
     def _both(self, i0: int, i1: int, j0: int, j1: int, rows: Lists | None, columns: Lists | None) -> None:
         """Count a tile for its rows, and for its columns where their lists are at hand and they are not the rows."""
         plan = self._plan
-        forth = rows is not None and lookups(i0, i1, j0, j1, plan) > 0
-        back = columns is not None and i0 != j0 and lookups(j0, j1, i0, i1, plan) > 0
+        forth = rows is not None and wanted(plan, i0, i1, j0, j1)
+        back = columns is not None and i0 != j0 and wanted(plan, j0, j1, i0, i1)
         if not (forth or back):
             return
         cosines = self._product(i0, i1, j0, j1)
@@ -210,11 +214,9 @@ class Sweep:
             _turn(cosines, turned)
             self._count(turned, j0, j1, i0, i1, columns)
 
-    def _count(
-        self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None
-    ) -> None:
+    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None) -> None:
         # Not touched, and so not there, unless pairs are left open.
-        open_ = np.empty((lookups(i0, i1, j0, j1, self._plan), 3), np.int64)
+        open_ = np.empty((self._most * cosines.size, 3), np.int64)
         n_open = count_tile(cosines, i0, i1, j0, j1, self._plan, lists, self._edge, self._sink, open_)
         if n_open:
             settle(self._plan, self._units, self._apart, self._sink, open_[:n_open], self._sizes.tile)
@@ -251,26 +253,16 @@ def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]
     """Cut positions into whole groups, several to a tile, or a large group into even pieces."""
     if stop == start:
         return []
-    edges = _edges(plan.bounds, plan.group_of[start], plan.group_of[stop - 1] + 1, size)
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-@compiled
-def _edges(bounds, first, last, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    edges = [bounds[first]]
-    for g in range(first, last):
-        n = bounds[g + 1] - bounds[g]
-        if n > size:
-            if bounds[g] > edges[-1]:
-                edges.append(bounds[g])
-            pieces = -(-n // size)
-            for piece in range(1, pieces + 1):
-                edges.append(bounds[g] + n * piece // pieces)
-        elif bounds[g + 1] - edges[-1] > size:
-            edges.append(bounds[g])
-    if edges[-1] != bounds[last]:
-        edges.append(bounds[last])
-    return np.array(edges)
+    bounds = plan.bounds[plan.group_of[start] : plan.group_of[stop - 1] + 2].tolist()
+    edges = [start]
+    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+        pieces = -(-(high - low) // size)
+        if high - edges[-1] > size and low > edges[-1]:
+            edges.append(low)
+        edges += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1) if pieces > 1]
+    if edges[-1] < stop:
+        edges.append(stop)
+    return list(zip(edges[:-1], edges[1:], strict=True))
 
 
 @compiled

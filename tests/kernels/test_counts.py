@@ -1,0 +1,183 @@
+"""Counts against the float64 loop, on input that is made to go wrong."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from abxfast.kernels import Apart, abx_counts
+
+_SPEC = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "reference.py")
+reference = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(reference)
+
+
+def every_pair(n_groups):
+    """All (A, B, A)."""
+    return np.array([(a, b, a) for a in range(n_groups) for b in range(n_groups) if a != b])
+
+
+def grouped(rng, sizes):
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+    return rng.permutation(bounds[-1]), bounds
+
+
+def check(embeddings, rows, bounds, cells, **options):
+    """Compare every cell with the loop; only what lies on the edge of the tie band may differ."""
+    found = abx_counts(embeddings, rows, bounds, cells, **options)
+    d = reference.distances(embeddings)
+    for cell, (a, b, x) in enumerate(cells):
+        sets = [rows[bounds[g] : bounds[g + 1]] for g in (a, b, x)]
+        wins2, triplets, edge = reference.counts(d, *sets)
+        assert found.triplets[cell] == triplets
+        assert abs(found.wins2[cell] - wins2) <= edge, (cell, found.wins2[cell], wins2, edge)
+    return found
+
+
+def vectors(kind, rng, n, dim):
+    """One member of the adversarial set."""
+    plain = rng.standard_normal((max(n, 3), dim))
+    if kind == "duplicates":
+        plain = plain[rng.integers(0, 3, len(plain))]
+    elif kind == "scaled duplicates":
+        plain = plain[rng.integers(0, 3, len(plain))] * 10.0 ** rng.integers(-20, 21, (len(plain), 1))
+    elif kind == "zeros":
+        plain[rng.random(len(plain)) < 0.4] = 0
+    elif kind == "denormals":
+        plain *= 1e-310
+    elif kind == "norms":
+        plain *= 10.0 ** rng.integers(-20, 21, (len(plain), 1))
+    elif kind == "signs":
+        plain = np.sign(plain)
+    elif kind.startswith("near"):
+        # the mean cosine distance is about the square of the spread
+        plain = np.ones(dim) + float(kind[4:]) ** 0.5 * plain
+    return plain[:n]
+
+
+KINDS = ["plain", "duplicates", "scaled duplicates", "zeros", "denormals", "norms", "signs"]
+KINDS += ["near1e-2", "near1e-5", "near1e-7", "near1e-9", "near1e-12"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dim", [1, 3, 64, 1024, 4096])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adversarial(kind, dim, dtype):
+    rng = np.random.default_rng(dim)
+    rows, bounds = grouped(rng, [3, 30, 12, 1])
+    check(vectors(kind, rng, bounds[-1], dim).astype(dtype), rows, bounds, every_pair(4))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(0, 9), min_size=2, max_size=6),
+    st.integers(1, 5),
+    st.sampled_from(KINDS),
+    st.integers(0, 2**32),
+)
+def test_any_cells(sizes, dim, kind, seed):
+    """Cells of any three groups, small integers among the vectors so that ties abound."""
+    rng = np.random.default_rng(seed)
+    rows, bounds = grouped(rng, sizes)
+    cells = rng.integers(0, len(sizes), (8, 3))
+    cells = cells[(cells[:, 0] != cells[:, 1]) & (cells[:, 1] != cells[:, 2])]
+    embeddings = vectors(kind, rng, bounds[-1], dim)
+    if seed % 2:
+        embeddings = np.round(embeddings)
+    check(embeddings, rows, bounds, np.unique(cells, axis=0))
+
+
+@pytest.mark.parametrize("kind", ["plain", "scaled duplicates", "near1e-7"])
+@pytest.mark.parametrize("marginals", [False, True])
+def test_tiles_threads_and_order_do_not_matter(kind, marginals):
+    rng = np.random.default_rng(5)
+    rows, bounds = grouped(rng, [700, 40, 300, 5, 120, 90])
+    embeddings = vectors(kind, rng, bounds[-1], 24).astype(np.float32)
+    cells = every_pair(6)
+    blocks = np.concatenate([np.arange(n) % 7 for n in np.diff(bounds)]) if marginals else None
+    options = [{}, {"threads": 1}, {"threads": 3}, {"memory_mb": 6}, {"memory_mb": 2}, {"memory_mb": 0.3}]
+    runs = [abx_counts(embeddings, rows, bounds, cells, blocks=blocks, **each) for each in options]
+    shuffle = rng.permutation(len(rows))
+    runs.append(abx_counts(embeddings[shuffle], np.argsort(shuffle)[rows], bounds, cells, blocks=blocks, memory_mb=4))
+    for run in runs[1:]:
+        np.testing.assert_array_equal(run.wins2, runs[0].wins2)
+        np.testing.assert_array_equal(run.triplets, runs[0].triplets)
+        if marginals:
+            for share, first in zip(run.marginals, runs[0].marginals, strict=True):
+                np.testing.assert_array_equal(share.wins2, first.wins2)
+    assert (runs[0].triplets > 0).all()
+
+
+def test_many_tiles_against_the_loop():
+    rng = np.random.default_rng(8)
+    rows, bounds = grouped(rng, [30, 3, 17, 25, 9])
+    for memory_mb in (0.01, 0.03, 0.1):
+        check(rng.standard_normal((bounds[-1], 3)), rows, bounds, every_pair(5), memory_mb=memory_mb)
+
+
+def test_more_than_65535_own_distances():
+    """Long lists need wider tables."""
+    rng = np.random.default_rng(2)
+    n = 70_000
+    embeddings = rng.standard_normal((n + 2, 2))
+    bounds = np.array([0, n, n + 1, n + 2])
+    found = abx_counts(embeddings, np.arange(n + 2), bounds, np.array([(0, 1, 2)]))
+    units = reference.unit(embeddings)
+    near, far = 1 - units[:n] @ units[-1], 1 - units[n] @ units[-1]
+    assert found.wins2[0] == 2 * (far - near > 1e-12).sum() + (abs(far - near) <= 1e-12).sum()
+
+
+def test_mean_of_auc():
+    """A cell is the mean over x of the area under the curve that tells A from B by the distance to x."""
+    rng = np.random.default_rng(3)
+    embeddings = np.round(rng.standard_normal((60, 3)))
+    embeddings[:, 0] += np.repeat([0, 1], 30)
+    found = abx_counts(embeddings, np.arange(60), np.array([0, 30, 60]), np.array([(0, 1, 0)]))
+    d = np.round(reference.distances(embeddings), 10)
+    areas = [
+        roc_auc_score(np.repeat([0, 1], [29, 30]), np.concatenate((np.delete(d[x, :30], x), d[x, 30:])))
+        for x in range(30)
+    ]
+    assert found.wins2[0] / found.triplets[0] / 2 == pytest.approx(np.mean(areas), abs=1e-14)
+
+
+def constrained(rng, m):
+    codes = rng.integers(0, 4, (1, m))
+    recording = rng.integers(0, 3, m)
+    start = rng.uniform(0, 20, m)
+    return Apart(codes, recording, start, start + 2, 3.0)
+
+
+@pytest.mark.parametrize("kind", ["plain", "duplicates", "near1e-9"])
+@pytest.mark.parametrize("sizes", [[6, 9, 4], [40, 30, 28]])
+def test_constraints_and_marginals(kind, sizes):
+    rng = np.random.default_rng(11)
+    rows, bounds = grouped(rng, sizes)
+    embeddings = vectors(kind, rng, bounds[-1], 6)
+    d = reference.distances(embeddings)
+    apart = constrained(rng, bounds[-1])
+
+    def allowed(a, x):
+        gap = max(apart.start_s[a], apart.start_s[x]) - min(apart.end_s[a], apart.end_s[x])
+        near = apart.recording[a] == apart.recording[x] and gap < apart.min_gap_s
+        return apart.codes[0, a] != apart.codes[0, x] and not near
+
+    cells = np.concatenate((every_pair(3), [(0, 1, 2)]))
+    blocks = np.concatenate([np.arange(n) // 3 for n in sizes])
+    found = abx_counts(embeddings, rows, bounds, cells, apart=apart, blocks=blocks, memory_mb=0.05)
+    for cell, (a, b, x) in enumerate(cells):
+        sets = [rows[bounds[g] : bounds[g + 1]] for g in (a, b, x)]
+        wins2, triplets, edge = reference.counts(d, *sets, allowed)
+        assert found.triplets[cell] == triplets
+        assert abs(found.wins2[cell] - wins2) <= edge
+        assert edge == 0 or kind == "near1e-9"
+        for share, group, want in zip(found.marginals, (x, a, b), reference.marginals(d, *sets, allowed), strict=True):
+            got = slice(share.at[cell], share.at[cell + 1])
+            summed = np.bincount(blocks[bounds[group] : bounds[group + 1]], want).astype(int)
+            assert abs(share.wins2[got] - summed).sum() <= edge
+            assert share.wins2[got].sum() == found.wins2[cell]
+            assert share.triplets[got].sum() == triplets

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEAST_RATE_HZ, MOST_RATE_HZ = 4_000, 384_000
 MOST_CHANNELS = 64
-BLOCK_S = 8.0
+BLOCK_S = 2.0
 """Seconds decoded at once: long enough that Python costs nothing, short enough that memory stays small."""
 _MOST_BLOCK = 1 << 22
 """Samples decoded at once at most, over all channels: 64 channels at 384 kHz take no more memory than a few."""

@@ -25,7 +25,7 @@ RACY_NS = 2_000_000_000
 """A file changed less than this before it was hashed may have changed again in the same tick of its drive's clock."""
 
 
-HASHED_BYTES = 4 << 20
+HASHED_BYTES = 1 << 20
 """Bytes of a file to read at once."""
 
 

@@ -260,7 +260,7 @@ class Batches:
 
 
 def _keep_memory_flat() -> None:
-    """Have glibc give large blocks back to the system when they are freed, as it does until the first of them is.
+    """Have large blocks given back to the system when they are freed, as glibc does until the first of them is.
 
     From then on it would keep blocks of that size, on a heap for each thread: what a long recording takes would
     depend on how its threads happen to meet, and was twice what a short one takes. It costs the mfcc encoder a few

@@ -1,0 +1,421 @@
+"""Time and check the scoring: ``python benchmarks/score.py bars|peers|mismatch|disk|scale|error``.
+
+Peers run in the same process, in turn with ours, several times; what is printed is medians and the median of the
+ratios. Results are checked equal before any time is taken. fastabx wants Python 3.12 and may have an interpreter of its
+own: ``--fastabx-python PATH``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+DIM = 1024
+SHAPES = {"20x300": [300] * 20, "200x60": [60] * 200, "4x3600": [3600] * 4, "uneven": [60] * 200 + [10800]}
+LEAST_CELL, MOST_CELL = 3, 10
+
+
+def make(sizes, seed=0, out=None):
+    """Make float32 vectors: noise around a mean, and a mean for each recording."""
+    rng = np.random.default_rng(seed)
+    vectors = np.empty((sum(sizes), DIM), np.float32) if out is None else out
+    common, start = rng.standard_normal(DIM, np.float32), 0
+    for size in sizes:
+        own = common + 0.1 * rng.standard_normal(DIM, np.float32)
+        vectors[start : start + size] = own + rng.standard_normal((size, DIM), np.float32)
+        start += size
+    return vectors, {"recording": np.repeat(np.arange(len(sizes)), sizes)}
+
+
+def ours(vectors, labels, **options):
+    """Give our scores in the order of (recording, recording_b)."""
+    from abxfast import score_embeddings  # noqa: PLC0415
+
+    return score_embeddings(vectors, labels, on="recording", **options).table["score"].to_numpy()
+
+
+def by_torch(vectors, labels):
+    """Sort and searchsorted in float32, every X against all others at once."""
+    import torch  # noqa: PLC0415
+
+    units = torch.nn.functional.normalize(torch.from_numpy(vectors))
+    sizes = np.bincount(labels["recording"]).tolist()
+    starts, scores = np.concatenate(([0], np.cumsum(sizes))).tolist(), []
+    group = torch.from_numpy(labels["recording"])
+    for g, size in enumerate(sizes):
+        stop = starts[g + 1]
+        d = 1 - units[starts[g] : stop] @ units.T
+        own = d[:, starts[g] : stop].clone().fill_diagonal_(float("inf")).sort(dim=1).values[:, :-1].contiguous()
+        ranks = torch.searchsorted(own, d) + torch.searchsorted(own, d, right=True)
+        won = torch.zeros(len(sizes), dtype=torch.int64).index_add_(0, group, ranks.sum(0))
+        scores += [won[b].item() / (2 * size * (size - 1) * sizes[b]) for b in range(len(sizes)) if b != g]
+    return np.array(scores)
+
+
+def by_scikit_learn(vectors, labels):
+    """Pairwise distances, then the area under the curve for each x."""
+    from sklearn.metrics import pairwise_distances, roc_auc_score  # noqa: PLC0415
+
+    d, group = pairwise_distances(vectors, metric="cosine"), labels["recording"]
+    members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
+    scores = []
+    for a in members:
+        for b in members:
+            if a is b:
+                continue
+            truth = np.repeat([0, 1], [len(a) - 1, len(b)])
+            areas = [roc_auc_score(truth, np.concatenate((d[x, a[a != x]], d[x, b]))) for x in a]
+            scores.append(np.mean(areas))
+    return np.array(scores)
+
+
+def by_scipy(vectors, labels):
+    """Distances by cdist in float64, then every triplet."""
+    from scipy.spatial.distance import cdist  # noqa: PLC0415
+
+    d, group = cdist(vectors, vectors, "cosine"), labels["recording"]
+    members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
+    scores = []
+    for a in members:
+        for b in members:
+            if a is b:
+                continue
+            wins2 = 0
+            for x in a:
+                gap = d[x, b][:, None] - d[x, a[a != x]][None, :]
+                wins2 += 2 * np.count_nonzero(gap > 1e-12) + np.count_nonzero(np.abs(gap) <= 1e-12)  # noqa: PLR2004
+            scores.append(wins2 / (2 * len(a) * (len(a) - 1) * len(b)))
+    return np.array(scores)
+
+
+_FASTABX = """
+import sys, json, time, numpy as np, torch
+from fastabx import Dataset, Task, Score
+vectors, group = np.load(sys.argv[1] + "/v.npy"), np.load(sys.argv[1] + "/g.npy").tolist()
+start = time.perf_counter()
+dataset = Dataset.from_numpy(vectors, {"recording": group}, device="cpu")
+score = Score(Task(dataset, on="recording"), "angular")
+seconds = time.perf_counter() - start
+cells = score.cells.sort("recording", "recording_b")
+print(json.dumps([seconds, cells.columns, (1 - cells["score"].to_numpy()).tolist()]))
+"""
+
+
+def by_fastabx(python, vectors, labels):
+    """Give the seconds that fastabx takes in its own interpreter, without its start, and its scores."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/v.npy", vectors)
+        np.save(f"{folder}/g.npy", labels["recording"])
+        command = [python, "-c", _FASTABX, folder]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603
+    seconds, _, scores = json.loads(answer.splitlines()[-1])
+    return seconds, np.array(scores)
+
+
+def timed(*functions, runs):
+    """Run the functions in turn; give the seconds of each run, one list for each function."""
+    for function in functions:
+        function()
+    found = [[] for _ in functions]
+    for _ in range(runs):
+        for function, seconds in zip(functions, found, strict=True):
+            start = time.perf_counter()
+            function()
+            seconds.append(time.perf_counter() - start)
+    return found
+
+
+def ratio(mine, peer):
+    """Give the median of the ratios of paired runs."""
+    return statistics.median(m / p for m, p in zip(mine, peer, strict=True))
+
+
+def bars(arguments):
+    """Time whole calls against numpy's product, plain and with marginals; and many tiny cells."""
+    for name in arguments.shapes:
+        vectors, labels = make(SHAPES[name])
+        product, plain = timed(
+            lambda v=vectors: v @ v.T, lambda v=vectors, of=labels: ours(v, of), runs=arguments.runs
+        )
+        line = f"{name}: product {statistics.median(product):.2f} s, ours {statistics.median(plain):.2f} s"
+        print(f"{line}, ratio {ratio(plain, product):.2f}", flush=True)
+        if arguments.marginals:
+            plain, more = timed(
+                lambda v=vectors, of=labels: ours(v, of),
+                lambda v=vectors, of=labels: ours(v, of, marginals=True),
+                runs=arguments.runs,
+            )
+            print(f"{name}: with marginals × {ratio(more, plain):.2f}", flush=True)
+    if arguments.tiny:
+        for syllables, contexts in ((40, 64), (5, 5_000), (2, 50_000)):
+            tiny(syllables, contexts, arguments.runs)
+
+
+def tiny(syllables, contexts, runs):
+    """Time 100,000 cells of 3 to 10 snippets."""
+    from abxfast import score_embeddings  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(LEAST_CELL, MOST_CELL + 1, syllables * contexts)
+    labels = {
+        "syllable": np.repeat(np.tile(np.arange(syllables), contexts), sizes),
+        "context": np.repeat(np.repeat(np.arange(contexts), syllables), sizes),
+    }
+    vectors = rng.standard_normal((sizes.sum(), DIM), np.float32)
+    (seconds,) = timed(lambda: score_embeddings(vectors, labels, on="syllable", by=["context"]), runs=runs)
+    print(f"{syllables} syllables × {contexts} contexts, {len(vectors)} snippets: {statistics.median(seconds):.2f} s")
+
+
+def peers(arguments):
+    """Time the peers on 20 recordings of 300, or fewer for the slow ones, after comparing the scores."""
+    vectors, labels = make(SHAPES["20x300"])
+    mine = ours(vectors, labels)
+    np.testing.assert_allclose(by_torch(vectors, labels), mine, atol=1e-5)
+    a, b = timed(lambda: ours(vectors, labels), lambda: by_torch(vectors, labels), runs=arguments.runs)
+    print(f"torch: {statistics.median(b):.2f} s, ours {statistics.median(a):.2f} s, {1 / ratio(a, b):.1f} ×", flush=True)
+    if arguments.fastabx_python:
+        found = []
+        for _ in range(max(1, arguments.runs // 2)):
+            start = time.perf_counter()
+            mine = ours(vectors, labels)
+            middle = time.perf_counter()
+            seconds, scores = by_fastabx(arguments.fastabx_python, vectors, labels)
+            np.testing.assert_allclose(scores, mine, atol=1e-5)
+            found.append((seconds, middle - start))
+        seconds, own = (statistics.median(each) for each in zip(*found, strict=True))
+        factor = statistics.median(s / o for s, o in found)
+        print(f"fastabx: {seconds:.2f} s, ours {own:.2f} s, {factor:.1f} ×", flush=True)
+    vectors, labels = make([60] * 10)
+    mine = ours(vectors, labels)
+    for peer in (by_scikit_learn, by_scipy):
+        # float32 inside scikit-learn
+        np.testing.assert_allclose(peer(vectors, labels), mine, atol=1e-5)
+        a, b = timed(lambda: ours(vectors, labels), lambda f=peer: f(vectors, labels), runs=arguments.runs)
+        print(f"{peer.__name__}, 10x60: {statistics.median(b):.2f} s, {1 / ratio(a, b):.0f} ×", flush=True)
+
+
+def adversarial(rng, kind, n, dim):
+    """Give one member of the adversarial set, as the tests have it."""
+    plain = rng.standard_normal((n, dim))
+    scale = 10.0 ** rng.integers(-20, 21, (n, 1))
+    if kind.startswith("near"):
+        return np.ones(dim) + float(kind[4:]) ** 0.5 * plain
+    return {
+        "plain": lambda: plain,
+        "duplicates": lambda: plain[rng.integers(0, n // 4, n)],
+        "scaled duplicates": lambda: plain[rng.integers(0, n // 4, n)] * scale,
+        "zeros": lambda: np.where(rng.random((n, 1)) < 0.3, 0, plain),  # noqa: PLR2004
+        "denormals": lambda: plain * 1e-310,
+        "norms": lambda: plain * scale,
+        "signs": lambda: np.sign(plain),
+    }[kind]()
+
+
+KINDS = ["plain", "duplicates", "scaled duplicates", "zeros", "denormals", "norms", "signs"]
+KINDS += ["near1e-3", "near1e-5", "near1e-6", "near1e-7"]
+
+
+def float64_counts(vectors, half):
+    """Count two groups triplet by triplet in plain float64; give 2 · wins + ties of both cells and what is on the edge."""
+    units = vectors.astype(np.float64)
+    largest = np.abs(units).max(axis=1, keepdims=True)
+    units /= np.where(largest > 0, largest, 1)
+    length = np.sqrt((units * units).sum(axis=1, keepdims=True))
+    units /= np.where(length > 0, length, 1)
+    d = 1 - units @ units.T
+    wins2, edge = [0, 0], 0
+    for x in range(len(d)):
+        near, far = (d[x, :half], d[x, half:]) if x < half else (d[x, half:], d[x, :half])
+        gap = far[:, None] - np.delete(near, x % half)[None, :]
+        wins2[x // half] += 2 * int((gap > 1e-12).sum()) + int((np.abs(gap) <= 1e-12).sum())  # noqa: PLR2004
+        edge += int((np.abs(np.abs(gap) - 1e-12) <= 2e-15).sum())  # noqa: PLR2004
+    return wins2, edge
+
+
+def mismatch(arguments):
+    """Compare counts with float64's over the adversarial set."""
+    from abxfast import score_embeddings  # noqa: PLC0415
+
+    triplets = wrong = edges = 0
+    half, rng = arguments.half, np.random.default_rng(4)
+    for kind in KINDS:
+        for dim in (1, 64, 1024, 4096):
+            vectors = adversarial(rng, kind, 2 * half, dim)
+            if kind not in ("denormals", "scaled duplicates"):
+                vectors = vectors.astype(np.float32)
+            wins2, edge = float64_counts(vectors, half)
+            table = score_embeddings(vectors, {"g": np.repeat([0, 1], half)}, on="g").table
+            off = sum(abs(w - o) for w, o in zip(wins2, table["wins2"].to_pylist(), strict=True))
+            triplets += sum(table["triplets"].to_pylist())
+            wrong, edges = wrong + max(0, off - edge), edges + edge
+            print(f"{kind} {dim}: off by {off}, on the edge {edge}", flush=True)
+    print(f"{triplets:.3g} triplets, {edges} on the edge of the tie band, {wrong} mismatched besides")
+
+
+class Watch(threading.Thread):
+    """Watch the memory of this process, without pages of mapped files, until stopped."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self._process, self._over = psutil.Process(), threading.Event()
+        self.start_mb = self.peak_mb = self._now()
+
+    def _now(self):
+        info = self._process.memory_info()
+        return (info.rss - info.shared) / 1e6
+
+    def run(self):
+        """Sample."""
+        while not self._over.wait(0.01):
+            self.peak_mb = max(self.peak_mb, self._now())
+
+    def stop(self):
+        """Give the megabytes taken at most, beyond those at the start."""
+        self._over.set()
+        self.join()
+        return self.peak_mb - self.start_mb
+
+
+def disk(arguments):
+    """Score vectors that lie in a file."""
+    ours(*make([20] * 40))  # compile
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = [arguments.n // arguments.recordings] * arguments.recordings
+        path = Path(folder) / "vectors.npy"
+        out = np.lib.format.open_memmap(path, "w+", np.float32, (sum(sizes), DIM))
+        _, labels = make(sizes, out=out)
+        out.flush()
+        vectors = np.load(path, mmap_mode="r")
+        watch = Watch()
+        watch.start()
+        start = time.perf_counter()
+        ours(vectors, labels, memory_mb=arguments.memory_mb)
+        seconds = time.perf_counter() - start
+        line = f"N = {len(vectors)}, {arguments.recordings} recordings, memory_mb {arguments.memory_mb}"
+        print(f"{line}: {seconds:.0f} s, {watch.stop():.0f} MB beyond the embeddings and what was there before")
+
+
+def one(arguments):
+    """Run one method once in this process and print seconds and memory."""
+    vectors, labels = make([60] * (arguments.n // 60))
+    method = {"abxfast": ours, "torch": by_torch, "scikit-learn": by_scikit_learn, "scipy": by_scipy}[arguments.method]
+    method(*make([60] * 3))
+    watch = Watch()
+    watch.start()
+    start = time.perf_counter()
+    method(vectors, labels)
+    print(json.dumps([time.perf_counter() - start, watch.stop()]))
+
+
+def scale(arguments):
+    """Draw time and memory over N, each method in a process of its own."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+    for method in ("abxfast", "torch", "scikit-learn", "scipy"):
+        points = []
+        for n in (240, 600, 1200, 2400, 6000, 12000, 24000, 48000):
+            command = [sys.executable, __file__, "one", "--method", method, "--n", str(n)]
+            try:
+                run = subprocess.run(command, capture_output=True, text=True, timeout=arguments.limit_s, check=False)  # noqa: S603
+            except subprocess.TimeoutExpired:
+                print(f"{method} {n}: over {arguments.limit_s} s", flush=True)
+                break
+            if run.returncode:
+                print(f"{method} {n}: {run.stderr.strip().splitlines()[-1:]}", flush=True)
+                break
+            points.append((n, *json.loads(run.stdout)))
+            print(method, *points[-1], flush=True)
+        if points:
+            n, seconds, megabytes = zip(*points, strict=True)
+            axes[0].loglog(n, seconds, "o-", label=method)
+            axes[1].loglog(n, np.maximum(megabytes, 1), "o-", label=method)
+    for axis, title in zip(axes, ("seconds", "MB beyond the embeddings"), strict=True):
+        axis.set(xlabel="snippets, in recordings of 60", ylabel=title)
+        axis.legend()
+    figure.tight_layout()
+    figure.savefig(Path(__file__).with_name("score_scale.png"), dpi=110)
+
+
+def error(_arguments):
+    """Draw the share of triplets that a float32 kernel gets wrong, over the mean distance."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    half, dim, rows = 150, DIM, []
+    for exponent in np.arange(0, 8.5, 0.5):
+        rng = np.random.default_rng(1)
+        spread = 10.0 ** (-exponent / 2)
+        vectors = (np.ones(dim) + spread * rng.standard_normal((2 * half, dim))).astype(np.float64)
+        units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        single = units.astype(np.float32)
+        mean = units.mean(axis=0)
+        centred = (units - mean).astype(np.float32)
+        exact = 1 - units @ units.T
+        plain = 1 - single @ single.T
+        shifted = -(centred @ centred.T + centred @ mean.astype(np.float32))
+        wrong = [0, 0]
+        for x in range(half):
+            keep = np.delete(np.arange(half), x)
+            truth = exact[x, half:][:, None] > exact[x, keep][None, :] + 1e-12
+            for k, d in enumerate((plain, shifted)):
+                wrong[k] += int(((d[x, half:][:, None] > d[x, keep][None, :]) != truth).sum())
+        table = ours(vectors, {"recording": np.repeat([0, 1], half)})
+        wins2, edge = float64_counts(vectors, half)
+        off = abs(table[0] * 2 * half * (half - 1) * half - wins2[0])
+        triplets = half * (half - 1) * half
+        distance = exact[np.triu_indices(2 * half, 1)].mean()
+        rows.append((distance, wrong[0] / triplets, wrong[1] / triplets, max(0, round(off) - edge) / triplets))
+        print(*(f"{value:.2e}" for value in rows[-1]), flush=True)
+    figure, axis = plt.subplots(figsize=(6, 4))
+    distance, *kinds = np.array(rows).T
+    for share, label in zip(kinds, ("plain float32", "centred float32, unsettled", "abxfast"), strict=True):
+        axis.plot(distance, share, "o-", label=label)
+    axis.set_xscale("log")
+    axis.set_yscale("symlog", linthresh=1e-7)
+    axis.set(xlabel="mean cosine distance", ylabel="share of triplets that differ from float64")
+    axis.legend()
+    figure.tight_layout()
+    figure.savefig(Path(__file__).with_name("score_error.png"), dpi=110)
+
+
+def main():
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["bars", "peers", "mismatch", "disk", "scale", "error", "one"])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--shapes", nargs="*", default=list(SHAPES))
+    parser.add_argument("--marginals", action="store_true")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--fastabx-python")
+    parser.add_argument("--half", type=int, default=250)
+    parser.add_argument("--n", type=int, default=100_000)
+    parser.add_argument("--recordings", type=int, default=500)
+    parser.add_argument("--memory-mb", type=float, default=512)
+    parser.add_argument("--method", default="abxfast")
+    parser.add_argument("--limit-s", type=float, default=120)
+    arguments = parser.parse_args()
+    flags = next((line for line in _cpu_lines() if line.startswith("model name")), "").partition(":")[2].strip()
+    if arguments.what != "one":
+        print(f"{psutil.cpu_count()} cores, {flags}, load {psutil.getloadavg()[0]:.1f}, numpy {np.__version__}")
+    globals()[arguments.what](arguments)
+
+
+def _cpu_lines():
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    main()

@@ -36,8 +36,8 @@ __all__ = ["EmbedReport", "Progress", "embed"]
 
 logger = logging.getLogger(__name__)
 
-_M_MMAP_THRESHOLD = -3
-_MMAP_THRESHOLD_BYTES = 128 << 10
+_MALLOPT = {"M_MMAP_THRESHOLD": (-3, 128 << 10), "M_TRIM_THRESHOLD": (-1, 64 << 10), "M_ARENA_MAX": (-8, 1)}
+"""Numbers and values of glibc's options, see `_keep_memory_flat`."""
 GPU_THREADS = 2
 """Batches under way on a GPU: one runs, the next is carried there; each more would cost memory for nothing."""
 
@@ -268,7 +268,8 @@ def _keep_memory_flat() -> None:
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # musl has no such call, and no such habit
-            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+            for option, value in _MALLOPT.values():
+                ctypes.CDLL(None).mallopt(option, value)
 
 
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:

@@ -36,7 +36,8 @@ class StoreWriter:
         self._rows: list[Row] = []
         self._states: dict[str, UnitState] = {}
         self._bytes = 0
-        self._flushed = time.monotonic()
+        # The first snippet is written at once: a disk that takes nothing is met before hours of work.
+        self._flushed = time.monotonic() - FLUSH_S
         self._begun_ns = store.next_ns()
 
     def __enter__(self) -> Self:

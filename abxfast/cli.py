@@ -140,7 +140,15 @@ def score(
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
+    min_gap: Annotated[float, typer.Option(help="Seconds between a and x of one recording, at least.")] = 0.0,
+    different: Annotated[
+        list[str] | None, typer.Option(help="A label in which x differs from a, such as recording; may be repeated.")
+    ] = None,
+    max_size_group: Annotated[int | None, typer.Option(help="Draw at most so many snippets of each group.")] = None,
+    max_x_across: Annotated[int | None, typer.Option(help="Draw at most so many X for each A and B.")] = None,
+    seed: Annotated[int, typer.Option(help="Of these draws.")] = 0,
     memory_mb: Annotated[float, typer.Option(help="Memory for vectors and distances.")] = 512,
+    threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -160,7 +168,13 @@ def score(
             on=on,
             by=by or (),
             across=across or (),
+            min_gap_s=min_gap,
+            different=different or (),
+            max_size_group=max_size_group,
+            max_x_across=max_x_across,
+            seed=seed,
             memory_mb=memory_mb,
+            threads=threads,
         )
         if output is not None:
             table.write(scores, output)

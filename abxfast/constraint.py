@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from numpy.typing import NDArray
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +107,7 @@ def _times(name: str, labels: Mapping[str, Sequence[object]] | pa.Table, n: int)
     return _sized(name, times, n)
 
 
-def _sized(name: str, column: NDArray[np.generic], n: int) -> NDArray[np.generic]:
+def _sized(name: str, column: NDArray[_Scalar], n: int) -> NDArray[_Scalar]:
     if len(column) != n:
         raise TaskError(f"label {name!r} has {len(column)} rows, embeddings {n}")
     return column

@@ -16,7 +16,7 @@ FLUSH_S = 5.0
 """A crash loses at most what these seconds had gathered."""
 FLUSH_BYTES = 16 << 20
 FLUSH_ROWS = 1_000
-"""A row of a small encoder takes ten times the memory of its vectors: this, not their bytes, bounds what is gathered."""
+"""A row of a small encoder takes ten times the memory of its vectors: this bounds what is gathered, not their bytes."""
 
 
 class StoreWriter:

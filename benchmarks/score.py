@@ -39,14 +39,14 @@ def make(sizes, seed=0, out=None):
 
 def ours(vectors, labels, **options):
     """Give our scores in the order of (recording, recording_b)."""
-    from abxfast import score_embeddings  # noqa: PLC0415
+    from abxfast import score_embeddings
 
     return score_embeddings(vectors, labels, on="recording", **options).table["score"].to_numpy()
 
 
 def by_torch(vectors, labels):
     """Sort and searchsorted in float32, every X against all others at once."""
-    import torch  # noqa: PLC0415
+    import torch
 
     units = torch.nn.functional.normalize(torch.from_numpy(vectors))
     sizes = np.bincount(labels["recording"]).tolist()
@@ -64,7 +64,7 @@ def by_torch(vectors, labels):
 
 def by_scikit_learn(vectors, labels):
     """Pairwise distances, then the area under the curve for each x."""
-    from sklearn.metrics import pairwise_distances, roc_auc_score  # noqa: PLC0415
+    from sklearn.metrics import pairwise_distances, roc_auc_score
 
     d, group = pairwise_distances(vectors, metric="cosine"), labels["recording"]
     members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
@@ -81,7 +81,7 @@ def by_scikit_learn(vectors, labels):
 
 def by_scipy(vectors, labels):
     """Distances by cdist in float64, then every triplet."""
-    from scipy.spatial.distance import cdist  # noqa: PLC0415
+    from scipy.spatial.distance import cdist
 
     d, group = cdist(vectors, vectors, "cosine"), labels["recording"]
     members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
@@ -144,9 +144,7 @@ def bars(arguments):
     """Time whole calls against numpy's product, plain and with marginals; and many tiny cells."""
     for name in arguments.shapes:
         vectors, labels = make(SHAPES[name])
-        product, plain = timed(
-            lambda v=vectors: v @ v.T, lambda v=vectors, of=labels: ours(v, of), runs=arguments.runs
-        )
+        product, plain = timed(lambda v=vectors: v @ v.T, lambda v=vectors, of=labels: ours(v, of), runs=arguments.runs)
         line = f"{name}: product {statistics.median(product):.2f} s, ours {statistics.median(plain):.2f} s"
         print(f"{line}, ratio {ratio(plain, product):.2f}", flush=True)
         if arguments.marginals:
@@ -163,7 +161,7 @@ def bars(arguments):
 
 def tiny(syllables, contexts, runs):
     """Time 100,000 cells of 3 to 10 snippets."""
-    from abxfast import score_embeddings  # noqa: PLC0415
+    from abxfast import score_embeddings
 
     rng = np.random.default_rng(0)
     sizes = rng.integers(LEAST_CELL, MOST_CELL + 1, syllables * contexts)
@@ -182,7 +180,7 @@ def peers(arguments):
     mine = ours(vectors, labels)
     np.testing.assert_allclose(by_torch(vectors, labels), mine, atol=1e-5)
     a, b = timed(lambda: ours(vectors, labels), lambda: by_torch(vectors, labels), runs=arguments.runs)
-    print(f"torch: {statistics.median(b):.2f} s, ours {statistics.median(a):.2f} s, {1 / ratio(a, b):.1f} ×", flush=True)
+    print(f"torch {statistics.median(b):.2f} s, ours {statistics.median(a):.2f} s, {1 / ratio(a, b):.1f} ×", flush=True)
     if arguments.fastabx_python:
         found = []
         for _ in range(max(1, arguments.runs // 2)):
@@ -226,7 +224,7 @@ KINDS += ["near1e-3", "near1e-5", "near1e-6", "near1e-7"]
 
 
 def float64_counts(vectors, half):
-    """Count two groups triplet by triplet in plain float64; give 2 · wins + ties of both cells and what is on the edge."""
+    """Count two groups triplet by triplet in float64; give 2 · wins + ties of both cells, and what is on the edge."""
     units = vectors.astype(np.float64)
     largest = np.abs(units).max(axis=1, keepdims=True)
     units /= np.where(largest > 0, largest, 1)
@@ -244,7 +242,7 @@ def float64_counts(vectors, half):
 
 def mismatch(arguments):
     """Compare counts with float64's over the adversarial set."""
-    from abxfast import score_embeddings  # noqa: PLC0415
+    from abxfast import score_embeddings
 
     triplets = wrong = edges = 0
     half, rng = arguments.half, np.random.default_rng(4)
@@ -319,7 +317,7 @@ def one(arguments):
 
 def scale(arguments):
     """Draw time and memory over N, each method in a process of its own."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415
+    import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4))
     for method in ("abxfast", "torch", "scikit-learn", "scipy"):
@@ -349,7 +347,7 @@ def scale(arguments):
 
 def error(_arguments):
     """Draw the share of triplets that a float32 kernel gets wrong, over the mean distance."""
-    import matplotlib.pyplot as plt  # noqa: PLC0415
+    import matplotlib.pyplot as plt
 
     half, dim, rows = 150, DIM, []
     for exponent in np.arange(0, 8.5, 0.5):

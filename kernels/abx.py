@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.count import Sink
 from abxfast.kernels.lists import Apart
 from abxfast.kernels.marginals import Marginals, empty_sink, weigh
 from abxfast.kernels.plan import make_plan

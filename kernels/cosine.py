@@ -25,8 +25,8 @@ def unit_vectors(vectors: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[
     Parameters
     ----------
     vectors : ndarray of float32 or float64, shape (n, dim)
-        Finite. A float64 vector is first scaled by a power of two, which is exact, so neither 1e-300 nor 1e300 is lost in the
-        squares. A vector's result depends on nothing but itself, to the last bit.
+        Finite. A float64 vector is first scaled by a power of two, which is exact, so neither 1e-300 nor 1e300 is lost
+        in the squares. A vector's result depends on nothing but itself, to the last bit.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def product_error(dim: int) -> float:
 
 
 @compiled
-def exact_products(x, others, high, low):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def exact_products(x, others, high, low):  # type: ignore[no-untyped-def]
     """Give x·y for each row y of `others` as an unevaluated sum high + low, as if in twice float64's precision.
 
     Dot2 of Ogita, Rump and Oishi (2005, SIAM J. Sci. Comput. 26(6)), in a fixed number of lanes: the result is the same
@@ -91,7 +91,7 @@ def exact_products(x, others, high, low):  # type: ignore[no-untyped-def]  # noq
         for k in range(0, dim, _LANES):
             for lane in range(_LANES if k < whole else dim - whole):
                 product = x[k + lane] * others[i, k + lane]
-                rest = fused(x[k + lane], others[i, k + lane], -product)
+                rest = fused(x[k + lane], others[i, k + lane], -product)  # type: ignore[call-arg, var-annotated]
                 total = sums[lane] + product
                 back = total - sums[lane]
                 errors[lane] += (sums[lane] - (total - back)) + (product - back) + rest

@@ -44,7 +44,7 @@ class Sink(NamedTuple):
 
 
 @compiled
-def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type: ignore[no-untyped-def]
     """Count the triplets whose x is a row of the tile and whose b is a column.
 
     Returns how many pairs (x, b) the error bound leaves open; they stand in `open_` as (x, b, cell), uncounted.
@@ -83,7 +83,7 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
                 )  # fmt: skip
                 total += own
                 if sink.marginals:
-                    add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], own)
+                    add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], own)  # type: ignore[call-arg]
                     at = lists.near_at[p] + row * (n_a + 1)
                     running = 0
                     for k in range(live - 1, -1, -1):
@@ -91,7 +91,7 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
                         steps[k + 1] = 0
                         of_a[lists.perm[at + k]] += running
                     steps[0] = 0
-            add_shared(sink.cells, target, total)
+            add_shared(sink.cells, target, total)  # type: ignore[call-arg]
             if sink.marginals:
                 for k in range(n_a):
                     add_shared(sink.as_a, sink.a_at[target] + sink.slots[plan.bounds[a] + k], of_a[k])
@@ -105,7 +105,7 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
 
 
 @compiled
-def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, open_, n_open, i, b0, cell):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, open_, n_open, i, b0, cell):  # type: ignore[no-untyped-def]
     """Count one x against the b of one cell; `edge` is what two products can be wrong by together."""
     if live == 0:
         return 0
@@ -122,12 +122,12 @@ def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, 
             value = -cosines[begin + k]
             low = 0
             if n_buckets > 0:
-                low, high = np.int64(table[place[k]]), np.int64(table[place[k] + 1])
+                low, high = np.int64(table[place[k]]), np.int64(table[place[k] + 1])  # type: ignore[assignment]
                 if high - low > _SCAN:
                     low = at_least(near, low, high, value - below)
             while near[low] < value - below:
                 low += 1
-            high = low
+            high = low  # type: ignore[assignment]
             if near[low] <= value + below:
                 high, clear = _ties(near, low, live, value, edge)
                 if not clear:
@@ -136,7 +136,7 @@ def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, 
                     open_[n_open[0], 2] = cell
                     n_open[0] += 1
                     continue
-            total += low + high
+            total += low + high  # type: ignore[assignment]
             if marginals:
                 of_b[begin + k] += low + high
                 steps[low] += 1
@@ -145,7 +145,7 @@ def _count_row(cosines, near, live, table, edge, place, marginals, steps, of_b, 
 
 
 @compiled
-def _ties(near, low, live, value, edge):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _ties(near, low, live, value, edge):  # type: ignore[no-untyped-def]
     """Give the end of the ties that start at `low`, and whether the error bound leaves none of them open."""
     high = above(near, low, live, value + TIE + edge)
     sure_from = above(near, low, live, value - TIE + edge)

@@ -28,7 +28,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 @compiled
-def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]
     """Give the first place from `low` on, before `high`, whose number is not below `value`.
 
     numpy's searchsorted would do; it takes numba half a second to compile, each time that it is named.
@@ -43,7 +43,7 @@ def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa
 
 
 @compiled
-def above(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def above(numbers, low, high, value):  # type: ignore[no-untyped-def]
     """Give the first place from `low` on, before `high`, whose number is above `value`."""
     while low < high:
         middle = (low + high) // 2
@@ -54,21 +54,21 @@ def above(numbers, low, high, value):  # type: ignore[no-untyped-def]  # noqa: A
     return low
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def add_shared(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
     """Add to an element of an int64 array that several threads write: ``array[index] += amount``, undivided."""
     signature = types.void(array, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         view = context.make_array(sig.args[0])(context, builder, args[0])
-        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])
+        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])  # type: ignore[no-untyped-call]
         builder.atomic_rmw("add", pointer, args[2], "monotonic")
         return context.get_dummy_value()
 
     return signature, generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def fused(_typing: Any, x: Any, y: Any, z: Any) -> Any:
     """Give x · y + z, rounded once."""
     signature = types.float64(types.float64, types.float64, types.float64)

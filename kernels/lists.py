@@ -124,7 +124,7 @@ def _table_type(plan: Plan) -> type[np.uint16 | np.int32]:
 
 
 @compiled
-def kept_apart(apart, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def kept_apart(apart, i, j):  # type: ignore[no-untyped-def]
     """Tell whether a at position j is not to be compared with x at position i."""
     if i == j:
         return True
@@ -138,7 +138,7 @@ def kept_apart(apart, i, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @compiled
-def fill_lists(cosines, i0, i1, j0, j1, plan, lists, apart):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def fill_lists(cosines, i0, i1, j0, j1, plan, lists, apart):  # type: ignore[no-untyped-def]
     """Take the own distances of the positions i0 to i1 from a tile whose columns are the positions j0 to j1."""
     for i in range(i0, i1):
         x = plan.group_of[i]
@@ -156,7 +156,7 @@ def fill_lists(cosines, i0, i1, j0, j1, plan, lists, apart):  # type: ignore[no-
 
 
 @compiled
-def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def]
     """Sort the short lists, count what is live in each, make the tables of the long ones."""
     for i in range(start, stop):
         x = plan.group_of[i]
@@ -170,14 +170,14 @@ def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def] 
                 _insertion(near, lists.perm[at : at + n + 1])
             live = at_least(near, 0, n, np.inf)
             lists.live[lists.live_at[p] + row] = live
-            add_shared(all_live, pair, live)
+            add_shared(all_live, pair, live)  # type: ignore[call-arg]
             if n >= SHORT:
                 table = lists.table_at[p] + row * (BUCKETS * n + 1)
                 _tabulate(near, live, lists.table[table : table + BUCKETS * n + 1])
 
 
 @compiled
-def _insertion(near, perm):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _insertion(near, perm):  # type: ignore[no-untyped-def]
     for k in range(len(perm)):
         perm[k] = k
     for k in range(1, len(near)):
@@ -193,20 +193,20 @@ def _insertion(near, perm):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @compiled
-def bucket_scale(near, live, n_buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def bucket_scale(near, live, n_buckets):  # type: ignore[no-untyped-def]
     """Give buckets per unit of distance; 0, which puts all into one, where the list has no width."""
     width = near[live - 1] - near[0] if live else 0.0
     return n_buckets / width if width > 1e-290 else 0.0  # noqa: PLR2004
 
 
 @compiled
-def _tabulate(near, live, table):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _tabulate(near, live, table):  # type: ignore[no-untyped-def]
     n_buckets = len(table) - 1
     scale = bucket_scale(near, live, n_buckets)
     bucket = 0
     for k in range(live):
         own = min(np.int64((near[k] - near[0]) * scale), n_buckets - 1)
-        while bucket <= own:
+        while bucket <= own:  # type: ignore[operator]
             table[bucket] = k
             bucket += 1
     for k in range(bucket, n_buckets + 1):

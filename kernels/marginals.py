@@ -69,7 +69,7 @@ def weigh(plan: Plan, apart: Apart, sink: Sink, marginals: Marginals) -> None:
 
 
 @compiled
-def _weigh(plan, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _weigh(plan, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
     order = np.argsort(plan.cell_pair, kind="mergesort")
     k = 0
     for pair in range(len(plan.pair_x)):

@@ -1,4 +1,4 @@
-"""Settling what the error bound leaves open: comparisons closer to the edge of the tie band than two products' error."""
+"""Settles what the error bound leaves open: comparisons nearer to the edge of the tie band than two products err."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def settle(plan: Plan, units: Units, apart: Apart, sink: Sink, open_: NDArray[np
 
 
 @compiled
-def _compare(plan, apart, sink, open_, first, high, low, b_high, b_low):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _compare(plan, apart, sink, open_, first, high, low, b_high, b_low):  # type: ignore[no-untyped-def]
     i = open_[0, 0]
     allowed = np.empty(len(high), np.bool_)
     for k in range(len(high)):
@@ -67,8 +67,8 @@ def _compare(plan, apart, sink, open_, first, high, low, b_high, b_low):  # type
             won = 2 * (gap > TIE) + (abs(gap) <= TIE) if allowed[k] else 0
             total += won
             if sink.marginals and won:
-                add_shared(sink.as_a, sink.a_at[target] + sink.slots[first + k], won)
-        add_shared(sink.cells, target, total)
+                add_shared(sink.as_a, sink.a_at[target] + sink.slots[first + k], won)  # type: ignore[call-arg]
+        add_shared(sink.cells, target, total)  # type: ignore[call-arg]
         if sink.marginals:
             add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], total)
             add_shared(sink.as_b, sink.b_at[target] + sink.slots[open_[row, 1]], total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
@@ -160,11 +161,11 @@ class Sweep:
             self._each(self._units.make, [*tiles, *rest])
         lists = empty_lists(plan, start, kept, keep_order=self._sink.marginals) if kept > start else None
         if lists is not None:
-            self._each(lambda *rows: self._own(*rows, tiles + rest, lists), tiles)
-            self._each(lambda *tile: self._both(*tile, lists, lists), self._half(tiles))
+            self._each(lambda *rows: self._own(*rows, tiles + rest, lists), tiles)  # type: ignore[call-arg]
+            self._each(lambda *tile: self._both(*tile, lists, lists), self._half(tiles))  # type: ignore[call-arg]
         if kept < stop:
             stripes = [(i, min(i + stripe, high)) for low, high in rest for i in range(low, high, stripe)]
-            self._each(lambda *rows: self._stripe(*rows, tiles, rest, lists), stripes)
+            self._each(lambda *rows: self._stripe(*rows, tiles, rest, lists), stripes)  # type: ignore[call-arg]
         self._units.drop()
 
     def _half(self, tiles: list[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
@@ -255,18 +256,18 @@ def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]
         return []
     bounds = plan.bounds[plan.group_of[start] : plan.group_of[stop - 1] + 2].tolist()
     edges = [start]
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in itertools.pairwise(bounds):
         pieces = -(-(high - low) // size)
         if high - edges[-1] > size and low > edges[-1]:
             edges.append(low)
         edges += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1) if pieces > 1]
     if edges[-1] < stop:
         edges.append(stop)
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 @compiled
-def _turn(tile, turned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _turn(tile, turned):  # type: ignore[no-untyped-def]
     """Transpose, block by block, so that both sides stay in cache."""
     n, m = tile.shape
     for i0 in range(0, n, 16):

@@ -24,7 +24,7 @@ class Units:
     """
 
     def __init__(self, embeddings: NDArray[np.float32] | NDArray[np.float64], rows: NDArray[np.int64]) -> None:
-        self._embeddings = embeddings
+        self._embeddings = np.asarray(embeddings)  # a mapped file as a plain array, without a copy
         self._rows = rows
         self._kept = np.empty((0, embeddings.shape[1]))
         self._kept_from = 0
@@ -45,7 +45,7 @@ class Units:
     def __call__(self, start: int, stop: int) -> NDArray[np.float64]:
         """Give the unit vectors of a stretch of positions, float64 ``(stop − start, dim)``."""
         low, high = start - self._kept_from, stop - self._kept_from
-        if 0 <= low and high <= len(self._kept):
+        if low >= 0 and high <= len(self._kept):
             return self._kept[low:high]
         return unit_vectors(self._raw(start, stop))
 
@@ -53,11 +53,11 @@ class Units:
         """Give the unit vectors of some positions."""
         if len(self._kept):
             return self._kept[positions - self._kept_from]
-        return unit_vectors(np.asarray(self._embeddings[self._rows[positions]]))
+        return unit_vectors(self._embeddings[self._rows[positions]])
 
     def _raw(self, start: int, stop: int) -> NDArray[np.float32] | NDArray[np.float64]:
         rows = self._rows[start:stop]
         first = int(rows[0])
         # Sorted input needs no copy.
         together = rows[-1] - first == stop - start - 1 and bool((np.diff(rows) == 1).all())
-        return np.asarray(self._embeddings[first : first + stop - start] if together else self._embeddings[rows])
+        return self._embeddings[first : first + stop - start] if together else self._embeddings[rows]

@@ -235,6 +235,18 @@ def test_labels_come_from_the_manifest(run, tmp_path):
     assert status == 2
     assert "rough.wav" in one_line(err)
 
+    status, out, err = run("score", store, "--on", "kind", "--different", "recording")
+    assert status == 0
+    assert "rough" in one_line(err)  # its one recording leaves no a
+    counts = [(row["kind"], row["triplets"]) for row in csv.DictReader(out.splitlines())]
+    assert counts == [("rough", "0"), ("smooth", str(2 * 5 * 5 * 5))]
+    _, out, _ = run("score", store, "--on", "kind", "--min-gap", "1.5", "-q")
+    far = sum(abs(a - x) > 2 for a in range(5) for x in range(5))
+    counts = [(row["kind"], row["triplets"]) for row in csv.DictReader(out.splitlines())]
+    assert counts == [("rough", str(far * 10)), ("smooth", str((2 * far + 2 * 5 * 5) * 5))]
+    _, out, _ = run("score", store, "--on", "kind", "--max-size-group", "3", "-q")
+    assert [row["triplets"] for row in csv.DictReader(out.splitlines())] == [str(3 * 2 * 3)] * 2
+
     newer = tmp_path / "newer.csv"
     newer.write_text("path,day\nrecordings/rough.wav,1\nrecordings/smooth.wav,2\n", encoding="utf-8")
     status, out, _ = run("score", store, "--on", "day", "--manifest", newer)

@@ -24,7 +24,8 @@ class Units:
     """
 
     def __init__(self, embeddings: NDArray[np.float32] | NDArray[np.float64], rows: NDArray[np.int64]) -> None:
-        self._embeddings = np.asarray(embeddings)  # a mapped file as a plain array, without a copy
+        # A mapped file as a plain array, without a copy.
+        self._embeddings: NDArray[np.float32] | NDArray[np.float64] = np.asarray(embeddings)
         self._rows = rows
         self._kept = np.empty((0, embeddings.shape[1]))
         self._kept_from = 0

@@ -25,7 +25,7 @@ class Units:
 
     def __init__(self, embeddings: NDArray[np.float32] | NDArray[np.float64], rows: NDArray[np.int64]) -> None:
         # A mapped file as a plain array, without a copy.
-        self._embeddings: NDArray[np.float32] | NDArray[np.float64] = np.asarray(embeddings)
+        self._embeddings: NDArray[np.float32] | NDArray[np.float64] = embeddings.view(np.ndarray)
         self._rows = rows
         self._kept = np.empty((0, embeddings.shape[1]))
         self._kept_from = 0

@@ -49,7 +49,8 @@ def describe_store(store: Store) -> Iterator[tuple[str, str]]:
     yield "variants", _with_default(store.variants, store.default_variant)
     yield "dimensions", str(store.dim)
     rows = store.rows()
-    yield "recordings", f"{len({row['recording'] for row in rows.values()}):,} ({len(rows):,} items)"
+    yield "recordings", f"{len({row['recording'] for row in rows.values()}):,}"
+    yield "items", f"{len(rows):,}"
     for length_s in store.lengths():
         units = store.complete(length_s)
         snippets = sum(len(state.done) for state in units)
@@ -57,8 +58,8 @@ def describe_store(store: Store) -> Iterator[tuple[str, str]]:
         yield f"snippets: {plans}", f"{snippets:,} of {len(units):,} items"
     open_units = [store.units[key].unit for key in store.winners().values() if not store.units[key].complete]
     if open_units:
-        names = ", ".join(unit.item for unit in open_units[:3])
-        yield "unfinished", f"{len(open_units)} ({names}{', …' if len(open_units) > 3 else ''}): run embed again"  # noqa: PLR2004
+        items = list(dict.fromkeys(unit.item for unit in open_units))
+        yield "unfinished", f"{', '.join(items[:3])}{', …' if len(items) > 3 else ''}: run embed again"  # noqa: PLR2004
     for column in store.metadata_columns():
         values = Counter(row.get(column) for row in rows.values())
         empty = values.pop(None, 0)

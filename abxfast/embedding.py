@@ -166,7 +166,7 @@ class _Run:
         """Send every snippet that is missing through the encoder and into the store."""
         background: AbstractContextManager[Iterator[Message]] = in_background(decoder.messages(), size=2 * threads)
         with (
-            StoreWriter(self._store) as writer,
+            StoreWriter(self._store, first_at_once=True) as writer,
             ThreadPoolExecutor(threads, thread_name_prefix="encode") as pool,
             background as sent,
         ):

@@ -25,19 +25,20 @@ class StoreWriter:
     Parameters
     ----------
     store : Store
+    first_at_once : bool
+        Write the first snippet as soon as it comes: a disk that takes nothing is met before hours of work.
 
     Notes
     -----
     Leaving the ``with`` block, in whatever way, writes what is gathered.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, first_at_once: bool = False) -> None:
         self._store = store
         self._rows: list[Row] = []
         self._states: dict[str, UnitState] = {}
         self._bytes = 0
-        # The first snippet is written at once: a disk that takes nothing is met before hours of work.
-        self._flushed = time.monotonic() - FLUSH_S
+        self._flushed = time.monotonic() - (FLUSH_S if first_at_once else 0.0)
         self._begun_ns = store.next_ns()
 
     def __enter__(self) -> Self:

@@ -640,6 +640,7 @@ def test_the_footers_of_many_tokens_stay_small(store):
         for token in tokens:
             writer.add(token, 0, 0.0, 0.4, np.zeros((len(VARIANTS), DIM), np.float32))
             writer.finish(token, 1)
+    compact(store)
     (part,) = part_files(store)
     assert part.stat().st_size < 250 * len(tokens)
     assert len(store.complete(None)) == len(tokens)

@@ -210,6 +210,29 @@ def info(
 
 
 @app.command()
+def export(
+    source: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A folder, or an id of the Hugging Face hub.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file, NAME.onnx.")] = None,
+    precision: Annotated[str, typer.Option(help="int8 for CPUs, fp16 for GPUs, fp32.")] = "int8",
+    layers: Annotated[str, typer.Option(help="Layers to put out: 21, or 9,21, or 1-24.")] = "21",
+    pooling: Annotated[str, typer.Option(help="max, mean, std, or several: max,mean.")] = "max",
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of the hub.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Recordings to calibrate and check on; without, those of the demo.")
+    ] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Keep these layers in fp32; repeat at will.")] = None,
+    allow_drift: Annotated[float | None, typer.Option(help="Drift to let through.")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make an encoder of a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
+    with _talking(quiet=quiet, verbose=verbose):
+        from abxfast.export.command import run
+
+        typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to make the recordings.")] = Path("abxfast-demo"),
     quiet: Quiet = False,

@@ -27,3 +27,7 @@ class TaskError(AbxfastError, ValueError):
 
 class MissingPackageError(AbxfastError, ImportError):
     """An optional package that this command needs and that is not installed."""
+
+
+class ExportError(AbxfastError, ValueError):
+    """A checkpoint that cannot become an encoder, or an encoder that is not good enough."""

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from abxfast.encoder import Encoder
+from abxfast.parity import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,11 @@ def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
     yield "licence", info.licence or "not stated"
     yield "made with", ", ".join(f"{name} {version}" for name, version in info.tools.items())
     for word, measured in info.parity.items():
-        yield f"parity: {word}", str(measured)
+        if word != "rows":
+            yield f"parity: {word}", str(measured)
+    table = show(info.parity)
+    if table:
+        yield "parity", "\n" + table
     yield "file SHA-256", encoder.sha256
 
 

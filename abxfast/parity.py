@@ -1,0 +1,47 @@
+"""The parity report that an encoder carries, as a table to read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COLUMNS = {
+    "variant": "variant",
+    "snippet_s": "snippet",
+    "difference": "max |Δ| / max |ref|",
+    "angle": "1 − cos",
+    "drift": "drift",
+    "drift95": "drift, 95 %",
+    "abx": "ABX change",
+}
+
+
+def show(parity: Mapping[str, Any]) -> str:
+    """Lay the report out in columns.
+
+    Parameters
+    ----------
+    parity : mapping
+        `EncoderInfo.parity`.
+
+    Returns
+    -------
+    str
+        Empty where nothing was measured.
+    """
+    rows = parity.get("rows")
+    if not isinstance(rows, list) or not rows:
+        return ""
+    cells = [list(COLUMNS.values()), *([_cell(key, row.get(key)) for key in COLUMNS] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells]
+    head = f"parity with {parity.get('against', 'the reference')}, on {parity.get('audio', 'audio')}:"
+    return "\n".join([head, *lines])
+
+
+def _cell(key: str, value: object) -> str:
+    if key == "snippet_s":
+        return f"{value:g} s"
+    return f"{value:.2g}" if isinstance(value, float) else str(value)

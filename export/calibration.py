@@ -1,0 +1,214 @@
+"""Calibration: a checkpoint run stage by stage over real audio, to round its weights where it will use them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from abxfast.contract import INPUT_NAME
+from abxfast.export.encoder_graph import Recipe
+from abxfast.export.frontend import FrontEnd, normalised
+from abxfast.export.graph import Graph, value_info
+from abxfast.export.linear import Linears, Rounded
+from abxfast.export.rounding import Losses, smoothing
+from abxfast.export.transformer import Transformer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from abxfast.export.architecture import Architecture
+    from abxfast.export.linear import Linear
+
+logger = logging.getLogger(__name__)
+
+MOST_FRAMES = 6_000
+"""Rows that the moments of an input are taken from."""
+DAMAGE_PIECES = 2
+"""Pieces of audio that damages are measured on."""
+SAMPLE_FRAMES = 512
+"""Rows that the strength of smoothing is chosen on."""
+
+
+class _Stage(NamedTuple):
+    """A stage that was run in fp32: what builds it, its inputs, its outputs, and the inputs of its linear layers."""
+
+    put: Callable[[Graph, Transformer, Linears], str]
+    values: list[NDArray[np.float32]]
+    out: list[NDArray[np.float32]]
+    inputs: dict[str, tuple[NDArray[np.float32], list[Linear]]]
+
+
+class Calibrated(NamedTuple):
+    """What `calibrate` gives.
+
+    Attributes
+    ----------
+    smoothing : dict of str to ndarray of float32
+    rounded : dict of str to Rounded
+    greatest : list of float
+        The greatest |x| of each hidden state, from 0 on.
+    peaks : dict of str to float
+        The greatest |x| that goes into, or comes out of, the linear layers on an input.
+    """
+
+    smoothing: dict[str, NDArray[np.float32]]
+    rounded: dict[str, Rounded]
+    greatest: list[float]
+    peaks: dict[str, float]
+
+
+def calibrate(
+    shape: Architecture,
+    weights: Mapping[str, NDArray[np.float32]],
+    waves: Sequence[NDArray[np.float32]],
+    layers: int,
+    *,
+    normalise: bool,
+    rounding: bool = True,
+) -> Calibrated:
+    """Run a checkpoint in fp32 over audio, a stage at a time, and round what each stage multiplies with.
+
+    A stage is the front end, or one block: no more than one block's weights and inputs are held at once.
+
+    Parameters
+    ----------
+    shape : Architecture
+    weights : mapping of str to ndarray of float32
+        See `read_weights`.
+    waves : sequence of ndarray of float32, shape (samples,)
+        16 kHz mono.
+    layers : int
+        Blocks that the encoder keeps.
+    normalise : bool
+    rounding : bool
+        Whether weights are rounded at all, or only the hidden states looked at.
+
+    Returns
+    -------
+    Calibrated
+    """
+    result = Calibrated({}, {}, [], {})
+    for stage, (_, _, out, inputs) in enumerate(_stages(shape, weights, waves, layers, normalise=normalise)):
+        result.greatest.append(max(float(np.abs(value).max()) for value in out))
+        for name, (x, linear) in inputs.items():
+            some = x[:: max(1, len(x) // SAMPLE_FRAMES)]
+            result.peaks[name] = max(float(np.abs(v).max()) for v in (x, *(some @ layer.weight for layer in linear)))
+            if rounding:
+                _round(result, name, x, linear, folded=_folded(name, shape))
+        if rounding:
+            logger.info("rounded stage %d of %d", stage, layers)
+    return result
+
+
+def damages(
+    shape: Architecture,
+    weights: Mapping[str, NDArray[np.float32]],
+    waves: Sequence[NDArray[np.float32]],
+    layers: int,
+    calibrated: Calibrated,
+    *,
+    normalise: bool,
+) -> dict[str, float]:
+    """Measure what each input's rounding costs by itself: the share of a stage's output power that it loses.
+
+    Returns
+    -------
+    dict of str to float
+        By the name of the input; a stage is run in fp32 but for the layers on it.
+    """
+    found: dict[str, float] = {}
+    for put, values, out, inputs in _stages(shape, weights, waves[:DAMAGE_PIECES], layers, normalise=normalise):
+        names = [*inputs, *(["position"] if "projection" in inputs else [])]
+        power = sum(float(np.square(value - value.mean(axis=1, keepdims=True)).sum()) for value in out)
+        for name in names:
+            kept = frozenset([*names, *Recipe.kept]) - {name}
+            linears = Linears("int8", kept, calibrated.rounded)
+            rough, _ = _run(put, Transformer(shape, weights, linears, calibrated.smoothing), linears, values)
+            lost = sum(float(np.square(a - b).sum()) for a, b in zip(rough, out, strict=True))
+            found[name] = lost / max(power, 1e-30)
+    return found
+
+
+def _stages(
+    shape: Architecture,
+    weights: Mapping[str, NDArray[np.float32]],
+    waves: Sequence[NDArray[np.float32]],
+    layers: int,
+    *,
+    normalise: bool,
+) -> Iterator[_Stage]:
+    """Run the stages in fp32, one after another."""
+
+    def front(g: Graph, transformer: Transformer, linears: Linears) -> str:
+        wave = normalised(g, INPUT_NAME) if normalise else INPUT_NAME
+        return transformer.embed(g, FrontEnd(shape, weights, linears, chunk=0).put(g, wave))
+
+    values: list[NDArray[np.float32]] = [wave[None] for wave in waves]
+    for stage in range(layers + 1):
+
+        def block(g: Graph, transformer: Transformer, linears: Linears, i: int = stage - 1) -> str:  # noqa: ARG001
+            return transformer.block(g, INPUT_NAME, i)
+
+        put = block if stage else front
+        linears = Linears()
+        out, inputs = _run(put, Transformer(shape, weights, linears, {}), linears, values)
+        yield _Stage(put, values, out, inputs)
+        values = out
+
+
+def _folded(name: str, shape: Architecture) -> bool | None:
+    """Tell whether smoothing an input costs nothing at run time; None where it cannot be smoothed."""
+    kind = name.rpartition(".")[2]
+    if kind not in ("qkv", "out", "ffn1", "ffn2"):
+        return None
+    return kind == "out" or (kind in ("qkv", "ffn1") and shape.stable)
+
+
+def _round(result: Calibrated, name: str, x: NDArray[np.float32], layers: list[Linear], *, folded: bool | None) -> None:
+    if folded is not None:
+        together = np.concatenate([layer.weight for layer in layers], axis=1)
+        scale = smoothing(x[:: max(1, len(x) // SAMPLE_FRAMES)], together, folded=folded)
+        if scale is not None:
+            result.smoothing[name] = scale
+            x = x / scale
+            if name.endswith(".out"):  # the values, rounded already, are divided: their columns' scales take it
+                of_value = name.removesuffix("out") + "v"
+                weight8, columns = result.rounded[of_value]
+                result.rounded[of_value] = Rounded(weight8, columns / scale)
+            layers = [layer._replace(weight=layer.weight * scale[:, None]) for layer in layers]
+    losses = Losses(x)
+    for layer in layers:
+        result.rounded[layer.name] = losses.round_weights(layer.weight)
+
+
+def _run(
+    put: Callable[[Graph, Transformer, Linears], str],
+    transformer: Transformer,
+    linears: Linears,
+    values: Sequence[NDArray[np.float32]],
+) -> tuple[list[NDArray[np.float32]], dict[str, tuple[NDArray[np.float32], list[Linear]]]]:
+    """Run one stage over each value; give its outputs, and the input of each linear layer, frames one after another."""
+    import onnxruntime
+
+    g = Graph()
+    out = put(g, transformer, linears)
+    watched = {}
+    if linears.precision == "fp32":
+        watched = {name: entry for name, entry in linears.watched.items() if name not in Recipe.kept}
+    names = list(dict.fromkeys([out, *(value for value, _ in watched.values())]))
+    model = g.model("stage", [value_info(INPUT_NAME, [None] * values[0].ndim)], [value_info(n, None) for n in names])
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    del model
+    outputs: list[NDArray[np.float32]] = []
+    parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in watched}
+    share = max(1, MOST_FRAMES // len(values))
+    for value in values:
+        found = dict(zip(names, session.run(None, {INPUT_NAME: value}), strict=True))
+        outputs.append(found[out])
+        for name, (key, _) in watched.items():
+            rows = found[key].reshape(-1, found[key].shape[-1])
+            parts[name].append(rows[:: max(1, -(-len(rows) // share))].copy())
+    return outputs, {name: (np.concatenate(parts[name]), layers) for name, (_, layers) in watched.items()}

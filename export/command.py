@@ -1,0 +1,67 @@
+"""What ``abxfast export`` reads from the command line, and what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from abxfast.encoder import encoders_folder
+from abxfast.errors import ExportError
+from abxfast.export.exporting import export
+from abxfast.parity import show
+
+MOST_LAYERS = 200
+
+
+def run(
+    source: str,
+    output: Path | None,
+    precision: str,
+    layers: str,
+    pooling: str,
+    revision: str | None,
+    check: Path | None,
+    keep: list[str],
+    allow_drift: float | None,
+) -> str:
+    """Export, and give the parity table."""
+    numbers = parse_layers(layers)
+    if output is None:
+        stem = f"{Path(source.rstrip('/')).name}-l{max(numbers)}.{precision}"
+        output = encoders_folder() / f"{stem}.onnx"
+        output.parent.mkdir(parents=True, exist_ok=True)
+    done = export(
+        source,
+        output,
+        precision=precision,
+        layers=numbers,
+        poolings=[name.strip() for name in pooling.split(",")],
+        revision=revision,
+        check=check,
+        keep=keep,
+        allow_drift=allow_drift,
+    )
+    size = done.path.stat().st_size / 1e6
+    licence = done.info.licence or "not stated by the checkpoint"
+    return (
+        f"{show(done.info.parity)}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, {', '.join(done.info.variants)}; "
+        f"licence of the weights: {licence}\nNext: abxfast embed RECORDINGS -o NAME.store --encoder {done.path}"
+    )
+
+
+def parse_layers(text: str) -> list[int]:
+    """Read ``21``, ``9,21`` or ``1-24``.
+
+    Raises
+    ------
+    ExportError
+        Where `text` is none of these.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= MOST_LAYERS:
+            raise ExportError(f"--layers: found {text!r}, expected numbers such as 21, 9,21 or 1-24")
+        numbers += range(first, last + 1)
+    return sorted(set(numbers))

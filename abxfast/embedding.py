@@ -264,7 +264,7 @@ def _keep_memory_flat() -> None:
 
     From then on it would keep blocks of that size, on a heap for each thread: what a long recording takes would
     depend on how its threads happen to meet, and was twice what a short one takes. It costs the mfcc encoder a few
-    seconds for three hours of audio, and a large encoder, whose blocks go back in any case, nothing.
+    seconds for three hours of audio, and a large encoder, whose blocks come from onnxruntime's arena, nothing.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # musl has no such call, and no such habit

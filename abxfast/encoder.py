@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,9 +72,9 @@ class Encoder:
     -----
     The session runs on the thread that calls it (``intra_op_num_threads=1``) and may be called from many at once. A
     thread a snippet spent 10 to 15 % less processor time than all threads on one snippet, holds the weights once, and
-    leaves no thread to spin, which cost 25 % more at 1 s. The memory arena is off: it saved nothing to 15 %, by
-    length, but keeps the most that any length ever took, a quarter more at the peak. ``benchmarks/session.py``
-    measures this, on blocks of the width of XLSR-53; ``benchmarks/RESULTS.md`` has the table.
+    leaves no thread to spin, which cost 25 % more at 1 s. The memory arena is on: without it every large value is
+    fetched from the system anew and handed back, which cost a third of the speed of two threads.
+    ``benchmarks/session.py`` measures this; ``benchmarks/RESULTS.md`` has the table.
     """
 
     def __init__(self, path: Path, provider: str = "auto") -> None:
@@ -242,11 +243,14 @@ def _open(path: Path, provider: str) -> tuple[Any, str]:
         extra = "; install the gpu extra in place of cpu" if provider == "cuda" else ""
         raise EncoderError(f"--provider {provider}: not here; this onnxruntime brings {', '.join(present)}{extra}")
     wish = [name for name in AUTO if name in present] if provider == "auto" else [provider]
+    options = _options(ort)
+    if _int8_saturates():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     problems = []
     for name in wish:
         try:
             session = ort.InferenceSession(
-                str(path), sess_options=_options(ort), providers=[PROVIDERS[name]], enable_fallback=0
+                str(path), sess_options=options, providers=[PROVIDERS[name]], enable_fallback=0
             )
         except Exception as error:
             if not type(error).__module__.startswith("onnxruntime"):
@@ -269,11 +273,23 @@ def _options(ort: Any) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # what matters comes as an exception
-    # On x86 without VNNI, products of int8 with uint8 saturate; this takes the slower kernel there, and there only.
-    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+@cache
+def _int8_saturates() -> bool:
+    """Tell whether int8 products come out wrong on this processor unless they are asked not to, by trying one.
+
+    On x86 without VNNI they do: 16 bits hold no two products of 255 and 127. Where they do not, asking costs a factor
+    of three (measured with AMX), so it is asked for where it is needed only.
+    """
+    ort = _onnxruntime()
+    session = ort.InferenceSession(
+        str(files("abxfast") / "saturation.onnx"), sess_options=_options(ort), providers=["CPUExecutionProvider"]
+    )
+    (product,) = session.run(None, {"x": np.full((8, 64), 255, np.uint8)})
+    return bool((product != 64 * 255 * 127).any())
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from abxfast.contract import INPUT_NAME
-from abxfast.export.encoder_graph import Recipe
 from abxfast.export.frontend import FrontEnd, normalised
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import Linears, Rounded
@@ -124,7 +123,7 @@ def damages(
         names = [*inputs, *(["position"] if "projection" in inputs else [])]
         power = sum(float(np.square(value - value.mean(axis=1, keepdims=True)).sum()) for value in out)
         for name in names:
-            kept = frozenset([*names, *Recipe.kept]) - {name}
+            kept = frozenset(names) - {name}
             linears = Linears("int8", kept, calibrated.rounded)
             rough, _ = _run(put, Transformer(shape, weights, linears, calibrated.smoothing), linears, values)
             lost = sum(float(np.square(a - b).sum()) for a, b in zip(rough, out, strict=True))
@@ -197,7 +196,7 @@ def _run(
     out = put(g, transformer, linears)
     watched = {}
     if linears.precision == "fp32":
-        watched = {name: entry for name, entry in linears.watched.items() if name not in Recipe.kept}
+        watched = linears.watched
     names = list(dict.fromkeys([out, *(value for value, _ in watched.values())]))
     model = g.model("stage", [value_info(INPUT_NAME, [None] * values[0].ndim)], [value_info(n, None) for n in names])
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

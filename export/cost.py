@@ -16,7 +16,8 @@ def multiplications(shape: Architecture, layers: int) -> dict[str, int]:
         zip(shape.conv_channels, shape.conv_kernels, shape.conv_strides, strict=True)
     ):
         rows //= stride
-        found[f"conv.{i}"] = rows * kernel * before * width
+        if i:  # the first is in fp32 in any case
+            found[f"conv.{i}"] = rows * kernel * before * width
         before = width
     found["projection"] = before * shape.hidden
     found["position"] = shape.pos_kernel * shape.hidden * (shape.hidden // shape.pos_groups)

@@ -52,7 +52,7 @@ class Recipe:
     layers: tuple[int, ...]
     poolings: tuple[str, ...] = ("max",)
     precision: str = "fp32"
-    kept: frozenset[str] = frozenset({"conv.0"})
+    kept: frozenset[str] = frozenset()
     smoothing: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     rounded: Mapping[str, Rounded] = field(default_factory=dict)
     chunk: int = CHUNK

@@ -74,7 +74,7 @@ class FrontEnd:
         shape = self._shape
         samples = g.size(wave, 1)
         frames = g("Add", g("Div", g("Sub", samples, g.ints(shape.receptive)), g.ints(shape.hop)), g.ints(1))
-        first = self._first_of_group(g, wave, samples) if shape.conv_norm == "group" else None
+        first = self._first_of_group(g, wave, samples) if shape.conv_norm == "group" else self._first(g)
         extra = samples_for(shape, 0)
         if self._chunk:
             step = g.ints(self._chunk)
@@ -88,7 +88,7 @@ class FrontEnd:
             values = self._convolved(g, padded, first)
         return g.cut(values, g.ints(0), frames, 1)
 
-    def _looped(self, g: Graph, wave: str, chunks: str, first: tuple[str, str] | None) -> str:
+    def _looped(self, g: Graph, wave: str, chunks: str, first: str) -> str:
         from onnx import TensorProto, helper
 
         shape, body = self._shape, g.body()
@@ -116,15 +116,16 @@ class FrontEnd:
         in_order = g("Transpose", stacked, perm=[1, 0, 2, 3])
         return g("Reshape", in_order, g.ints(0, -1, shape.conv_channels[-1]))
 
-    def _convolved(self, g: Graph, wave: str, first: tuple[str, str] | None) -> str:
+    def _convolved(self, g: Graph, wave: str, first: str) -> str:
         shape = self._shape
         value = wave
         for i, (kernel, stride) in enumerate(zip(shape.conv_kernels, shape.conv_strides, strict=True)):
             at = f"feature_extractor.conv_layers.{i}"
             before = 1 if i == 0 else shape.conv_channels[i - 1]
             views = partial(_views, g, kernel=kernel, stride=stride, channels=before)
-            if first is not None and i == 0:
-                value = g("Add", g("MatMul", views(value), first[0]), first[1])
+            if i == 0:
+                taps = g("Pad", views(value), g.ints(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
+                value = g("MatMul", taps, first)
             else:
                 value = self._linears.full(g, self._linears.convolve(g, value, self._linear(i, before), views))
             if shape.conv_norm == "layer":
@@ -142,16 +143,21 @@ class FrontEnd:
         bias = self._weights.get(f"{at}.bias") if self._shape.conv_bias else None
         return Linear(f"conv.{i}", matrix, bias)
 
-    def _first_of_group(self, g: Graph, wave: str, samples: str) -> tuple[str, str]:
-        """Give the first convolution with its norm over time as one matrix and bias for each waveform.
+    def _first(self, g: Graph) -> str:
+        """Give the first convolution, in fp32 always, as one matrix: its bias is the last row, which meets a one."""
+        weight, bias = self._linear(0, 1)[1:]
+        return g.constant(np.vstack([weight, np.zeros(weight.shape[1]) if bias is None else bias]), np.float32)
+
+    def _first_of_group(self, g: Graph, wave: str, samples: str) -> str:
+        """Give the first convolution with its norm over time as one matrix for each waveform; see `_first`.
 
         The mean and variance over time of w · x are w · mean(x) and w · cov(x) · w, so nothing of the size of the
         convolution's output is needed. In float64, since the product takes differences of large sums.
 
         Returns
         -------
-        tuple of str
-            Values ``[batch, k, outer]`` and ``[batch, 1, outer]``.
+        str
+            Value ``[batch, k + 1, outer]``.
         """
         shape = self._shape
         kernel, stride = shape.conv_kernels[0], shape.conv_strides[0]
@@ -173,7 +179,7 @@ class FrontEnd:
             g("Sqrt", g("Add", variance, g.constant(NORM_EPS, np.float64))),
         )
         shift = g("Sub", g.constant(self._weights[f"{at}.bias"], np.float64), g("Mul", g("MatMul", mean, weight), gain))
-        return g("Cast", g("Mul", weight, gain), to=FLOAT), g("Cast", shift, to=FLOAT)
+        return g("Cast", g("Concat", g("Mul", weight, gain), shift, axis=1), to=FLOAT)
 
 
 def layer_norm(g: Graph, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32], eps: float) -> str:

@@ -84,10 +84,12 @@ def sorted_lists(units: NDArray[np.float64], start: int, stop: int, design: Desi
     the observed and the permuted labels alike.
     """
     distances = -(units[start:stop] @ units.T)
-    n_values = int(design.across.max()) + 1 if len(design.across) else 0
-    at, x, context = _sizes(start, stop, design, max(n_values, 1))
+    order = np.argsort(distances, axis=1)
+    distances = np.take_along_axis(distances, order, axis=1)
+    n_values = max(1, int(design.across.max()) + 1)
+    at, x, context = _sizes(start, stop, design, n_values)
     member, low, high = (np.empty(at[-1], np.int32) for _ in range(3))
-    _sort(distances, start, design, at, x, context, member, low, high)
+    _fill(distances, order, start, design, at, x, context, member, low, high)
     return Lists(x, context, at, member, low, high)
 
 
@@ -121,23 +123,23 @@ def _sizes(start, stop, design, n_values):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sort(distances, start, design, at, x_of, context, member, low, high):  # type: ignore[no-untyped-def]
-    found, near = np.empty(len(design.by), np.int32), np.empty(len(design.by))
+def _fill(distances, order, start, design, at, x_of, context, member, low, high):  # type: ignore[no-untyped-def]
+    near = np.empty(len(design.by))
     for k in range(len(x_of)):
-        x, size = x_of[k], 0
-        for other in range(len(design.by)):
+        x, begin, size = x_of[k], at[k], 0
+        for place in range(len(design.by)):
+            other = order[x - start, place]
             if _meets(design, x, other, context[k, 2]):
-                found[size], near[size] = other, distances[x - start, other]
+                member[begin + size] = other
+                near[size] = distances[x - start, place]
                 size += 1
-        order = np.argsort(near[:size])
         first = last = 0
         for i in range(size):
-            value = near[order[i]]
-            while value - near[order[first]] > TIE:
+            while near[i] - near[first] > TIE:
                 first += 1
-            while last < size and near[order[last]] - value <= TIE:
+            while last < size and near[last] - near[i] <= TIE:
                 last += 1
-            member[at[k] + i], low[at[k] + i], high[at[k] + i] = found[order[i]], first, last
+            low[begin + i], high[begin + i] = first, last
 
 
 @compiled

@@ -131,18 +131,19 @@ def intervals(
     slope = (own.wins2 / 2 - of_cell[own.cell] * own.triplets) / triplets[own.cell]
     row = row_of_cell[own.cell]
     keys, place = np.unique(row * len(units.stratum) + own.unit, return_inverse=True)
-    influence = np.bincount(place, slope / n_cells[row], minlength=len(keys))
+    influence = np.zeros(len(keys))
+    np.add.at(influence, place, slope / n_cells[row])
     row, unit = keys // len(units.stratum), keys % len(units.stratum)
     if units.kind == "block":
         recording = np.zeros(len(units.stratum), np.int64)
         recording[units.unit] = units.recording
-        influence *= np.sqrt(units.inflation)[recording[unit]]
+        influence *= np.sqrt(units.inflation[recording[unit]])
         np.logical_or.at(short, row, units.short[recording[unit]])
 
     variance, df, least = _variance(row, units.stratum[unit], influence, n_rows)
     blocks = np.bincount(row, minlength=n_rows)
     low, high = _logit_interval(score, variance, df, least, level)
-    note = [_note(*each, units) for each in zip(score, least, short, strict=True)]
+    note = [_note(*each, units) for each in zip(score.tolist(), least.tolist(), short.tolist(), strict=True)]
     for i, text in enumerate(note):
         if text:
             low[i] = high[i] = np.nan
@@ -159,9 +160,10 @@ def _variance(
     centred = influence - (np.bincount(place, influence) / n)[place]
     part = np.bincount(place, centred**2) * n / np.maximum(n - 1, 1)
     of = keys // n_strata
-    variance = np.bincount(of, part, minlength=n_rows)
-    spread = np.bincount(of, part**2 / np.maximum(n - 1, 1), minlength=n_rows)
-    least = np.full(n_rows, np.iinfo(np.int64).max)
+    variance, spread = np.zeros((2, n_rows))
+    np.add.at(variance, of, part)
+    np.add.at(spread, of, part**2 / np.maximum(n - 1, 1))
+    least = np.full(n_rows, np.iinfo(np.int64).max, np.int64)
     np.minimum.at(least, of, n)
     df = np.divide(variance**2, spread, where=spread > 0, out=(least - 1).astype(np.float64))
     return variance, df, least

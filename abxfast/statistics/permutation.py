@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from abxfast.statistics.dependence import (
     memory,
     strata_of,
 )
+from abxfast.statistics.lots import count_distinct, draw_labels
 from abxfast.statistics.multiplicity import benjamini_hochberg, holm
 from abxfast.statistics.relabelling import relabelled_scores
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from abxfast.statistics.dependence import Units
 
 ALPHA = 0.05
+_SAME = 1e-12  # scores are sums of a few quotients; two that are the same may round differently
 _MOST_PAIR = 800
 _MOST_ALL = 2400
 
@@ -68,6 +69,7 @@ class _Plan(NamedTuple):
     on: NDArray[np.int64]
     unit: NDArray[np.int64]
     stratum: NDArray[np.int64]
+    place: NDArray[np.int64]
     gap: NDArray[np.int64]
     inflation: float
     note: str
@@ -127,18 +129,17 @@ def permutation_tests(
     """
     by = np.zeros(len(on), np.int64) if by is None else by
     across = np.full(len(on), -1, np.int64) if across is None else across
-    tests = [None] if pairs is None else [tuple(pair) for pair in pairs.tolist()]
-    found: list[tuple[float, float, float, str]] = []
-    inner = threads if len(tests) == 1 else 1
+    tests: list[tuple[int, int] | None] = [None] if pairs is None else [(a, b) for a, b in pairs.tolist()]
+    alone = len(tests) == 1
 
     def one(pair: tuple[int, int] | None) -> tuple[float, float, float, str]:
         plan = _plan(embeddings, on, units, pair, by, different_recordings=different_recordings)
-        result = _test(embeddings, plan, units, by, across, permutations, seed, inner)
+        result = _test(embeddings, plan, units, by, across, permutations, seed, threads if alone else 1)
         if progress is not None:
             progress()
         return result
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads if inner == 1 else 1) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1 if alone else threads) as pool:
         found = list(pool.map(one, tests))
     score, p, distinct = (np.array([each[k] for each in found], np.float64) for k in range(3))
     note = [each[3] for each in found]
@@ -160,27 +161,28 @@ def _plan(
 ) -> _Plan:
     rows = np.arange(len(on)) if pair is None else np.flatnonzero((on == pair[0]) | (on == pair[1]))
     rows, note = _thin(rows, units, _MOST_ALL if pair is None else _MOST_PAIR)
+    order = np.lexsort((units.place[rows], units.recording[rows]))
+    rows = rows[order]
     recording = units.recording[rows]
-    own = np.unique(recording)
+    place = np.arange(len(rows)) - np.searchsorted(recording, recording)
     gap = np.ones(int(units.recording.max()) + 1, np.int64)
     inflation = 1.0
     if units.kind == "block":
-        order = np.lexsort((units.place[rows], recording))
-        rows, recording = rows[order], recording[order]
         stretches = np.split(rows, np.flatnonzero(np.diff(recording)) + 1)
         # One process, under the null hypothesis: its correlation is the same in all of the recordings.
         correlation = float(np.mean([lag_correlation(embeddings[stretch]) for stretch in stretches]))
         n = min(len(stretch) for stretch in stretches)
         length = block_length(correlation, n)
-        if n // length < LEAST_BLOCKS:
-            # The mean can hide that of the shortest; what is said and what is done agree.
-            note = _join(note, f"too short for the correlation of its snippets ({correlation:.2f} from one to the next)")
-        place = np.concatenate([np.arange(len(stretch)) for stretch in stretches])
+        n_blocks = max(1, n // length)
+        if n_blocks < LEAST_BLOCKS:
+            note = _join(
+                note, f"too short for the correlation of its snippets ({correlation:.2f} from one to the next)"
+            )
         unit, group = blocks(recording, by[rows], place, np.full(len(rows), length))
         stratum = np.zeros(len(group), np.int64)
         stratum[unit] = by[rows]
-        inflation = hidden_variance(correlation, n, max(1, n // length))
-        gap[own] = memory(correlation)
+        inflation = hidden_variance(correlation, n, n_blocks)
+        gap[:] = memory(correlation)
     elif units.kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = strata_of(unit, by[rows, None])
@@ -188,8 +190,9 @@ def _plan(
         unit = np.arange(len(rows))
         stratum = np.unique(np.stack((recording, by[rows]), axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     if different_recordings and units.kind != "block":
-        gap[own] = np.iinfo(np.int64).max
-    return _Plan(rows, np.unique(on[rows], return_inverse=True)[1].reshape(-1), unit, stratum, gap, inflation, note)
+        gap[:] = np.iinfo(np.int64).max
+    label = np.unique(on[rows], return_inverse=True)[1].reshape(-1)
+    return _Plan(rows, label, unit, stratum, place, gap, inflation, note)
 
 
 def _thin(rows: NDArray[np.int64], units: Units, most: int) -> tuple[NDArray[np.int64], str]:
@@ -212,60 +215,26 @@ def _test(
 ) -> tuple[float, float, float, str]:
     label = np.zeros(len(plan.stratum), np.int64)
     label[plan.unit] = plan.on
-    n_values = int(label.max()) + 1
-    distinct = _distinct(label, plan.stratum, n_values)
+    distinct = count_distinct(label, plan.stratum)
     labels = draw_labels(label, plan.stratum, permutations, seed)
     rows = plan.rows
-    place = units.place[rows]
-    if units.kind == "block":
-        recording = units.recording[rows]
-        place = np.arange(len(rows)) - np.searchsorted(recording, recording)
-    scores = relabelled_scores(
-        embeddings[rows], labels, plan.unit, (by[rows], across[rows], units.recording[rows], place, plan.gap),
-        n_values, threads,
-    )  # fmt: skip
+    meets = (by[rows], across[rows], units.recording[rows], plan.place, plan.gap)
+    scores = relabelled_scores(embeddings[rows], labels, plan.unit, meets, int(label.max()) + 1, threads)
     observed, drawn = float(scores[0]), scores[1:]
     if math.isnan(observed):
         return observed, math.nan, distinct, _join(plan.note, "not tested: no triplet")
     if distinct < 2:  # noqa: PLR2004
         return observed, math.nan, distinct, _join(plan.note, "not tested: there is nothing to exchange")
-    drawn = np.where(np.isnan(drawn), np.inf, drawn)  # a labelling that cannot be scored speaks against nothing
-    finite = np.isfinite(drawn)
-    centre = float(drawn[finite].mean()) if finite.any() else 0.5
-    stretched = centre + (drawn - centre) * plan.inflation
-    p = (1 + int((stretched >= observed - 1e-12).sum())) / (1 + permutations)
+    # A labelling without a triplet has no score; counted as a high one, it cannot make p too small.
+    scored = drawn[~np.isnan(drawn)]
+    centre = scored.mean() if len(scored) else 0.5
+    below = int((centre + (scored - centre) * plan.inflation < observed - _SAME).sum())
+    p = (1 + permutations - below) / (1 + permutations)
     note = plan.note
     if 1 / distinct > ALPHA:
         what = {"block": "stretches", "recording": "recordings", "snippet": "snippets"}[units.kind]
         note = _join(note, f"too few {what} for p < {ALPHA}: {distinct:.0f} relabellings, at best {1 / distinct:.2g}")
     return observed, p, distinct, note
-
-
-def draw_labels(
-    label: NDArray[np.int64], stratum: NDArray[np.int64], permutations: int, seed: int
-) -> NDArray[np.uint8]:
-    """Give the labels of the units, as they are and then permuted within strata: uint8 ``(permutations + 1, units)``.
-
-    The draw depends on the seed and on how the units stand, not on the vectors: equal designs share it.
-    """
-    labels = np.tile(label.astype(np.uint8), (permutations + 1, 1))
-    random = np.random.default_rng(seed)
-    for own in range(int(stratum.max()) + 1):
-        columns = np.flatnonzero(stratum == own)
-        labels[1:, columns] = random.permuted(labels[1:, columns], axis=1)
-    return labels
-
-
-def _distinct(label: NDArray[np.int64], stratum: NDArray[np.int64], n_values: int) -> float:
-    """Count the relabellings that can differ: exchanging two values everywhere, where it is possible, changes nothing."""
-    counts = np.zeros((int(stratum.max()) + 1, n_values), np.int64)
-    np.add.at(counts, (stratum, label), 1)
-    log = 0.0
-    for row in counts.tolist():
-        log += math.lgamma(sum(row) + 1) - sum(math.lgamma(n + 1) for n in row)
-    for _, same in itertools.groupby(sorted(map(tuple, counts.T.tolist()))):
-        log -= math.lgamma(len(list(same)) + 1)
-    return round(math.exp(log)) if log < 30 else math.exp(min(log, 700.0))  # noqa: PLR2004
 
 
 def _join(*texts: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,38 +55,42 @@ def relabelled_scores(
     if n > MOST or n_values > 256:  # noqa: PLR2004
         raise ValueError(f"{n} snippets and {n_values} values; at most {MOST} and 256 can be relabelled")
     units, meets = unit_vectors(vectors), Design(*design)
+    contexts = _contexts(meets)
+    shape = (len(contexts), n_values, WIDTH)
     step = max(1, min(_PAIRS // n, -(-n // threads)))
     stretches = [(start, min(start + step, n)) for start in range(0, n, step)]
-    contexts = _contexts(meets)
-    parts = max(1, _COUNTS // (len(contexts) * n_values * WIDTH), 1)
     n_batches = -(-len(labels) // WIDTH)
-    scores = np.empty(n_batches * WIDTH)
+    parts = max(1, _COUNTS // math.prod(shape))
+    scores = np.empty((n_batches, WIDTH))
     with ThreadPoolExecutor(threads) as pool:
         for first in range(0, n_batches, parts):
             last = min(first + parts, n_batches)
-            own = _batches(labels, unit, first, last)
-            wins2 = np.zeros((last - first, len(contexts), n_values, WIDTH), np.int64)
-            triplets, lock = np.zeros_like(wins2), threading.Lock()
+            count = partial(_count, units, meets, contexts, _batches(labels, unit, first, last), shape)
+            wins2, triplets = np.zeros((2, last - first, *shape), np.int64)
+            for won, of in pool.map(count, stretches):
+                wins2 += won
+                triplets += of
+            scores[first:last] = _mean(wins2, triplets)
+    return scores.reshape(-1)[: len(labels)]
 
-            def count(stretch: tuple[int, int], own=own, wins2=wins2, triplets=triplets, lock=lock) -> None:  # type: ignore[no-untyped-def]
-                lists = sorted_lists(units, *stretch, meets)
-                slot = np.array([contexts[tuple(each)] for each in lists.context.tolist()], np.int64)
-                if threads == 1:
-                    count_relabelled(lists, slot, own, wins2, triplets)
-                    return
-                won, of = np.zeros_like(wins2), np.zeros_like(triplets)
-                count_relabelled(lists, slot, own, won, of)
-                with lock:
-                    np.add(wins2, won, out=wins2)
-                    np.add(triplets, of, out=triplets)
 
-            list(pool.map(count, stretches))
-            scores[first * WIDTH : last * WIDTH] = _mean(wins2, triplets)
-    return scores[: len(labels)]
+def _count(
+    units: NDArray[np.float64],
+    design: Design,
+    contexts: dict[tuple[int, ...], int],
+    batches: NDArray[np.uint8],
+    shape: tuple[int, ...],
+    stretch: tuple[int, int],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    lists = sorted_lists(units, *stretch, design)
+    slot = np.array([contexts[tuple(each)] for each in lists.context.tolist()], np.int64)
+    wins2, triplets = np.zeros((2, len(batches), *shape), np.int64)
+    count_relabelled(lists, slot, batches, wins2, triplets)
+    return wins2, triplets
 
 
 def _contexts(design: Design) -> dict[tuple[int, ...], int]:
-    """Number the contexts: BY, and ACROSS of x and of a and b."""
+    """Give each context, BY and ACROSS of x and of a and b, a number."""
     own = np.unique(np.stack((design.by, design.across), axis=1), axis=0).tolist()
     if (design.across < 0).all():
         return {(by, across, 0): k for k, (by, across) in enumerate(own)}
@@ -104,5 +109,5 @@ def _mean(wins2: NDArray[np.int64], triplets: NDArray[np.int64]) -> NDArray[np.f
     there = triplets > 0
     score = np.divide(wins2, 2 * triplets, where=there, out=np.zeros(wins2.shape))
     n = there.sum(axis=(1, 2))
-    mean = np.divide(score.sum(axis=(1, 2)), n, where=n > 0, out=np.full(n.shape, np.nan))
-    return mean.reshape(-1)
+    mean: NDArray[np.float64] = np.divide(score.sum(axis=(1, 2)), n, where=n > 0, out=np.full(n.shape, np.nan))
+    return mean

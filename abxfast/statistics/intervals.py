@@ -116,8 +116,9 @@ def intervals(
     Give each unit a weight, every triplet the product of those of its members: the slope of the score in the weight of
     unit k is U_k = (W_k − score · T_k) / T, with W_k and T_k what it won and took part in, in all three roles (Efron
     1982, The jackknife, chapter 6; for samples of blocks, Künsch 1989). The variance is Σ K / (K − 1) Σ (U_k − Ū)² over
-    strata of K units. The interval is taken on the logit scale, with a t quantile of the degrees of freedom that the
-    strata have together (Satterthwaite 1946).
+    strata of K units; of blocks, it is raised by what the cuts hide (`Units.inflation`). The interval is taken on the
+    logit scale, with a t quantile of the degrees of freedom that the strata have together (Satterthwaite 1946); where
+    the units are recordings, which are few, of those of the smaller side alone.
     """
     n_rows = int(row_of_cell.max()) + 1 if len(row_of_cell) else 0
     short = np.zeros(n_rows, np.bool_)
@@ -141,6 +142,8 @@ def intervals(
         np.logical_or.at(short, row, units.short[recording[unit]])
 
     variance, df, least = _variance(row, units.stratum[unit], influence, n_rows)
+    if units.kind == "recording":
+        df = np.maximum(least - 1, 1).astype(np.float64)  # few and unlike: those of the smaller side
     blocks = np.bincount(row, minlength=n_rows)
     low, high = _logit_interval(score, variance, df, least, level)
     note = [_note(*each, units) for each in zip(score.tolist(), least.tolist(), short.tolist(), strict=True)]
@@ -193,8 +196,8 @@ def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: 
         return "no triplet"
     if short:
         return (
-            f"no interval: a recording is too short for the correlation of its snippets, it makes fewer than "
-            f"{LEAST_BLOCKS} independent stretches"
+            f"no interval: a recording is too short for the correlation of its snippets: fewer than {LEAST_BLOCKS} "
+            "stretches of it may count as independent"
         )
     if least < 2:  # noqa: PLR2004
         what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]

@@ -174,7 +174,7 @@ def _plan(
         n = min(len(stretch) for stretch in stretches)
         length = block_length(correlation, n)
         n_blocks = max(1, n // length)
-        if n_blocks < LEAST_BLOCKS:
+        if correlation > 0 and n_blocks < LEAST_BLOCKS:
             note = _join(
                 note, f"too short for the correlation of its snippets ({correlation:.2f} from one to the next)"
             )
@@ -200,7 +200,7 @@ def _thin(rows: NDArray[np.int64], units: Units, most: int) -> tuple[NDArray[np.
     step = -(-len(rows) // most)
     if step == 1:
         return rows, ""
-    return rows[units.place[rows] % step == 0], f"tested on every {step}th snippet"
+    return rows[units.place[rows] % step == 0], f"tested on one snippet in {step}"
 
 
 def _test(

@@ -167,8 +167,10 @@ def lag_correlation(vectors: NDArray[np.float32] | NDArray[np.float64]) -> float
 
     Notes
     -----
-    The mean is taken from the same vectors, which biases the plain estimate by −(1 + 3ρ) / n (Marriott and Pope 1954);
-    that is taken out. The standard error is 1 / √(n · d), d being the effective number of dimensions, (Σλ)² / Σλ².
+    The mean is taken from the same vectors, which biases the plain estimate of one series by −(1 + 3ρ) / n (Marriott
+    and Pope 1954); that is taken out. Of many dimensions together the bias is down to −(1 + ρ) / n, so that the result
+    is too large by up to 2ρ / n: on the side of longer blocks and wider intervals. The standard error is 1 / √(n · d),
+    d being the effective number of dimensions, (Σλ)² / Σλ².
     """
     n, dim = vectors.shape
     if n < 6:  # noqa: PLR2004

@@ -6,6 +6,7 @@ the mean score of all replicates: what recordings of this length score on the av
 
     python benchmarks/calibration.py                 # 2,000 replicates each: a quarter of an hour of one core
     python benchmarks/calibration.py --draw          # the figure anew, from calibration.json
+    python benchmarks/calibration.py --parts         # what the parts of the method do, left out in turn
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import argparse
 import json
 import logging
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -219,6 +222,41 @@ def table(results):
     return "\n".join(lines)
 
 
+@contextmanager
+def without(module, names):
+    """Take functions of a module of `abxfast.statistics` out: they say 1."""
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch(f"abxfast.statistics.{module}.{name}", return_value=1))
+        yield
+
+
+def parts():
+    """Leave out parts of the method: print rejections without a difference, and coverage."""
+    variants = {
+        "as it is": (),
+        "the cuts hide nothing": ("hidden_variance",),
+        "no neighbour is left out": ("hidden_variance", "memory"),
+        "snippets, not stretches, are permuted": ("hidden_variance", "block_length"),
+        "both": ("hidden_variance", "memory", "block_length"),
+    }
+    for name, left_out in variants.items():
+        found = []
+        with without("permutation", left_out):
+            for first, n in ((0.5, 60), (0.8, 360)):
+                p = np.concatenate([tested("pair", first, n, (chunk, n))[:, 0] for chunk in range(5)])
+                found.append(f"{100 * (p <= 0.05).mean():.1f}")  # noqa: PLR2004
+        print(f"| {name} | {' | '.join(found)} |", flush=True)
+    shift = shift_for(SCORES[2], "pair", 0.0, 60)
+    for name, left_out in {"as it is": (), "the cuts hide nothing": ("hidden_variance",)}.items():
+        covers = []
+        with without("dependence", left_out):
+            for first, n in ((0.5, 60), (0.8, 360)):
+                found = np.concatenate([scored("pair", first, n, shift, (chunk, n)) for chunk in range(5)])
+                covers.append(f"{100 * ((found[:, 1] <= (t := found[:, 0].mean())) & (t <= found[:, 2])).mean():.1f}")
+        print(f"| {name} | {' | '.join(covers)} |", flush=True)
+
+
 def main():
     """Measure, write, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -226,7 +264,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--draw", action="store_true", help="draw what was measured")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--parts", action="store_true", help="leave out parts of the method in turn")
     options = parser.parse_args()
+    if options.parts:
+        parts()
+        return
     path = options.output / "calibration.json"
     if options.draw:
         results = json.loads(path.read_text(encoding="utf-8"))

@@ -51,6 +51,7 @@ def make_results(
     experiment="recording-conditions",
     title="One tale",
     note="",
+    heard_at=(20.0, 40.0),
     seed=0,
 ):
     """Write the folder: recordings of two kinds (their label alternates), told apart the better the longer."""
@@ -70,7 +71,7 @@ def make_results(
         for variant in variants:
             for length in lengths:
                 key = {"experiment": experiment, "encoder": encoder, "variant": variant, "snippet_s": length}
-                _fill(rows, key, names, paths, kind, random, note)
+                _fill(rows, key, names, paths, kind, random, note, heard_at)
     tables = folder / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for name, columns in COLUMNS.items():
@@ -81,7 +82,7 @@ def make_results(
     return folder
 
 
-def _fill(rows, key, names, paths, kind, random, note):
+def _fill(rows, key, names, paths, kind, random, note, heard_at):
     length = key["snippet_s"] or 30.0
     away = 0.32 * (1 - math.exp(-length / 8))
     scores = []
@@ -100,7 +101,7 @@ def _fill(rows, key, names, paths, kind, random, note):
                 | tests
                 | {"n_b": 58, "note": note}
             )
-            for role, share, which, start in (("most", 1.0, i, 20.0), ("least", 0.1, j, 40.0)):
+            for role, share, which, start in (("most", 1.0, i, heard_at[0]), ("least", 0.1, j, heard_at[1])):
                 heard = {"recording": names[which], "path": paths[which], "start_s": start, "end_s": start + length}
                 rows["listening"].append({**key, "a": a, "b": b, **heard, "role": role, "share": share})
         right = {"classify": "microphone", "recording": a, "label": kind[i], "predicted": kind[i], "correct": True}

@@ -11,7 +11,7 @@ import numpy as np
 
 from abxfast.figures import curve, layers, matrix, recording_map
 from abxfast.figures.fonts import choose_families, drawable
-from abxfast.figures.order import cluster_order, scale
+from abxfast.figures.order import scale, series_order
 from abxfast.figures.results import Key, Matrix, Results, make_matrix, read_results, short_names
 from abxfast.figures.style import Sheet, settings
 from abxfast.parts import write_aside
@@ -37,6 +37,7 @@ class Figure:
     encoder: str
     title: str
     caption: str
+    key: Key | None
     sheet: Callable[[], Sheet]
 
 
@@ -55,31 +56,13 @@ def draw_all(folder: Path) -> list[Path]:
             files = figure.sheet().save(target / stem)
             written += files
             told = {name: getattr(figure, name) for name in ("kind", "experiment", "encoder", "title", "caption")}
+            told["view"] = figure.key
             entries.append({"name": stem, "files": [path.name for path in files], **told})
     index = target / INDEX
     write_aside(index, f"{json.dumps(entries, ensure_ascii=False, indent=1)}\n".encode())
     for name in before - {path.name for path in written}:
         (target / name).unlink(missing_ok=True)
     return [*written, index]
-
-
-def series_order(results: Results) -> dict[tuple[str, str, str], list[str]]:
-    """Give one order of names to all lengths of an experiment, encoder and variant, so that matrices compare."""
-    orders: dict[tuple[str, str, str], list[str]] = {}
-    series: dict[tuple[str, str, str], list[Matrix]] = {}
-    for key, rows in results.groups("pairs").items():
-        series.setdefault((key.experiment, key.encoder, key.variant), []).append(make_matrix(key, rows, None))
-    for which, matrices in series.items():
-        names = list(dict.fromkeys(name for one in matrices for name in one.names))
-        place = {name: number for number, name in enumerate(names)}
-        total, count = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
-        for one in matrices:
-            rows = np.array([place[name] for name in one.names])
-            total[np.ix_(rows, rows)] += np.nan_to_num(one.symmetric)
-            count[np.ix_(rows, rows)] += np.isfinite(one.symmetric)
-        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        orders[which] = [names[number] for number in cluster_order(mean)]
-    return orders
 
 
 def _figures(results: Results, missing: set[str]) -> Iterator[Figure]:
@@ -114,7 +97,7 @@ def _of_matrix(
     def draw_matrix() -> Sheet:
         return matrix.draw_matrix(clean(title), names, score, low, high)
 
-    yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, draw_matrix)
+    yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, key, draw_matrix)
     if len(at) < _LEAST_ON_A_MAP:
         return
     places = scale(_mean(score))
@@ -126,7 +109,7 @@ def _of_matrix(
         return recording_map.draw_map(clean(title), names, places, kinds, clean(column))
 
     said = recording_map.caption(told, numbered=recording_map.is_numbered(len(at)))
-    yield Figure("map", parts, key.experiment, key.encoder, f"Map: {title}", said, draw_map)
+    yield Figure("map", parts, key.experiment, key.encoder, f"Map: {title}", said, key, draw_map)
 
 
 def _curves(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
@@ -142,7 +125,8 @@ def _curves(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
         def sheet(drawn: list[curve.Line] = drawn, experiment: str = experiment) -> Sheet:
             return curve.draw_curve(clean(experiment), drawn)
 
-        yield Figure("curve", (experiment,), experiment, "", "Score over length", curve.caption(experiment), sheet)
+        said = curve.caption(experiment)
+        yield Figure("curve", (experiment,), experiment, "", "Score over length", said, None, sheet)
 
 
 def _line(encoder: str, points: list[tuple[Key, dict[str, Any]]], floors: dict[Key, pa.Table]) -> curve.Line:
@@ -179,7 +163,8 @@ def _heat_maps(results: Results, clean: Callable[[str], str]) -> Iterator[Figure
             return layers.draw_layers(clean(title), panels)
 
         said = layers.caption(experiment, encoder)
-        yield Figure("layers", (experiment, encoder), experiment, encoder, f"Layers and poolings: {encoder}", said, sheet)
+        name = f"Layers and poolings: {encoder}"
+        yield Figure("layers", (experiment, encoder), experiment, encoder, name, said, None, sheet)
 
 
 def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:

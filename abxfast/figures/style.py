@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from abxfast.figures.palette import DIVERGING
 from abxfast.parts import write_aside
 
 if TYPE_CHECKING:
@@ -39,17 +40,6 @@ FAINT = "#d9dbdf"
 SMALL, NORMAL = 6.0, 7.0
 """Points."""
 
-DIVERGING = (
-    (0.0, "#0b3c6f"),
-    (0.25, "#3f86bd"),
-    (0.4, "#b5d3e8"),
-    (0.5, "#f7f6f3"),
-    (0.6, "#fbdcb3"),
-    (0.75, "#ec9b4c"),
-    (0.88, "#c2531a"),
-    (1.0, "#7a2509"),
-)
-"""Scores to colours: blue below chance, orange above; told apart by all common kinds of colour vision."""
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#444444")
 """Okabe and Ito's colours, but for the yellow, which is too pale for a line on white."""
 MARKERS = "osD^vP*X"

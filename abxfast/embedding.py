@@ -37,7 +37,7 @@ __all__ = ["EmbedReport", "Progress", "embed"]
 logger = logging.getLogger(__name__)
 
 _MALLOPT = {"M_MMAP_THRESHOLD": (-3, 128 << 10), "M_TRIM_THRESHOLD": (-1, 64 << 10), "M_ARENA_MAX": (-8, 1)}
-"""Numbers and values of glibc's options, see `_keep_memory_flat`."""
+"""Numbers and values of glibc's options, see `keep_memory_flat`."""
 GPU_THREADS = 2
 """Batches under way on a GPU: one runs, the next is carried there; each more would cost memory for nothing."""
 
@@ -123,7 +123,7 @@ def embed(
         Where the work cannot start: wrong options, no audio, a store of another encoder.
     """
     started = time.monotonic()
-    _keep_memory_flat()
+    keep_memory_flat()
     plans = make_plans(snippets, hop, remainder)
     number = audio.parse_channel(channel)
     if threads is not None and threads < 1:
@@ -259,7 +259,7 @@ class Batches:
         return rest
 
 
-def _keep_memory_flat() -> None:
+def keep_memory_flat() -> None:
     """Have large blocks given back to the system when they are freed, as glibc does until the first of them is.
 
     From then on it would keep blocks of that size, on a heap for each thread: what a long recording takes would

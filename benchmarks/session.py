@@ -1,12 +1,10 @@
-"""Which onnxruntime session runs snippets best on this CPU: threads, spinning, arena.
+"""Which onnxruntime session runs snippets best on this CPU: threads, spinning, arena, exact int8 products.
 
-    python benchmarks/session.py --make blocks.onnx     # needs the export extra
-    python benchmarks/session.py blocks.onnx
+    python benchmarks/session.py xlsr53-l21.int8.onnx
 
-The file it makes has the width of XLSR-53 (hidden 1,024, 16 heads, FFN 4,096), 4 blocks of its 24, and seeded
-weights, those of the MatMuls in int8: the figures are of such weights and say nothing of vectors. Settings run in
-turn, each in a process of its own; a figure is the median of the rounds. On a busy machine CPU seconds (a second of
-audio) hold better than speed.
+takes any encoder, such as the one of seeded weights that ``benchmarks/embed.py make`` exports. glibc is set as ``abxfast
+embed`` sets it. Settings run in turn, each in a process of its own; a figure is the median of the rounds. On a busy
+machine CPU seconds (a second of audio) hold better than speed.
 """
 
 from __future__ import annotations
@@ -26,11 +24,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from abxfast.embedding import keep_memory_flat
+
 SETTINGS = {
-    "a thread a snippet, no arena": {"per_snippet": 1, "arena": False, "spin": "0"},
-    "a thread a snippet, arena": {"per_snippet": 1, "arena": True, "spin": "0"},
-    "all threads on a snippet": {"per_snippet": 0, "arena": False, "spin": "0"},
-    "all threads on a snippet, spinning": {"per_snippet": 0, "arena": False, "spin": "1"},
+    "a thread a snippet, arena": {"per_snippet": 1, "arena": True, "spin": "0", "exact": "0"},
+    "the same, no arena": {"per_snippet": 1, "arena": False, "spin": "0", "exact": "0"},
+    "the same, arena, x64quantprecision": {"per_snippet": 1, "arena": True, "spin": "0", "exact": "1"},
+    "all threads on a snippet": {"per_snippet": 0, "arena": True, "spin": "0", "exact": "0"},
+    "all threads on a snippet, spinning": {"per_snippet": 0, "arena": True, "spin": "1", "exact": "0"},
 }
 SNIPPETS = {1: 8, 10: 4}
 """Seconds, and how many in a round."""
@@ -39,57 +40,16 @@ ROUNDS = 3
 THREADS = os.cpu_count() or 1
 
 
-def make(path: Path) -> None:
-    """Export the seeded blocks; this alone needs torch."""
-    import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    from transformers import Wav2Vec2Config, Wav2Vec2Model
-
-    torch.manual_seed(0)
-    config = Wav2Vec2Config(
-        hidden_size=1024,
-        num_hidden_layers=5,
-        num_attention_heads=16,
-        intermediate_size=4096,
-        do_stable_layer_norm=True,
-        feat_extract_norm="layer",
-        conv_bias=True,
-        attn_implementation="eager",
-    )
-    model = Wav2Vec2Model(config).eval()
-    torch.nn.utils.parametrize.remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
-
-    class Pooled(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, wave: torch.Tensor) -> torch.Tensor:
-            return self.model(wave, output_hidden_states=True).hidden_states[4].max(1).values[:, None]
-
-    plain = path.with_suffix(".fp32.onnx")
-    torch.onnx.export(
-        Pooled(),
-        (torch.randn(1, 16_000),),
-        str(plain),
-        input_names=["input_values"],
-        output_names=["embeddings"],
-        dynamic_axes={"input_values": {0: "batch", 1: "samples"}, "embeddings": {0: "batch"}},
-        opset_version=17,
-        dynamo=False,
-    )
-    quantize_dynamic(plain, path, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"])
-    plain.unlink()
-
-
 def measure(path: Path, setting: str) -> dict[str, float]:
     """Run one setting in this process."""
+    keep_memory_flat()
     wish = SETTINGS[setting]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = wish["per_snippet"] or THREADS
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = wish["arena"]
     options.add_session_config_entry("session.intra_op.allow_spinning", wish["spin"])
+    options.add_session_config_entry("session.x64quantprecision", wish["exact"])
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     loaded = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found: dict[str, float] = {}
@@ -108,15 +68,11 @@ def measure(path: Path, setting: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Make the file, or measure in turn and print a table."""
+    """Measure in turn and print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("encoder", type=Path)
-    parser.add_argument("--make", action="store_true", help="write the encoder, and stop")
     parser.add_argument("--setting", choices=SETTINGS, help="measure this one only, and print JSON")
     arguments = parser.parse_args()
-    if arguments.make:
-        make(arguments.encoder)
-        return
     if arguments.setting:
         print(json.dumps(measure(arguments.encoder, arguments.setting)))
         return

@@ -381,3 +381,52 @@ def test_threads_are_those_that_may_be_used(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_threads() == 1
+
+
+def saturating(path):
+    """Write an encoder whose vectors are products of 255 and 127, which 16 bits do not hold, in pairs."""
+    ones = numpy_helper.from_array(np.full((64, 32), 127, np.int8), "weights")
+    nodes = [
+        helper.make_node("Slice", ["input_values", "zero", "width", "time"], ["first"]),
+        helper.make_node("Mul", ["first", "none"], ["silence"]),
+        helper.make_node("Add", ["silence", "full"], ["loud"]),
+        helper.make_node("Cast", ["loud"], ["bytes"], to=TensorProto.UINT8),
+        helper.make_node("MatMulInteger", ["bytes", "weights"], ["product"]),
+        helper.make_node("Cast", ["product"], ["number"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["number", "time"], ["embeddings"]),
+    ]
+    constants = {"zero": [0], "width": [64], "time": [1]}
+    graph = helper.make_graph(
+        nodes,
+        "saturating",
+        [helper.make_tensor_value_info("input_values", TensorProto.FLOAT, ["batch", "samples"])],
+        [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["batch", "variants", "dim"])],
+        [
+            ones,
+            *(numpy_helper.from_array(np.array(value, np.int64), name) for name, value in constants.items()),
+            numpy_helper.from_array(np.float32(0), "none"),
+            numpy_helper.from_array(np.float32(255), "full"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    info = EncoderInfo(**{**INFO.__dict__, "variants": ("loud",), "default_variant": "loud", "least_samples": 64})
+    helper.set_model_props(model, info.to_metadata())
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_int8_products_never_saturate(tmp_path, monkeypatch, asked):
+    path = saturating(tmp_path / "saturating.onnx")
+    if asked:  # as on a processor that needs it
+        monkeypatch.setattr(encoder_module, "_int8_saturates", lambda: True)
+    vectors = open_encoder(path, "cpu").encode(np.zeros((1, 64), np.float32))
+    assert (vectors == 64 * 255 * 127).all()
+
+
+def test_the_saturation_probe_is_what_its_recipe_makes():
+    from importlib.resources import files
+
+    from abxfast.export.saturation import build
+
+    assert (files("abxfast") / "saturation.onnx").read_bytes() == build()

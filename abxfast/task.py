@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -125,10 +126,7 @@ def make_cells(
         raise TaskError(f"ON {task.on!r} has {only}; two at least are needed to tell apart")
     # A group is a combination of labels that occurs; sorted by BY, then ACROSS, then ON, strata lie together.
     order = (*task.by, *task.across, task.on)
-    combinations, member = np.unique(
-        np.stack([encoded[name][0] for name in order], axis=1), axis=0, return_inverse=True
-    )
-    member = member.reshape(-1)
+    combinations, member = _unique_rows(np.stack([encoded[name][0] for name in order], axis=1))
     rows = np.argsort(member, kind="stable").astype(np.int64)
     if max_size_group is not None:
         rows = rows[choose(member[rows], max_size_group, keys(seed, rows))]
@@ -193,6 +191,19 @@ def _triples(combinations: NDArray[np.int64], n_by: int, task: Task) -> NDArray[
             f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; there is no X"
         )
     return np.stack((np.repeat(a, n_x), np.repeat(b, n_x), x[_ranges(first[a], n_x)]), axis=1)
+
+
+def _unique_rows(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the different rows, sorted, and which of them each row is.
+
+    numpy compares rows as strings of bytes; as one number each they are sorted ten times as fast.
+    """
+    sizes = [int(size) for size in codes.max(axis=0) + 1]
+    if math.prod(sizes) >= 1 << 63:
+        rows, member = np.unique(codes, axis=0, return_inverse=True)
+        return rows, member.reshape(-1)
+    combined, member = np.unique(np.ravel_multi_index(tuple(codes.T), sizes), return_inverse=True)
+    return np.stack(np.unravel_index(combined, sizes), axis=1), member
 
 
 def _alike(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

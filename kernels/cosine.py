@@ -51,7 +51,7 @@ def _scale(vectors: NDArray[np.float32] | NDArray[np.float64], unit: NDArray[np.
     # Pairwise along the row, whatever the number of rows; einsum and BLAS promise no such thing.
     length = np.sqrt(np.square(unit).sum(axis=1, keepdims=True))
     length[length == 0] = 1.0
-    unit /= length
+    unit *= 1 / length  # a division of each number would take twice the time
 
 
 def product_error(dim: int) -> float:
@@ -70,9 +70,9 @@ def product_error(dim: int) -> float:
     -------
     float
     """
-    # The norms of rounded unit vectors exceed 1 by at most (dim / 2 + 3)·u each.
+    # The norms of rounded unit vectors exceed 1 by at most (dim / 2 + 4)·u each.
     unit = 2.0**-53
-    return dim * unit / (1 - dim * unit) * (1 + (dim / 2 + 3) * unit) ** 2
+    return dim * unit / (1 - dim * unit) * (1 + (dim / 2 + 4) * unit) ** 2
 
 
 @compiled

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 SHORT = 24
 """Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""
-BUCKETS = 2
-"""Buckets of a table for each number in its list."""
 _NARROW = 65535
+_LONG = 1024
 
 
 class Apart(NamedTuple):
@@ -56,6 +55,8 @@ class Lists(NamedTuple):
         The place in A of each number in `near`; empty unless kept.
     near_at, table_at, live_at : ndarray of int64, shape (pairs,)
         Where the lists of each pair (X, A) start.
+    buckets : ndarray of int64, shape (pairs,)
+        Those of each table; 0 where lists are searched from the front.
     first_pair, origin : int
     """
 
@@ -66,14 +67,23 @@ class Lists(NamedTuple):
     near_at: NDArray[np.int64]
     table_at: NDArray[np.int64]
     live_at: NDArray[np.int64]
+    buckets: NDArray[np.int64]
     first_pair: int
     origin: int
 
 
+def _buckets(n: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the buckets of lists of n numbers: fewer where they are long, since it is memory that runs out there."""
+    return n * np.where(n < SHORT, 0, np.where(n <= _LONG, 4, 2))
+
+
 def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
     """Give the bytes that the own lists of one x take, for each group."""
-    each = 8 + _table_type(plan)().itemsize * BUCKETS + 4 * keep_order
-    return plan.width * each + 8
+    n_a = np.diff(plan.bounds)[plan.pair_a]
+    n_bytes = (n_a + 1) * (8 + 4 * keep_order) + (_buckets(n_a) + 1) * _table_type(plan)().itemsize + 4
+    total = np.zeros(len(plan.width), np.int64)
+    np.add.at(total, plan.pair_x, n_bytes)
+    return total
 
 
 def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists:
@@ -83,7 +93,7 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
     n_x = np.minimum(plan.bounds[x + 1], stop) - np.maximum(plan.bounds[x], start)
     n_a = plan.bounds[a + 1] - plan.bounds[a]
     near_at, table_at, live_at = (
-        np.concatenate(([0], np.cumsum(n_x * each))) for each in (n_a + 1, (n_a >= SHORT) * (BUCKETS * n_a + 1), 1)
+        np.concatenate(([0], np.cumsum(n_x * each))) for each in (n_a + 1, _buckets(n_a) + 1, 1)
     )
     return Lists(
         np.empty(near_at[-1]),
@@ -93,6 +103,7 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
         near_at,
         table_at,
         live_at,
+        _buckets(n_a),
         int(pairs.start),
         start,
     )
@@ -101,11 +112,10 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
 def sort_lists(plan: Plan, lists: Lists, start: int, stop: int, live: NDArray[np.int64]) -> None:
     """Sort the filled lists of the positions from `start` to `stop`, make their tables, add up what they hold."""
     first, last = plan.group_of[start], plan.group_of[stop - 1]
-    for pair in range(plan.pairs_of[first], plan.pairs_of[last + 1]):
+    sizes = np.diff(plan.bounds)[plan.pair_a[plan.pairs_of[first] : plan.pairs_of[last + 1]]]
+    for pair in plan.pairs_of[first] + np.flatnonzero(sizes >= SHORT):
         x, a = plan.pair_x[pair], plan.pair_a[pair]
         stride = int(plan.bounds[a + 1] - plan.bounds[a]) + 1
-        if stride - 1 < SHORT:
-            continue
         low = max(int(plan.bounds[x]), lists.origin)
         n_x = min(int(plan.bounds[x + 1]), stop) - max(low, start)
         begin = lists.near_at[pair - lists.first_pair] + (max(low, start) - low) * stride
@@ -172,8 +182,8 @@ def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def]
             lists.live[lists.live_at[p] + row] = live
             add_shared(all_live, pair, live)  # type: ignore[call-arg]
             if n >= SHORT:
-                table = lists.table_at[p] + row * (BUCKETS * n + 1)
-                _tabulate(near, live, lists.table[table : table + BUCKETS * n + 1])
+                table = lists.table_at[p] + row * (lists.buckets[p] + 1)
+                _tabulate(lists.near, at, live, lists.table[table : table + lists.buckets[p] + 1])
 
 
 @compiled
@@ -193,19 +203,19 @@ def _insertion(near, perm):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def bucket_scale(near, live, n_buckets):  # type: ignore[no-untyped-def]
-    """Give buckets per unit of distance; 0, which puts all into one, where the list has no width."""
-    width = near[live - 1] - near[0] if live else 0.0
+def bucket_scale(near, at, live, n_buckets):  # type: ignore[no-untyped-def]
+    """Give buckets per unit of distance; 0, which puts all into one, where the list at `at` has no width."""
+    width = near[at + live - 1] - near[at] if live else 0.0
     return n_buckets / width if width > 1e-290 else 0.0  # noqa: PLR2004
 
 
 @compiled
-def _tabulate(near, live, table):  # type: ignore[no-untyped-def]
+def _tabulate(near, at, live, table):  # type: ignore[no-untyped-def]
     n_buckets = len(table) - 1
-    scale = bucket_scale(near, live, n_buckets)
+    scale = bucket_scale(near, at, live, n_buckets)
     bucket = 0
     for k in range(live):
-        own = min(np.int64((near[k] - near[0]) * scale), n_buckets - 1)
+        own = min(np.int64((near[at + k] - near[at]) * scale), n_buckets - 1)
         while bucket <= own:  # type: ignore[operator]
             table[bucket] = k
             bucket += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _TILE = 512
 _LEAST_TILE = 32
 _PACK = 96
+_BATCH = 1 << 23
 
 
 class Sizes(NamedTuple):
@@ -98,6 +99,7 @@ class Sweep:
         self._edge = 2 * product_error(dim) + 1e-15
         # In how many cells, with different A, the same x and b can meet.
         self._most = int(np.unique(plan.cell_key, return_counts=True)[1].max())
+        self._row_bytes = list_bytes(plan, keep_order=sink.marginals)
         self._local = threading.local()
 
     def run(self) -> None:
@@ -106,12 +108,11 @@ class Sweep:
         small = np.diff(bounds) <= self._sizes.tile
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(self._sizes.threads) as pool:
             self._pool = pool
-            packs = _packs(bounds, small, min(_PACK, self._sizes.tile))
-            self._each(self._pack, packs)
+            self._each(self._packs, self._batches(_packs(bounds, small, min(_PACK, self._sizes.tile))))
             for component in np.flatnonzero(~small):
                 self._large(int(bounds[component]), int(bounds[component + 1]))
 
-    def _each(self, do: Callable[..., None], tasks: Iterable[tuple[int, ...]]) -> None:
+    def _each(self, do: Callable[..., None], tasks: Iterable[tuple[Any, ...]]) -> None:
         """Let every thread take the next task until none is left."""
         waiting = iter(tasks)
         lock = threading.Lock()
@@ -127,15 +128,34 @@ class Sweep:
         for future in [self._pool.submit(work) for _ in range(self._sizes.threads)]:
             future.result()
 
-    def _pack(self, start: int, stop: int) -> None:
-        """Count whole components that fit into one tile together."""
+    def _batches(self, packs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ...]]:
+        """Join packs that lie together, as long as what they need is small."""
+        room = min(_BATCH, self._sizes.lists_bytes // (2 * self._sizes.threads))
+        batch: list[tuple[int, int]] = []
+        taken = 0
+        for start, stop in packs:
+            more = 8 * (stop - start) ** 2 + int(self._row_bytes[self._plan.group_of[start:stop]].sum())
+            if batch and (start != batch[-1][1] or taken + more > room):
+                yield tuple(batch)
+                batch, taken = [], 0
+            batch.append((start, stop))
+            taken += more
+        if batch:
+            yield tuple(batch)
+
+    def _packs(self, *packs: tuple[int, int]) -> None:
+        """Count whole components, as many together as fit into a tile."""
         plan = self._plan
-        vectors = self._units(start, stop)
-        cosines = vectors @ vectors.T
+        start, stop = packs[0][0], packs[-1][1]
         lists = empty_lists(plan, start, stop, keep_order=self._sink.marginals)
-        fill_lists(cosines, start, stop, start, stop, plan, lists, self._apart)
+        products = []
+        for low, high in packs:
+            vectors = self._units(low, high)
+            products.append(vectors @ vectors.T)
+            fill_lists(products[-1], low, high, low, high, plan, lists, self._apart)
         sort_lists(plan, lists, start, stop, self._live)
-        self._count(cosines, start, stop, start, stop, lists)
+        for (low, high), cosines in zip(packs, products, strict=True):
+            self._count(cosines, low, high, low, high, lists)
 
     def _large(self, start: int, stop: int) -> None:
         """Count a component of many tiles.
@@ -145,7 +165,7 @@ class Sweep:
         serves both sides, one of two stripes has to be computed once for each.
         """
         plan, sizes = self._plan, self._sizes
-        row_bytes = list_bytes(plan, keep_order=self._sink.marginals)[plan.group_of[start:stop]]
+        row_bytes = self._row_bytes[plan.group_of[start:stop]]
         total = np.cumsum(row_bytes)
         kept, stripe, free = stop, 0, sizes.lists_bytes - int(total[-1])
         if free < 0:

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
-from numba import njit
 
 from abxfast.errors import TaskError
+from abxfast.kernels.jit import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,7 +268,7 @@ def _filtered(signal: Signal, gain: Callable[[Signal], Signal]) -> Signal:
 
 
 # Samples depend on those before them, which numpy has no loop for.
-@njit(cache=True, nogil=True)
+@compiled
 def _flow(hz: Signal, jitter: Signal, shimmer: Signal) -> Signal:
     """Give the glottal flow of Rosenberg (1971), pulse C: half a cosine up, a quarter of one down, then closed."""
     flow = np.zeros(len(hz))
@@ -284,7 +284,7 @@ def _flow(hz: Signal, jitter: Signal, shimmer: Signal) -> Signal:
     return flow
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _resonated(signal: Signal, hz: Signal, width_hz: Signal) -> Signal:
     """Pass a signal through resonators (Klatt 1980, eqs. 1–3), one a column, whose values change every `HOP`."""
     out = signal.copy()

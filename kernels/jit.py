@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -11,6 +13,11 @@ from numba.extending import intrinsic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# numba would take an empty or relative folder at its word and leave its files wherever one works; the XDG specification
+# says to ignore such a value, and so do we.
+if "XDG_CACHE_HOME" in os.environ and not Path(os.environ["XDG_CACHE_HOME"]).is_absolute():
+    del os.environ["XDG_CACHE_HOME"]
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -313,23 +314,45 @@ class Watch(threading.Thread):
         return self.peak_mb - self.start_mb
 
 
+def fill_store(folder, sizes):
+    """Write a store of made vectors, without audio and encoder."""
+    from abxfast.manifest import read
+    from abxfast.snippets import SnippetPlan
+    from abxfast.store import create_store
+    from abxfast.unit import Unit
+    from abxfast.writer import StoreWriter
+
+    info = SimpleNamespace(name="made", variants=["made"], default_variant="made", sample_rate_hz=16_000)
+    store = create_store(folder / "made.store", SimpleNamespace(info=info, sha256="0" * 64, dim=DIM))
+    (folder / "rows.csv").write_text("\n".join(["path", *(f"r{k:03}.wav" for k in range(len(sizes)))]))
+    manifest = read(folder / "rows.csv", need_audio=False)
+    store.put_manifest(manifest)
+    with StoreWriter(store) as writer:
+        for k, (item, size) in enumerate(zip(manifest.items, sizes, strict=True)):
+            unit = Unit(item.item, item.recording, f"{k:064}", item.path.name, 0, 0, None, None, None, SnippetPlan(1.0, 1.0))
+            vectors, _ = make([size], seed=k)
+            for number, vector in enumerate(vectors):
+                writer.add(unit, number, float(number), number + 1.0, vector[None])
+            writer.finish(unit, size)
+    return store.root
+
+
 def disk(arguments):
-    """Score vectors that lie in a file."""
+    """Score a store on disk."""
+    from abxfast import score_store
+
     ours(*make([20] * 40))  # compile
     with tempfile.TemporaryDirectory() as folder:
         sizes = [arguments.n // arguments.recordings] * arguments.recordings
-        path = Path(folder) / "vectors.npy"
-        out = np.lib.format.open_memmap(path, "w+", np.float32, (sum(sizes), DIM))
-        _, labels = make(sizes, out=out)
-        out.flush()
-        vectors = np.load(path, mmap_mode="r")
+        root = fill_store(Path(folder), sizes)
         watch = Watch()
         watch.start()
         start = time.perf_counter()
-        ours(vectors, labels, memory_mb=arguments.memory_mb)
+        scores = score_store(root, memory_mb=arguments.memory_mb)
         seconds = time.perf_counter() - start
-        line = f"N = {len(vectors)}, {arguments.recordings} recordings, memory_mb {arguments.memory_mb}"
-        print(f"{line}: {seconds:.0f} s, {watch.stop():.0f} MB beyond the embeddings and what was there before")
+        line = f"N = {sum(sizes)}, {len(sizes)} recordings, {sum(scores.table['triplets'].to_pylist()):.3g} triplets"
+        more = f"{watch.stop():.0f} MB beyond the embeddings and what was there before"
+        print(f"{line}, memory_mb {arguments.memory_mb:g}: {seconds:.0f} s, {more}")
 
 
 def main():

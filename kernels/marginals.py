@@ -65,12 +65,12 @@ def empty_sink(
 def weigh(plan: Plan, apart: Apart, sink: Sink, marginals: Marginals) -> None:
     """Count the triplets that each block takes part in."""
     x, a, b = (share.triplets for share in marginals)
-    _weigh(plan, apart, sink, x, a, b)
+    # numba takes a second and a half to compile a sort of its own.
+    _weigh(plan, np.argsort(plan.cell_pair, kind="stable"), apart, sink, x, a, b)
 
 
 @compiled
-def _weigh(plan, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
-    order = np.argsort(plan.cell_pair, kind="mergesort")
+def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
     k = 0
     for pair in range(len(plan.pair_x)):
         x, a = plan.pair_x[pair], plan.pair_a[pair]

@@ -329,7 +329,9 @@ def fill_store(folder, sizes):
     store.put_manifest(manifest)
     with StoreWriter(store) as writer:
         for k, (item, size) in enumerate(zip(manifest.items, sizes, strict=True)):
-            unit = Unit(item.item, item.recording, f"{k:064}", item.path.name, 0, 0, None, None, None, SnippetPlan(1.0, 1.0))
+            unit = Unit(
+                item.item, item.recording, f"{k:064}", item.path.name, 0, 0, None, None, None, SnippetPlan(1.0, 1.0)
+            )
             vectors, _ = make([size], seed=k)
             for number, vector in enumerate(vectors):
                 writer.add(unit, number, float(number), number + 1.0, vector[None])

@@ -25,5 +25,9 @@ class TaskError(AbxfastError, ValueError):
     """An ABX task, or an option, that cannot be carried out on this data."""
 
 
+class StudyError(AbxfastError, ValueError):
+    """A study file that cannot be carried out as it stands."""
+
+
 class MissingPackageError(AbxfastError, ImportError):
     """An optional package that this command needs and that is not installed."""

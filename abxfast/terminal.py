@@ -1,4 +1,4 @@
-"""What is said on stderr: lines, and a bar that shows how far an embedding is. Imports lazily, as the command line does."""
+"""What is said on stderr: lines, and a bar that shows how far an embedding is. Imports lazily, for the command line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
 
     from abxfast.embedding import Progress

@@ -82,4 +82,5 @@ def _correlate(rows: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray
     rows = rows - rows.mean(axis=1, keepdims=True)
     ranks = ranks - ranks.mean()
     norm = np.sqrt((rows * rows).sum(axis=1) * (ranks @ ranks))
-    return np.divide((rows * ranks).sum(axis=1), norm, where=norm > 0, out=np.zeros(len(rows)))
+    found: NDArray[np.float64] = np.divide((rows * ranks).sum(axis=1), norm, where=norm > 0, out=np.zeros(len(rows)))
+    return found

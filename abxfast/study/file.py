@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import hashlib
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abxfast.audio import parse_channel
@@ -18,6 +17,7 @@ from abxfast.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
 _Made = TypeVar("_Made")
 
@@ -244,7 +244,7 @@ def _where(table: _Table) -> Where:
     for column, value in table.content.items():
         values = value if isinstance(value, list) else [value]
         for one in values:
-            if isinstance(one, bool) or not isinstance(one, str | int | float | datetime.date):
+            if isinstance(one, bool) or not isinstance(one, str | int | float | dt.date):
                 raise table.error(column, f"where: {column} = {one!r}, expected a text or a list of texts")
         if not values:
             raise table.error(column, f"where: {column} = [] selects nothing; name a value")

@@ -93,7 +93,8 @@ def score(
         np.asarray(labels["start_s"], np.float64),
         context(labels, task.by),
     )
-    strata = 1 if not task.across else len(np.unique(context(labels, task.across)))
+    across = context(labels, task.across)
+    strata = 1 if across is None else len(np.unique(across))
     single = 3 * len(on) * int(on.max()) * strata <= _MOST_SHARES
     scores = score_embeddings(
         embeddings,

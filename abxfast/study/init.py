@@ -27,6 +27,7 @@ _LENGTHS = (1, 5, 10, 20)
 _LEAST_SNIPPETS = 2
 _MOST_TOKEN_S = 3.0
 _MOST_SHOWN = 5
+_MOST_CLASSIFIED = 3
 _WORDS = {
     "recording-conditions": ("microphone", "mic", "session", "room", "condition", "device", "codec", "format", "year"),
     "voice": ("voice", "speaker", "singer", "genre", "style", "narrator"),
@@ -72,7 +73,7 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
         source=f"{'recordings' if source.is_dir() else 'manifest'} = {_quoted(here)}",
         snippets=_snippets(manifest, tokens=design == "segments"),
         columns=_remarks(manifest, columns),
-        classify=json.dumps([name for name in columns if _constant(manifest, name)], ensure_ascii=False),
+        classify=json.dumps(_classified(manifest, columns, on), ensure_ascii=False),
         on=_quoted(on or ""),
         different=_different(manifest, on),
         across=_across(manifest, columns, on),
@@ -106,6 +107,12 @@ def _column(design: str, columns: list[str]) -> str | None:
         if word in by_name:
             return by_name[word]
     return columns[0] if columns else None
+
+
+def _classified(manifest: Manifest, columns: list[str], on: str | None) -> list[str]:
+    """Give the columns whose labels can be guessed, that of the design first."""
+    constant = [name for name in columns if _constant(manifest, name)]
+    return sorted(constant, key=lambda name: name != on)[:_MOST_CLASSIFIED]
 
 
 def _constant(manifest: Manifest, name: str) -> bool:

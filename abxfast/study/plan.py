@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abxfast.encoder import open_encoder, usable_threads
-from abxfast.scoring import score_embeddings
-from abxfast.statistics import make_units, permutation_tests
+from abxfast.encoder import usable_threads
 from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.selection import Material, Selection, gather, value_of
+from abxfast.study.speed import encoding_speeds, scoring_speeds
 from abxfast.study.work import fits, missing, needs, store_path
 from abxfast.task import make_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from abxfast.manifest import Item
     from abxfast.study.selection import Known
 
-_CALIBRATION_S = 1.5
-"""Seconds that one measurement goes on, at least."""
 _TRIED = 1200
 """Snippets, at most, that the speed of scoring is measured on."""
-_TRIED_PERMUTATIONS = 256
 _MOST_TESTED = 2400
 """Snippets that the test of a whole experiment takes at most; of a pair, a third: see `permutation_tests`."""
 _ROW_BYTES = 60
@@ -93,6 +85,7 @@ class Plan:
         """Give it as lines for a terminal."""
         snippets = ", ".join(f"{n:,} of {name}" for name, n in self.snippets.items())
         speeds = ", ".join(f"{name} {speed:,.0f} × real time" for name, speed in self.speeds.items() if speed)
+        left = f"embedding {_duration(self.embed_s)}, scoring {_duration(self.score_s)}, tests {_duration(self.test_s)}"
         pairs = [
             ("study", self.title),
             ("recordings", f"{self.recordings:,}, {self.hours:.2f} hours"),
@@ -104,10 +97,8 @@ class Plan:
             ("disk", f"{self.disk_mb:,.0f} MB more, {self.disk_free_mb:,.0f} MB are free"),
             ("memory", f"{self.memory_mb:,.0f} MB at most"),
             ("speed here", speeds or "nothing to embed"),
-            ("time left", f"{_duration(self.embed_s + self.score_s + self.test_s)}: embedding "
-                          f"{_duration(self.embed_s)}, scoring {_duration(self.score_s)}, tests "
-                          f"{_duration(self.test_s)}"),
-        ]  # fmt: skip
+            ("time left", f"{_duration(self.embed_s + self.score_s + self.test_s)}: {left}"),
+        ]
         return [f"{word:<11} {value}" for word, value in [*pairs, *(("note", note) for note in self.notes)]]
 
 
@@ -139,6 +130,7 @@ def make_plan(
     threads = threads or usable_threads()
     wanted = needs(material)
     total_s = sum(_heard_s(material, item, length) for item, length in wanted) * len(material.encoders)
+    median_s = float(np.median([seconds for seconds in material.seconds.values() if seconds] or [1.0]))
     speeds, embed_s, left_s, disk = {}, 0.0, 0.0, 0.0
     for name, encoder in material.encoders.items():
         path = store_path(material, name, folder)
@@ -151,7 +143,7 @@ def make_plan(
         disk += n * (encoder.dim * 4 * len(encoder.info.variants) + _ROW_BYTES)
         speeds[encoder.info.name] = 0.0
         if lacking:
-            by_length = _encoding_speeds(name, provider, {length for length, _ in heard}, material, threads)
+            by_length = encoding_speeds(name, provider, {length for length, _ in heard}, median_s, threads)
             own_s = sum(seconds / by_length[length] for length, seconds in heard)
             embed_s += own_s
             speeds[encoder.info.name] = sum(seconds for _, seconds in heard) / own_s if own_s else 0.0
@@ -214,39 +206,6 @@ def _existing(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
 
-# -- calibration
-
-
-def _seconds_each(work: Callable[[], object], at_least_s: float = _CALIBRATION_S) -> float:
-    """Give the seconds that one call takes, after one that is not counted (what is compiled is kept)."""
-    work()
-    started, calls = time.perf_counter(), 0
-    while time.perf_counter() - started < at_least_s or calls == 0:
-        work()
-        calls += 1
-    return (time.perf_counter() - started) / calls
-
-
-def _encoding_speeds(
-    name: str, provider: str, lengths: set[float | None], material: Material, threads: int
-) -> dict[float | None, float]:
-    """Measure the seconds of audio that an encoder takes in a second, at each length, with all threads busy."""
-    encoder = open_encoder(name, provider)
-    rate_hz = encoder.info.sample_rate_hz
-    random = np.random.default_rng(0)
-    speeds = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for length in lengths:
-            seconds = length or float(np.median([s for s in material.seconds.values() if s] or [1.0]))
-            n = max(encoder.info.least_samples, round(min(seconds, 60.0) * rate_hz))
-            wave = (0.1 * random.standard_normal((1, n))).astype(np.float32)
-            each = _seconds_each(
-                lambda wave=wave: list(pool.map(encoder.encode, [wave] * threads)), _CALIBRATION_S / len(lengths)
-            )
-            speeds[length] = threads * n / rate_hz / each
-    return speeds
-
-
 class _Work:
     """Adds up cells and triplets, and the time that counting and testing them takes here."""
 
@@ -278,7 +237,7 @@ class _Work:
             return
         tried = min(n, _TRIED)
         if (tried, dim) not in self._known:
-            self._known[tried, dim] = _speeds(tried, dim, self._threads)
+            self._known[tried, dim] = scoring_speeds(tried, dim, self._threads)
         score_s, test_s = self._known[tried, dim]
         # For each x every other snippet is sorted or looked up: the work goes with the square.
         self.score_s += variants * score_s * (n / tried) ** 2
@@ -315,38 +274,15 @@ def _count(selection: Selection, items: list[Item], sizes: NDArray[np.int64]) ->
     for value, size in zip(labels[task.on], sizes.tolist(), strict=True):
         values[value] = values.get(value, 0) + size
     table = cells.table
-    pairs = {frozenset(pair) for pair in zip(table[task.on].to_pylist(), table[f"{task.on}_b"].to_pylist(), strict=True)}
+    pairs = {
+        frozenset(pair) for pair in zip(table[task.on].to_pylist(), table[f"{task.on}_b"].to_pylist(), strict=True)
+    }
     return _Counted(
         int(sizes.sum()),
         int((triplets > 0).sum()),
         int(triplets.sum()),
         tuple(sum(values[value] for value in pair) for pair in pairs),
     )
-
-
-def _speeds(n: int, dim: int, threads: int) -> tuple[float, float]:
-    """Measure, on vectors drawn by lot, the seconds to score n of them, and of a permutation for a pair of them."""
-    vectors = np.random.default_rng(0).standard_normal((n, dim)).astype(np.float32)
-    half = (np.arange(n) * 2 // n).astype(np.int64)
-    labels = {"recording": half.tolist()}
-    score_s = _seconds_each(
-        lambda: score_embeddings(vectors, labels, on="recording", threads=threads, marginals=True), 0.5
-    )
-    small = slice(0, n, max(1, n // 240))
-    own, on = vectors[small], half[small]
-    units = make_units(own, on, on, np.arange(len(on), dtype=np.float64))
-    pair = np.array([[0, 1]], np.int64)
-    once = [
-        _seconds_each(
-            lambda permutations=permutations: permutation_tests(
-                own, on, units, pair, permutations=permutations, threads=threads
-            ),
-            0.3,
-        )
-        for permutations in (_TRIED_PERMUTATIONS, 5 * _TRIED_PERMUTATIONS)
-    ]
-    test_s = max(once[1] - once[0], 1e-6) / (4 * _TRIED_PERMUTATIONS) / len(on) ** 2
-    return score_s, test_s
 
 
 def _duration(seconds: float) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import platform
 import time
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +18,8 @@ from abxfast.parts import write_aside
 from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.levels import Levels, measure
-from abxfast.study.results import FORMAT, PARTIAL, RUN, STUDY, TABLES, Partial, claim, metadata_names, relative
+from abxfast.study.provenance import describe
+from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, claim, metadata_names, relative
 from abxfast.study.selection import Material, gather
 from abxfast.study.sentences import say_lengths
 from abxfast.study.step import Step, compute
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TOOLS = ("numpy", "scipy", "numba", "pyarrow", "soundfile", "soxr", "onnxruntime", "onnxruntime-gpu")
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -106,12 +104,12 @@ def run(
     claim(folder, study)
     out = RunReport(folder)
     stores = _embed(material, folder, out, provider=provider, threads=threads, progress=progress)
-    partial = Partial(folder / PARTIAL)
-    levels = _measure(material, partial)
+    pieces = Partial(folder / PARTIAL)
+    levels = _measure(material, pieces)
     rows: Rows = {name: [] for name in COLUMNS}
     metadata = metadata_names(material.manifest.columns, COLUMNS["recordings"][1])
     rows["recordings"] = [*_recording_rows(material, levels, metadata, folder)]
-    for piece in _steps(material, stores, partial, levels, folder, out, memory_mb=memory_mb, threads=threads):
+    for piece in _steps(material, stores, pieces, levels, folder, out, memory_mb=memory_mb, threads=threads):
         for name, found in piece.items():
             rows[name] += found
     rows["sentences"] += _length_sentences(rows["summary"])
@@ -119,9 +117,9 @@ def run(
     write_aside(folder / STUDY, study.document.text.encode())
     if study.source.is_file():
         write_aside(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
-    described = json.dumps(_describe(material, stores, rows, out), ensure_ascii=False, indent=1)
+    described = json.dumps(describe(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
     write_aside(folder / RUN, f"{described}\n".encode())
-    partial.forget_others()
+    pieces.forget_others()
     if report:
         _draw(folder)
     out.wall_s = time.monotonic() - started
@@ -166,16 +164,20 @@ def _embed(
     return stores
 
 
-def _measure(material: Material, partial: Partial) -> dict[str, Levels]:
+def _measure(material: Material, pieces: Partial) -> dict[str, Levels]:
     channel = audio.parse_channel(material.study.channel)
     files = {item.recording: item.path for selection in material.selections for item in selection.items}
     levels = {}
     for recording, path in files.items():
         stat = path.stat()
         depends_on = [__version__, recording, stat.st_size, stat.st_mtime_ns, channel]
-        found = partial.get("recording", depends_on, lambda path=path: asdict(measure(path, channel)))
+        found = pieces.get("recording", depends_on, partial(_measured, path, channel))
         levels[recording] = Levels(**found)
     return levels
+
+
+def _measured(path: Path, channel: int | None) -> dict[str, Any]:
+    return asdict(measure(path, channel))
 
 
 def _recording_rows(
@@ -197,7 +199,7 @@ def _recording_rows(
 def _steps(
     material: Material,
     stores: dict[str, Store],
-    partial: Partial,
+    pieces: Partial,
     levels: dict[str, Levels],
     folder: Path,
     out: RunReport,
@@ -237,16 +239,19 @@ def _steps(
         )
         depends_on = [__version__, encoder.sha256, keys, step.describe()]
         title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
-        if partial.has(title, depends_on):
-            out.kept += 1
+        out.kept += pieces.has(title, depends_on)
+        logger.info("step %d of %d: %s", number, len(plan), step)
+        yield pieces.get(
+            title,
+            depends_on,
+            partial(_compute, step, store, memory_mb=memory_mb, threads=threads),
+        )
 
-        def make(step: Step = step, store: Store = store) -> Rows:
-            logger.info("step %d of %d: %s", number, len(plan), step)
-            items = [item.item for item in step.selection.items]
-            snippets = store.read(step.length_s, step.variant, memory_mb=memory_mb, items=items)
-            return compute(step, snippets, memory_mb=memory_mb, threads=threads)
 
-        yield partial.get(title, depends_on, make)
+def _compute(step: Step, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
+    items = [item.item for item in step.selection.items]
+    snippets = store.read(step.length_s, step.variant, memory_mb=memory_mb, items=items)
+    return compute(step, snippets, memory_mb=memory_mb, threads=threads)
 
 
 def _length_sentences(summary: list[Row]) -> list[Row]:
@@ -261,85 +266,10 @@ def _length_sentences(summary: list[Row]) -> list[Row]:
     ]
 
 
-def _describe(material: Material, stores: dict[str, Store], rows: Rows, out: RunReport) -> dict[str, Any]:
-    study = material.study
-    snippets: dict[str, int] = {}
-    for length in study.snippets:
-        units = {state.unit.item: len(state.done) for store in stores.values() for state in store.complete(length)}
-        snippets["whole" if length is None else f"{length:g}"] = sum(
-            units.get(item.item, 0) for item in material.manifest.items
-        )
-    source = study.source.read_bytes() if study.source.is_file() else b""
-    return {
-        "format": FORMAT,
-        "title": study.title,
-        "source": study.source_as_written,
-        "abxfast": __version__,
-        "study_sha256": study.sha256,
-        "manifest_sha256": hashlib.sha256(source).hexdigest() if source else "",
-        "seed": study.seed,
-        "permutations": study.permutations,
-        "tools": {"python": platform.python_version(), **_versions()},
-        "encoders": [_describe_encoder(material, name, store) for name, store in stores.items()],
-        "experiments": [
-            {
-                "name": selection.experiment.name,
-                "title": selection.experiment.title,
-                "on": selection.experiment.task.on,
-                "by": selection.experiment.task.by,
-                "across": selection.experiment.task.across,
-                "where": dict(selection.experiment.where),
-                "different": selection.experiment.different,
-                "min_gap_s": selection.experiment.min_gap_s,
-                "classify": selection.experiment.classify,
-                "snippets": selection.experiment.snippets,
-                "recordings": len(selection.recordings),
-                "items": len(selection.items),
-                "left_out": selection.left_out,
-            }
-            for selection in material.selections
-        ],
-        "plan": {
-            "recordings": len(rows["recordings"]),
-            "audio_s": sum(row["seconds"] or 0.0 for row in rows["recordings"]),
-            "snippets": snippets,
-            "cells": sum(row["cells"] for row in rows["summary"]),
-            "triplets": sum(row["triplets"] for row in rows["summary"]),
-        },
-        "failures": [{"name": name, "reason": reason} for name, reason in out.failures],
-    }
-
-
-def _describe_encoder(material: Material, name: str, store: Store) -> dict[str, Any]:
-    encoder = material.encoders[name]
-    info = asdict(encoder.info)
-    return {
-        **info,
-        "sha256": encoder.sha256,
-        "weights_sha256": encoder.info.sha256,
-        "dim": encoder.dim,
-        "store": store.root.name,
-        "scored_variants": material.variants[name],
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def _draw(folder: Path) -> None:
     """Draw the figures and write the page; without the extra `report`, say what is missing."""
-    try:
-        from abxfast import figures, report
-    except ImportError as error:
-        logger.warning("no figures and no page: %s; install the extra report, and run again", error)
-        return
+    from abxfast import figures, report  # noqa: PLC0415
+
     try:
         figures.draw(folder)
         report.write_report(folder)

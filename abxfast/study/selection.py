@@ -16,7 +16,7 @@ from abxfast.study.lines import nearest
 from abxfast.task import make_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from abxfast.contract import EncoderInfo

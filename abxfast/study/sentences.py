@@ -27,7 +27,7 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     """Say what an experiment found at one length."""
     at = _at(summary)
     what = f"the values of {on}" if on != "recording" else "the recordings"
-    if summary.get("score") is None or summary["score"] != summary["score"]:  # noqa: PLR0124
+    if not _known(summary.get("score")):
         yield "summary", f"Nothing could be scored {at}: {summary['note']}."
         return
     p = summary.get("p")
@@ -39,8 +39,10 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     counts.append(f"{unsure} can't be judged" if unsure else "")
     yield (
         "summary",
-        f"By {summary['encoder']} ({summary['variant']}), {what} are told apart {at} with a mean score of "
-        f"{_score(summary)}{sure}; {', '.join(count for count in counts if count)}.",
+        (
+            f"By {summary['encoder']} ({summary['variant']}), {what} are told apart {at} with a mean score of "
+            f"{_score(summary)}{sure}; {', '.join(filter(None, counts))}."
+        ),
     )
 
 
@@ -122,7 +124,7 @@ def say_classification(accuracy: Sequence[Row]) -> Said:
             "classification",
             (
                 f"{right} of {row['n']} recordings get their own {row['classify']} {_at(row)}: {row['accuracy']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}], {than} than always guessing the commonest ({row['chance']:.2f})."
+                f"[{row['low']:.2f}, {row['high']:.2f}], {than} than the commonest alone ({row['chance']:.2f})."
             ),
         )
 
@@ -149,11 +151,11 @@ def say_lengths(rows: Sequence[Row]) -> Said:
     if best["low"] <= CHANCE:
         yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{but}."
     elif rivals:
-        together = sorted([best, *rivals], key=lambda row: row["snippet_s"])
+        together = _listed(sorted([best, *rivals], key=lambda row: row["snippet_s"]))
         yield (
             "length",
             (
-                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of {_listed(together)} s "
+                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of {together} s "
                 f"overlap: they do not support one length over another{but}."
             ),
         )

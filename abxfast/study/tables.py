@@ -53,8 +53,7 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "dim": (_COUNT, "numbers in a vector"),
             "cells_per_frame": (
                 _NUMBER,
-                "numbers of the vector for each frame that was pooled, dim / (seconds × frames in one second), "
-                "as the paper counts: 49 frames in one second of wav2vec 2.0; whole items: of the median length",
+                "numbers of a vector for each frame pooled: dim / (seconds × frames in one second, 49 in wav2vec 2.0)",
             ),
         }
         | _NOTE,
@@ -208,7 +207,7 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapp
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, (_, columns) in TABLES.items():
-        more = {column: (_TEXT, "from the manifest") for column in metadata.values()} if name == "recordings" else {}
+        more = dict.fromkeys(metadata.values(), (_TEXT, "from the manifest")) if name == "recordings" else {}
         table = make_table(rows.get(name, ()), columns | more)
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
@@ -241,14 +240,13 @@ def _csv(table: pa.Table) -> str:
 
 
 def _dictionary(metadata: Mapping[str, str]) -> str:
-    described = {
-        name: {
-            "row": row,
-            "columns": {column: {"type": str(kind), "meaning": meaning} for column, (kind, meaning) in columns.items()},
-        }
-        for name, (row, columns) in TABLES.items()
-    }
-    described["recordings"]["columns"] |= {
-        there: {"type": "string", "meaning": f"column {name!r} of the manifest"} for name, there in metadata.items()
-    }
+    described = {}
+    for name, (row, own) in TABLES.items():
+        columns = {column: {"type": str(kind), "meaning": meaning} for column, (kind, meaning) in own.items()}
+        if name == "recordings":
+            columns |= {
+                there: {"type": "string", "meaning": f"column {written!r} of the manifest"}
+                for written, there in metadata.items()
+            }
+        described[name] = {"row": row, "columns": columns}
     return json.dumps(described, ensure_ascii=False, indent=1) + "\n"

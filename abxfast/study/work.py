@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast.manifest import Item, Manifest
@@ -11,6 +10,8 @@ from abxfast.snippets import END_SLACK_S, MOST_WHOLE_S, make_plans
 from abxfast.store import open_store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from abxfast.store import Store
     from abxfast.study.selection import Known, Material, Selection
 

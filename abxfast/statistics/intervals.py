@@ -1,0 +1,205 @@
+"""Confidence intervals by the infinitesimal jackknife: from what each unit won, without counting a triplet again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from abxfast.statistics.dependence import LEAST_BLOCKS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from abxfast.statistics.dependence import Units
+
+
+class Shares(NamedTuple):
+    """What each unit won in each cell, as x, as a and as b together; int64 arrays of one length.
+
+    Attributes
+    ----------
+    cell, unit : ndarray of int64
+    wins2, triplets : ndarray of int64
+        Of a cell, three times its own: every triplet has an x, an a and a b.
+    """
+
+    cell: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    wins2: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Scores and how sure they are; one entry a row.
+
+    Attributes
+    ----------
+    score : ndarray of float64
+        Mean of the scores of the row's cells; NaN without any.
+    low, high : ndarray of float64
+        NaN where no interval can be given; `note` says why.
+    df : ndarray of float64
+        Degrees of freedom of the variance.
+    blocks : ndarray of int64
+        Units that take part.
+    note : list of str
+    """
+
+    score: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    df: NDArray[np.float64]
+    blocks: NDArray[np.int64]
+    note: list[str]
+
+
+def join_shares(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> Shares:
+    """Add up the shares of snippets, in all roles, by unit.
+
+    Parameters
+    ----------
+    tables : mapping of str to pyarrow.Table
+        `AbxScores.shares`, asked for with ``marginals=True``.
+    unit : ndarray of int64, shape (n,)
+        The unit of each snippet (row of the embeddings).
+
+    Returns
+    -------
+    Shares
+    """
+    columns = [
+        np.concatenate([table[name].to_numpy() for table in tables.values()])
+        for name in ("cell", "snippet", "wins2", "triplets")
+    ]
+    n_units = int(unit.max()) + 1
+    keys, place = np.unique(columns[0] * n_units + unit[columns[1]], return_inverse=True)
+    wins2, triplets = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
+    np.add.at(wins2, place, columns[2])
+    np.add.at(triplets, place, columns[3])
+    return Shares(keys // n_units, keys % n_units, wins2, triplets)
+
+
+def intervals(
+    wins2: NDArray[np.int64],
+    triplets: NDArray[np.int64],
+    shares: Shares,
+    row_of_cell: NDArray[np.int64],
+    units: Units,
+    *,
+    level: float = 0.95,
+) -> Intervals:
+    """Give confidence intervals of scores, and of means of scores.
+
+    Parameters
+    ----------
+    wins2, triplets : ndarray of int64, shape (cells,)
+        2 · wins + ties, and triplets.
+    shares : Shares
+    row_of_cell : ndarray of int64, shape (cells,)
+        The row of the result that each cell is averaged into; −1 for none. A cell without triplets is left out.
+    units : Units
+    level : float
+
+    Returns
+    -------
+    Intervals
+
+    Notes
+    -----
+    Give each unit a weight, every triplet the product of those of its members: the slope of the score in the weight of
+    unit k is U_k = (W_k − score · T_k) / T, with W_k and T_k what it won and took part in, in all three roles (Efron
+    1982, The jackknife, chapter 6; for samples of blocks, Künsch 1989). The variance is Σ K / (K − 1) Σ (U_k − Ū)² over
+    strata of K units; of blocks, it is raised by what the cuts hide (`Units.inflation`). The interval is taken on the
+    logit scale, with a t quantile of the degrees of freedom that the strata have together (Satterthwaite 1946); where
+    the units are recordings, which are few, of those of the smaller side alone.
+    """
+    n_rows = int(row_of_cell.max()) + 1 if len(row_of_cell) else 0
+    short = np.zeros(n_rows, np.bool_)
+    there = (triplets > 0) & (row_of_cell >= 0)
+    of_cell = np.divide(wins2, 2 * triplets, where=there, out=np.zeros(len(wins2)))
+    n_cells = np.bincount(row_of_cell[there], minlength=n_rows)
+    total = np.bincount(row_of_cell[there], of_cell[there], minlength=n_rows)
+    score = np.divide(total, n_cells, where=n_cells > 0, out=np.full(n_rows, np.nan))
+
+    own = shares._replace(**{name: array[there[shares.cell]] for name, array in shares._asdict().items()})
+    slope = (own.wins2 / 2 - of_cell[own.cell] * own.triplets) / triplets[own.cell]
+    row = row_of_cell[own.cell]
+    keys, place = np.unique(row * len(units.stratum) + own.unit, return_inverse=True)
+    influence = np.zeros(len(keys))
+    np.add.at(influence, place, slope / n_cells[row])
+    row, unit = keys // len(units.stratum), keys % len(units.stratum)
+    if units.kind == "block":
+        recording = np.zeros(len(units.stratum), np.int64)
+        recording[units.unit] = units.recording
+        influence *= np.sqrt(units.inflation[recording[unit]])
+        np.logical_or.at(short, row, units.short[recording[unit]])
+
+    variance, df, least = _variance(row, units.stratum[unit], influence, n_rows)
+    if units.kind == "recording":
+        df = np.maximum(least - 1, 1).astype(np.float64)  # few and unlike: those of the smaller side
+    blocks = np.bincount(row, minlength=n_rows)
+    low, high = _logit_interval(score, variance, df, least, level)
+    note = [_note(*each, units) for each in zip(score.tolist(), least.tolist(), short.tolist(), strict=True)]
+    for i, text in enumerate(note):
+        if text:
+            low[i] = high[i] = np.nan
+    return Intervals(score, low, high, df, blocks, note)
+
+
+def _variance(
+    row: NDArray[np.int64], stratum: NDArray[np.int64], influence: NDArray[np.float64], n_rows: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Give the variance, its degrees of freedom and the units of the smallest stratum, row by row."""
+    n_strata = int(stratum.max()) + 1 if len(stratum) else 1
+    keys, place = np.unique(row * n_strata + stratum, return_inverse=True)
+    n = np.bincount(place)
+    centred = influence - (np.bincount(place, influence) / n)[place]
+    part = np.bincount(place, centred**2) * n / np.maximum(n - 1, 1)
+    of = keys // n_strata
+    variance, spread = np.zeros((2, n_rows))
+    np.add.at(variance, of, part)
+    np.add.at(spread, of, part**2 / np.maximum(n - 1, 1))
+    least = np.full(n_rows, np.iinfo(np.int64).max, np.int64)
+    np.minimum.at(least, of, n)
+    df = np.divide(variance**2, spread, where=spread > 0, out=(least - 1).astype(np.float64))
+    return variance, df, least
+
+
+def _logit_interval(
+    score: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    df: NDArray[np.float64],
+    least: NDArray[np.int64],
+    level: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    inside = (score > 0) & (score < 1)
+    safe = np.where(inside, score, 0.5)
+    quantile = stats.t.ppf((1 + level) / 2, np.maximum(df, 1))
+    half = quantile * np.sqrt(variance) / (safe * (1 - safe))
+    centre = np.log(safe / (1 - safe))
+    low, high = 1 / (1 + np.exp(half - centre)), 1 / (1 + np.exp(-half - centre))
+    # At 0 and 1 no unit differs from another. K units that all agree (Clopper and Pearson 1934):
+    edge = ((1 - level) / 2) ** (1 / least)
+    low = np.where(inside, low, np.where(score == 1, edge, 0.0))
+    return low, np.where(inside, high, np.where(score == 0, 1 - edge, 1.0))
+
+
+def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: FBT001
+    if np.isnan(score):
+        return "no triplet"
+    if short:
+        return (
+            f"no interval: a recording is too short for the correlation of its snippets: fewer than {LEAST_BLOCKS} "
+            "stretches of it may count as independent"
+        )
+    if least < 2:  # noqa: PLR2004
+        what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]
+        return f"no interval: a single {what} stands for one side"
+    return ""

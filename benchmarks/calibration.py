@@ -1,0 +1,244 @@
+"""Calibration: do 95 % intervals cover 95 %, does a test at 5 % reject 5 %? Simulated, then counted.
+
+Recordings of 20 numbers a snippet, first-order autocorrelated in time, beside a constant that makes all cosines
+close to 1, as wav2vec 2.0 does; one of the numbers is shifted in the second recording. What an interval has to cover is
+the mean score of all replicates: what recordings of this length score on the average.
+
+    python benchmarks/calibration.py                 # 2,000 replicates each: a quarter of an hour of one core
+    python benchmarks/calibration.py --draw          # the figure anew, from calibration.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from abxfast import score_embeddings
+from abxfast.statistics import floors, intervals, join_shares, make_units, permutation_tests
+from abxfast.statistics.dependence import LEAST_BLOCKS, block_length
+
+logging.getLogger("abxfast").setLevel(logging.ERROR)  # that a and x may be of one recording is meant here
+DIM, CHUNK, PERMUTATIONS, SNIPPET_S = 20, 100, 199, 10.0
+SCORES = (0.55, 0.65, 0.75, 0.85, 0.95)
+LONG = 360
+"""Recordings of so many snippets get every other score, those that are too short the first."""
+PAIRS = [(0.0, 60), (0.0, 120), (0.0, 360), (0.5, 60), (0.5, 120), (0.5, 360), (0.8, 360), (0.8, 60), (0.8, 120)]
+"""Lag-one correlation and snippets a recording; the last two are too short."""
+GROUPS = (5, 8, 16)
+"""Recordings a value of ON, of 12 snippets each."""
+
+
+def process(random, series, n, correlation):
+    """Give first-order autocorrelated snippets of unit variance, ``(series, n, DIM)``."""
+    steps = random.standard_normal((n, series, DIM))
+    out = steps.copy()
+    for t in range(1, n):
+        out[t] = correlation * out[t - 1] + np.sqrt(1 - correlation**2) * steps[t]
+    return out.transpose(1, 0, 2)
+
+
+def vectors(numbers):
+    """Put a constant beside the numbers, float32 ``(snippets, DIM + 1)``."""
+    numbers = numbers.reshape(-1, DIM)
+    return np.column_stack((numbers, np.full(len(numbers), 10.0))).astype(np.float32)
+
+
+def pairs_of(correlation, n, shift, seed):
+    """Make CHUNK pairs of recordings: vectors, replicate, recording, start in seconds."""
+    numbers = process(np.random.default_rng(seed), 2 * CHUNK, n, correlation)
+    numbers[1::2, :, 0] += shift
+    recording = np.repeat(np.arange(2 * CHUNK), n)
+    return vectors(numbers), recording // 2, recording, np.tile(SNIPPET_S * np.arange(n), 2 * CHUNK)
+
+
+def groups_of(size, shift, seed):
+    """Make CHUNK replicates of two values of ON with `size` recordings each; every recording has its own place."""
+    random = np.random.default_rng(seed)
+    n = 12
+    numbers = random.standard_normal((CHUNK, 2, size, n, DIM)) + 0.5 * random.standard_normal((CHUNK, 2, size, 1, DIM))
+    numbers[:, 1, :, :, 0] += shift
+    recording = np.repeat(np.arange(CHUNK * 2 * size), n)
+    return vectors(numbers), recording // (2 * size), recording, np.tile(SNIPPET_S * np.arange(n), CHUNK * 2 * size)
+
+
+def design(kind, first, n, shift, seed):
+    """Make a chunk of replicates; ON is the recording, or the half of the recordings."""
+    if kind == "pair":
+        embeddings, replicate, recording, start_s = pairs_of(first, n, shift, seed)
+        return embeddings, replicate, recording, recording, start_s, ()
+    embeddings, replicate, recording, start_s = groups_of(n, shift, seed)
+    return embeddings, replicate, recording, recording // n, start_s, ("recording",)
+
+
+def scored(kind, first, n, shift, seed):
+    """Give score, low, high of each replicate of a chunk: the mean of both directions."""
+    embeddings, replicate, recording, on, start_s, different = design(kind, first, n, shift, seed)
+    labels = {"on": on, "replicate": replicate, "recording": recording}
+    scores = score_embeddings(
+        embeddings, labels, on="on", by="replicate", different=different, marginals=True, threads=1
+    )
+    units = make_units(embeddings, on, recording, start_s, replicate)
+    row = scores.table["replicate"].to_numpy()
+    found = intervals(
+        scores.table["wins2"].to_numpy(),
+        scores.table["triplets"].to_numpy(),
+        join_shares(scores.shares, units.unit),
+        row,
+        units,
+    )
+    return np.stack((found.score, found.low, found.high), axis=1)
+
+
+def tested(kind, first, n, seed):
+    """Give p, and whether the note tells of a recording that is too short, of each replicate without a difference."""
+    embeddings, _, recording, on, start_s, different = design(kind, first, n, 0.0, seed)
+    units = make_units(embeddings, on, recording, start_s)
+    pairs = np.arange(2 * CHUNK).reshape(-1, 2)
+    found = permutation_tests(
+        embeddings, on, units, pairs, permutations=PERMUTATIONS, different_recordings=bool(different), seed=seed[-1]
+    )
+    return np.stack((found.p, [float("too short" in note) for note in found.note]), axis=1)
+
+
+def floored(first, n, seed):
+    """Give within and drift of each recording, none of which changes with time."""
+    embeddings, _, recording, start_s = pairs_of(first, n, 0.0, seed)
+    found = floors(embeddings, recording, start_s, start_s + SNIPPET_S, threads=1)
+    return np.stack((found.within, found.drift), axis=1)
+
+
+def shift_for(score, kind, first, n):
+    """Find the shift that gives a score, by halving, on one chunk."""
+    low, high = 0.0, 12.0
+    for _ in range(16):
+        shift = (low + high) / 2
+        mean = scored(kind, first, n, shift, (99,))[:, 0].mean()
+        low, high = (shift, high) if mean < score else (low, shift)
+    return shift
+
+
+def measure(pool, replicates, kind, first, n, shifts):
+    """Measure one design."""
+    seeds = [(int(first * 10), n, chunk) for chunk in range(-(-replicates // CHUNK))]
+    result = {"kind": kind, "correlation": first, "n": n, "replicates": CHUNK * len(seeds), "coverage": []}
+    too_short = kind == "pair" and n // block_length(first, n) < LEAST_BLOCKS
+    step = len(shifts) if too_short else 2 if n == LONG else 1
+    for score, shift in list(shifts.items())[::step]:
+        found = np.concatenate(list(pool.map(partial(scored, kind, first, n, shift), seeds)))
+        given = ~np.isnan(found[:, 1])
+        truth = found[:, 0].mean()
+        inside = (found[given, 1] <= truth) & (truth <= found[given, 2])
+        width = float(np.median(found[given, 2] - found[given, 1])) if given.any() else None
+        cover = float(inside.mean()) if given.any() else None
+        result["coverage"].append(
+            {"aimed": score, "score": truth, "cover": cover, "given": given.mean(), "width": width}
+        )
+    found = np.concatenate(list(pool.map(partial(tested, kind, first, n), seeds)))
+    result["reject"], result["too_short"] = float((found[:, 0] <= 0.05).mean()), float(found[:, 1].mean())  # noqa: PLR2004
+    if kind == "pair":
+        null = np.concatenate(list(pool.map(partial(scored, kind, first, n, 0.0), seeds[:5])))
+        floor = np.concatenate(list(pool.map(partial(floored, first, n), seeds[:5])))
+        result |= {"null_score": null[:, 0].mean(), "within": floor[:, 0].mean(), "drift": floor[:, 1].mean()}
+    print(json.dumps(result), flush=True)
+    return result
+
+
+def draw(results, folder):
+    """Draw coverage, rejections and what correlation alone does."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    mpl.use("agg")
+    mpl.rcParams["svg.hashsalt"] = "abxfast"
+    figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
+    colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
+    markers = {60: "o", 120: "s", 360: "^"}
+    for axis, low, high in ((axes[0], 93, 97), (axes[1], 4, 6)):
+        axis.axhspan(low, high, color="0.92")
+    names, k = [], 0
+    for each in results:
+        if each["kind"] == "pair":
+            name = f"ρ = {each['correlation']:g}, {each['n']} snippets"
+            style = {"color": colours[{0: 0, 0.5: 1, 0.8: 2}[each["correlation"]]], "marker": markers[each["n"]]}
+        else:
+            name = f"{each['n']} + {each['n']} recordings"
+            style = {"color": colours[3], "marker": {5: "P", 8: "X", 16: "D"}[each["n"]]}
+        points = [(c["score"], 100 * c["cover"]) for c in each["coverage"] if c["given"] > 0.5]  # noqa: PLR2004
+        if points:
+            axes[0].plot(*zip(*points, strict=True), label=name, linewidth=0.8, markersize=5, **style)
+        if each["too_short"] < 0.5:  # noqa: PLR2004
+            axes[1].plot([k], [100 * each["reject"]], linestyle="", markersize=6, **style)
+        else:
+            axes[1].plot([k], [100 * each["reject"]], linestyle="", markersize=6, fillstyle="none", **style)
+            name += " (too short)"
+        names.append(name)
+        k += 1
+    axes[0].set(xlabel="mean score", ylabel="coverage of 95 % intervals (%)", ylim=(88, 100), title="Intervals")
+    axes[0].legend(fontsize=6.5, ncols=2, loc="lower center")
+    axes[1].set(ylabel="rejections at p ≤ 0.05 (%)", ylim=(0, 10), title="Tests without a difference")
+    axes[1].set_xticks(range(k), names, rotation=60, ha="right", fontsize=7)
+    lifted = [each for each in results if each["kind"] == "pair"]
+    for n in markers:
+        own = sorted((e["correlation"], e) for e in lifted if e["n"] == n)
+        for name, colour, line in (("null_score", "0.2", "-"), ("within", "#0072B2", "--"), ("drift", "#E69F00", ":")):
+            axes[2].plot(
+                [c for c, _ in own], [e[name] for _, e in own], color=colour, linestyle=line, marker=markers[n],
+                markersize=5, label=f"{ {'null_score': 'two recordings'}.get(name, name)}, {n}",
+            )  # fmt: skip
+    axes[2].set(xlabel="lag-one correlation", ylabel="mean score", title="What correlation alone does")
+    axes[2].legend(fontsize=7)
+    for kind in ("png", "svg"):
+        figure.savefig(folder / f"calibration.{kind}", dpi=150, metadata={"Date": None} if kind == "svg" else None)
+
+
+def table(results):
+    """Give the table for RESULTS.md."""
+    lines = [
+        "| design | " + " | ".join(f"aimed at {score}" for score in SCORES) + " | rejects | too short |",
+        "|---|" + "--:|" * (len(SCORES) + 2),
+    ]
+    for each in results:
+        name = f"ρ = {each['correlation']:g}, {each['n']} snippets"
+        name = name if each["kind"] == "pair" else f"{each['n']} + {each['n']} recordings"
+        found = {c["aimed"]: f"{100 * c['cover']:.1f}" if c["given"] else "none given" for c in each["coverage"]}
+        cells = [found.get(score, "") for score in SCORES]
+        lines.append(f"| {name} | {' | '.join(cells)} | {100 * each['reject']:.1f} | {100 * each['too_short']:.0f} % |")
+    lines += ["", "| ρ | snippets | two recordings | within | drift |", "|--:|--:|--:|--:|--:|"]
+    lines += [
+        f"| {e['correlation']:g} | {e['n']} | {e['null_score']:.3f} | {e['within']:.3f} | {e['drift']:.3f} |"
+        for e in results
+        if e["kind"] == "pair"
+    ]
+    return "\n".join(lines)
+
+
+def main():
+    """Measure, write, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--draw", action="store_true", help="draw what was measured")
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
+    options = parser.parse_args()
+    path = options.output / "calibration.json"
+    if options.draw:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        with ProcessPoolExecutor(options.jobs) as pool:
+            shifts = {score: shift_for(score, "pair", 0.0, 60) for score in SCORES}
+            results = [measure(pool, options.replicates, "pair", *pair, shifts) for pair in PAIRS]
+            shifts = {score: shift_for(score, "group", 0.0, 8) for score in SCORES}
+            results += [measure(pool, options.replicates, "group", 0.0, size, shifts) for size in GROUPS]
+        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    draw(results, options.output)
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

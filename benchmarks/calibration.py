@@ -6,6 +6,7 @@ the mean score of all replicates: what recordings of this length score on the av
 
     python benchmarks/calibration.py                 # 2,000 replicates each: a quarter of an hour of one core
     python benchmarks/calibration.py --draw          # the figure anew, from calibration.json
+    python benchmarks/calibration.py --parts         # what the parts of the method do, left out in turn
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import argparse
 import json
 import logging
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -30,6 +33,13 @@ LONG = 360
 """Recordings of so many snippets get every other score, those that are too short the first."""
 PAIRS = [(0.0, 60), (0.0, 120), (0.0, 360), (0.5, 60), (0.5, 120), (0.5, 360), (0.8, 360), (0.8, 60), (0.8, 120)]
 """Lag-one correlation and snippets a recording; the last two are too short."""
+SIZES = (60, 120, 360)
+COLOURS = {("pair", 0.0): "#0072B2", ("pair", 0.5): "#E69F00", ("pair", 0.8): "#009E73", ("group", 0.0): "#CC79A7"}
+FLOORS = (
+    ("null_score", "two recordings", "0.2", "-"),
+    ("within", "within", "#0072B2", "--"),
+    ("drift", "drift", "#E69F00", ":"),
+)
 GROUPS = (5, 8, 16)
 """Recordings a value of ON, of 12 snippets each."""
 
@@ -149,6 +159,13 @@ def measure(pool, replicates, kind, first, n, shifts):
     return result
 
 
+def name_of(result):
+    """Name a design."""
+    if result["kind"] == "pair":
+        return f"ρ = {result['correlation']:g}, {result['n']} snippets"
+    return f"{result['n']} + {result['n']} recordings"
+
+
 def draw(results, folder):
     """Draw coverage, rejections and what correlation alone does."""
     import matplotlib as mpl
@@ -156,43 +173,30 @@ def draw(results, folder):
 
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "abxfast"
-    figure, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
-    colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
-    markers = {60: "o", 120: "s", 360: "^"}
-    for axis, low, high in ((axes[0], 93, 97), (axes[1], 4, 6)):
-        axis.axhspan(low, high, color="0.92")
-    names, k = [], 0
-    for each in results:
-        if each["kind"] == "pair":
-            name = f"ρ = {each['correlation']:g}, {each['n']} snippets"
-            style = {"color": colours[{0: 0, 0.5: 1, 0.8: 2}[each["correlation"]]], "marker": markers[each["n"]]}
-        else:
-            name = f"{each['n']} + {each['n']} recordings"
-            style = {"color": colours[3], "marker": {5: "P", 8: "X", 16: "D"}[each["n"]]}
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    left.axhspan(93, 97, color="0.92")
+    middle.axvspan(4, 6, color="0.92")
+    marks = {60: "o", 120: "s", 360: "^", 5: "P", 8: "X", 16: "D"}
+    for row, each in enumerate(results):
+        style = {"color": COLOURS[each["kind"], each["correlation"]], "marker": marks[each["n"]], "markersize": 5}
         points = [(c["score"], 100 * c["cover"]) for c in each["coverage"] if c["given"] > 0.5]  # noqa: PLR2004
         if points:
-            axes[0].plot(*zip(*points, strict=True), label=name, linewidth=0.8, markersize=5, **style)
-        if each["too_short"] < 0.5:  # noqa: PLR2004
-            axes[1].plot([k], [100 * each["reject"]], linestyle="", markersize=6, **style)
-        else:
-            axes[1].plot([k], [100 * each["reject"]], linestyle="", markersize=6, fillstyle="none", **style)
-            name += " (too short)"
-        names.append(name)
-        k += 1
-    axes[0].set(xlabel="mean score", ylabel="coverage of 95 % intervals (%)", ylim=(88, 100), title="Intervals")
-    axes[0].legend(fontsize=6.5, ncols=2, loc="lower center")
-    axes[1].set(ylabel="rejections at p ≤ 0.05 (%)", ylim=(0, 10), title="Tests without a difference")
-    axes[1].set_xticks(range(k), names, rotation=60, ha="right", fontsize=7)
-    lifted = [each for each in results if each["kind"] == "pair"]
-    for n in markers:
-        own = sorted((e["correlation"], e) for e in lifted if e["n"] == n)
-        for name, colour, line in (("null_score", "0.2", "-"), ("within", "#0072B2", "--"), ("drift", "#E69F00", ":")):
-            axes[2].plot(
-                [c for c, _ in own], [e[name] for _, e in own], color=colour, linestyle=line, marker=markers[n],
-                markersize=5, label=f"{ {'null_score': 'two recordings'}.get(name, name)}, {n}",
-            )  # fmt: skip
-    axes[2].set(xlabel="lag-one correlation", ylabel="mean score", title="What correlation alone does")
-    axes[2].legend(fontsize=7)
+            left.plot(*zip(*points, strict=True), label=name_of(each), linewidth=0.8, **style)
+        told = each["too_short"] > 0.5  # noqa: PLR2004
+        middle.plot(100 * each["reject"], row, linestyle="", fillstyle="none" if told else "full", **style)
+    left.set(xlabel="mean score", ylabel="coverage of 95 % intervals (%)", ylim=(88, 100), title="Intervals")
+    left.legend(fontsize=7, ncols=2, loc="lower center")
+    middle.set(xlabel="rejections at p ≤ 0.05 (%)", xlim=(0, 10), title="Tests without a difference")
+    names = [name_of(each) + ("\n(said to be too short)" if each["too_short"] > 0.5 else "") for each in results]  # noqa: PLR2004
+    middle.set_yticks(range(len(names)), names, fontsize=8)
+    middle.invert_yaxis()
+    for n in SIZES:
+        own = sorted((e for e in results if e["kind"] == "pair" and e["n"] == n), key=lambda e: e["correlation"])
+        for key, label, colour, line in FLOORS:
+            x, y = [e["correlation"] for e in own], [e[key] for e in own]
+            right.plot(x, y, line, color=colour, marker=marks[n], markersize=5, label=f"{label}, {n}")
+    right.set(xlabel="lag-one correlation ρ", ylabel="mean score", title="What correlation alone does")
+    right.legend(fontsize=7)
     for kind in ("png", "svg"):
         figure.savefig(folder / f"calibration.{kind}", dpi=150, metadata={"Date": None} if kind == "svg" else None)
 
@@ -204,11 +208,11 @@ def table(results):
         "|---|" + "--:|" * (len(SCORES) + 2),
     ]
     for each in results:
-        name = f"ρ = {each['correlation']:g}, {each['n']} snippets"
-        name = name if each["kind"] == "pair" else f"{each['n']} + {each['n']} recordings"
         found = {c["aimed"]: f"{100 * c['cover']:.1f}" if c["given"] else "none given" for c in each["coverage"]}
         cells = [found.get(score, "") for score in SCORES]
-        lines.append(f"| {name} | {' | '.join(cells)} | {100 * each['reject']:.1f} | {100 * each['too_short']:.0f} % |")
+        lines.append(
+            f"| {name_of(each)} | {' | '.join(cells)} | {100 * each['reject']:.1f} | {100 * each['too_short']:.0f} % |"
+        )
     lines += ["", "| ρ | snippets | two recordings | within | drift |", "|--:|--:|--:|--:|--:|"]
     lines += [
         f"| {e['correlation']:g} | {e['n']} | {e['null_score']:.3f} | {e['within']:.3f} | {e['drift']:.3f} |"
@@ -218,6 +222,41 @@ def table(results):
     return "\n".join(lines)
 
 
+@contextmanager
+def without(module, names):
+    """Take functions of a module of `abxfast.statistics` out: they say 1."""
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch(f"abxfast.statistics.{module}.{name}", return_value=1))
+        yield
+
+
+def parts():
+    """Leave out parts of the method: print rejections without a difference, and coverage."""
+    variants = {
+        "as it is": (),
+        "the cuts hide nothing": ("hidden_variance",),
+        "no neighbour is left out": ("hidden_variance", "memory"),
+        "snippets, not stretches, are permuted": ("hidden_variance", "block_length"),
+        "both": ("hidden_variance", "memory", "block_length"),
+    }
+    for name, left_out in variants.items():
+        found = []
+        with without("permutation", left_out):
+            for first, n in ((0.5, 60), (0.8, 360)):
+                p = np.concatenate([tested("pair", first, n, (chunk, n))[:, 0] for chunk in range(5)])
+                found.append(f"{100 * (p <= 0.05).mean():.1f}")  # noqa: PLR2004
+        print(f"| {name} | {' | '.join(found)} |", flush=True)
+    shift = shift_for(SCORES[2], "pair", 0.0, 60)
+    for name, left_out in {"as it is": (), "the cuts hide nothing": ("hidden_variance",)}.items():
+        covers = []
+        with without("dependence", left_out):
+            for first, n in ((0.5, 60), (0.8, 360)):
+                found = np.concatenate([scored("pair", first, n, shift, (chunk, n)) for chunk in range(5)])
+                covers.append(f"{100 * ((found[:, 1] <= (t := found[:, 0].mean())) & (t <= found[:, 2])).mean():.1f}")
+        print(f"| {name} | {' | '.join(covers)} |", flush=True)
+
+
 def main():
     """Measure, write, draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -225,7 +264,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--draw", action="store_true", help="draw what was measured")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--parts", action="store_true", help="leave out parts of the method in turn")
     options = parser.parse_args()
+    if options.parts:
+        parts()
+        return
     path = options.output / "calibration.json"
     if options.draw:
         results = json.loads(path.read_text(encoding="utf-8"))

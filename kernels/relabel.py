@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 WIDTH = 64
 """Labellings that are counted together, side by side in vector registers."""
-MOST = 32_000
-"""Rows, at most: places in a list are counted in int16."""
 
 
 class Design(NamedTuple):
@@ -23,8 +21,6 @@ class Design(NamedTuple):
 
     Attributes
     ----------
-    by : ndarray
-        x meets those that share it.
     across : ndarray
         x meets those that do not share it, those of each value by themselves; not asked where all are −1.
     recording, place : ndarray
@@ -32,7 +28,6 @@ class Design(NamedTuple):
     gap : ndarray of int64, shape (recordings,)
     """
 
-    by: NDArray[np.int64]
     across: NDArray[np.int64]
     recording: NDArray[np.int64]
     place: NDArray[np.int64]
@@ -45,8 +40,8 @@ class Lists(NamedTuple):
     Attributes
     ----------
     x : ndarray of int64, shape (lists,)
-    context : ndarray of int64, shape (lists, 3)
-        BY, and ACROSS of x and of the others.
+    context : ndarray of int64, shape (lists, 2)
+        ACROSS of x, and of the others.
     at : ndarray of int64, shape (lists + 1,)
         List l is ``member[at[l]:at[l + 1]]``.
     member : ndarray of int32
@@ -95,7 +90,7 @@ def sorted_lists(units: NDArray[np.float64], start: int, stop: int, design: Desi
 
 @compiled
 def _meets(design, x, other, value):  # type: ignore[no-untyped-def]
-    if x == other or design.by[x] != design.by[other]:
+    if x == other:
         return False
     if design.across[x] >= 0 and (design.across[other] != value or design.across[x] == value):
         return False
@@ -107,16 +102,16 @@ def _meets(design, x, other, value):  # type: ignore[no-untyped-def]
 @compiled
 def _sizes(start, stop, design, n_values):  # type: ignore[no-untyped-def]
     most = (stop - start) * n_values
-    at, x_of, context = np.zeros(most + 1, np.int64), np.zeros(most, np.int64), np.zeros((most, 3), np.int64)
+    at, x_of, context = np.zeros(most + 1, np.int64), np.zeros(most, np.int64), np.zeros((most, 2), np.int64)
     count = 0
     for x in range(start, stop):
         for value in range(n_values):
             size = 0
-            for other in range(len(design.by)):
+            for other in range(len(design.place)):
                 size += _meets(design, x, other, value)
             if size:
                 x_of[count] = x
-                context[count, 0], context[count, 1], context[count, 2] = design.by[x], design.across[x], value
+                context[count, 0], context[count, 1] = design.across[x], value
                 at[count + 1] = at[count] + size
                 count += 1
     return at[: count + 1], x_of[:count], context[:count]
@@ -124,12 +119,12 @@ def _sizes(start, stop, design, n_values):  # type: ignore[no-untyped-def]
 
 @compiled
 def _fill(distances, order, start, design, at, x_of, context, member, low, high):  # type: ignore[no-untyped-def]
-    near = np.empty(len(design.by))
+    near = np.empty(len(design.place))
     for k in range(len(x_of)):
         x, begin, size = x_of[k], at[k], 0
-        for place in range(len(design.by)):
+        for place in range(len(design.place)):
             other = order[x - start, place]
-            if _meets(design, x, other, context[k, 2]):
+            if _meets(design, x, other, context[k, 1]):
                 member[begin + size] = other
                 near[size] = distances[x - start, place]
                 size += 1
@@ -152,6 +147,7 @@ def count_relabelled(lists, slot, labels, wins2, triplets):  # type: ignore[no-u
     Parameters
     ----------
     lists : Lists
+        Of at most 32,767 members each: they are counted in int16.
     slot : ndarray of int64, shape (lists,)
         The context that each list counts for.
     labels : ndarray of uint8, shape (batches, n, WIDTH)

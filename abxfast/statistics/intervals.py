@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from abxfast.errors import MissingPackageError
 from abxfast.statistics.dependence import LEAST_BLOCKS
+
+try:
+    from scipy import stats
+except ImportError as error:
+    raise MissingPackageError("intervals need scipy, which is not installed: pip install '.[report]'") from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from abxfast.kernels.relabel import Design
 from abxfast.statistics.dependence import (
     LEAST_BLOCKS,
     block_length,
@@ -21,7 +22,7 @@ from abxfast.statistics.dependence import (
 )
 from abxfast.statistics.lots import count_distinct, draw_labels
 from abxfast.statistics.multiplicity import benjamini_hochberg, holm
-from abxfast.statistics.relabelling import relabelled_scores
+from abxfast.statistics.relabelling import Rows, relabelled_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ ALPHA = 0.05
 _SAME = 1e-12  # scores are sums of a few quotients; two that are the same may round differently
 _MOST_PAIR = 800
 _MOST_ALL = 2400
+_MOST_VALUES = 255
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,7 @@ def _plan(
     different_recordings: bool,
 ) -> _Plan:
     rows = np.arange(len(on)) if pair is None else np.flatnonzero((on == pair[0]) | (on == pair[1]))
-    rows, note = _thin(rows, units, _MOST_ALL if pair is None else _MOST_PAIR)
-    order = np.lexsort((units.place[rows], units.recording[rows]))
-    rows = rows[order]
+    rows, note = _thin(rows, units, by, _MOST_ALL if pair is None else _MOST_PAIR)
     recording = units.recording[rows]
     place = np.arange(len(rows)) - np.searchsorted(recording, recording)
     gap = np.ones(int(units.recording.max()) + 1, np.int64)
@@ -195,12 +195,15 @@ def _plan(
     return _Plan(rows, label, unit, stratum, place, gap, inflation, note)
 
 
-def _thin(rows: NDArray[np.int64], units: Units, most: int) -> tuple[NDArray[np.int64], str]:
-    """Take every k-th snippet of each recording, so that at most `most` are left."""
-    step = -(-len(rows) // most)
-    if step == 1:
-        return rows, ""
-    return rows[units.place[rows] % step == 0], f"tested on one snippet in {step}"
+def _thin(rows: NDArray[np.int64], units: Units, by: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], str]:
+    """Put rows in the order of recording and time; take every k-th where there is more to compare than `most` squared.
+
+    Of long recordings these are every k-th snippet, of tokens every k-th recording.
+    """
+    rows = rows[np.lexsort((units.place[rows], units.recording[rows]))]
+    sizes = np.bincount(by[rows]).astype(np.float64)
+    step = math.ceil(math.sqrt(np.square(sizes).sum()) / most)
+    return (rows, "") if step == 1 else (rows[::step], f"tested on one snippet in {step}")
 
 
 def _test(
@@ -216,10 +219,12 @@ def _test(
     label = np.zeros(len(plan.stratum), np.int64)
     label[plan.unit] = plan.on
     distinct = count_distinct(label, plan.stratum)
+    if label.max() > _MOST_VALUES:
+        return math.nan, math.nan, distinct, _join(plan.note, f"not tested: more than {_MOST_VALUES + 1} values")
     labels = draw_labels(label, plan.stratum, permutations, seed)
     rows = plan.rows
-    meets = (by[rows], across[rows], units.recording[rows], plan.place, plan.gap)
-    scores = relabelled_scores(embeddings[rows], labels, plan.unit, meets, int(label.max()) + 1, threads)
+    design = Design(across[rows], units.recording[rows], plan.place, plan.gap)
+    scores = relabelled_scores(embeddings[rows], labels, Rows(plan.unit, by[rows], design), threads)
     observed, drawn = float(scores[0]), scores[1:]
     if math.isnan(observed):
         return observed, math.nan, distinct, _join(plan.note, "not tested: no triplet")

@@ -21,7 +21,7 @@ def vectors(kind, random, n):
 
 
 def meets(design, x, other, value):
-    if x == other or design.by[x] != design.by[other]:
+    if x == other:
         return False
     if design.across[x] >= 0 and (design.across[other] != value or design.across[x] == value):
         return False
@@ -35,14 +35,12 @@ def meets(design, x, other, value):
     st.sampled_from(["plain", "duplicates", "zeros", "ladder"]),
     st.integers(1, 4),
     st.booleans(),
-    st.booleans(),
 )
-def test_every_labelling_counts_what_the_loop_counts(seed, kind, gap, with_by, with_across):
+def test_every_labelling_counts_what_the_loop_counts(seed, kind, gap, with_across):
     random = np.random.default_rng(seed)
     n, values = 16, 3
     embeddings = vectors(kind, random, n)
     design = Design(
-        random.integers(0, 2, n) if with_by else np.zeros(n, np.int64),
         random.integers(0, 2, n) if with_across else np.full(n, -1),
         np.repeat([0, 1], n // 2),
         np.tile(np.arange(n // 2), 2),

@@ -19,9 +19,12 @@ def autocorrelated(seed, n, correlation, dim=20):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.5, 0.8])
 @pytest.mark.parametrize("n", [60, 360])
-def test_the_lag_correlation_is_found_without_bias(correlation, n):
-    found = np.mean([lag_correlation(autocorrelated(seed, n, correlation)) for seed in range(40)])
-    assert found == pytest.approx(correlation, abs=0.03)
+@pytest.mark.parametrize("dim", [5, 20])
+def test_the_lag_correlation_is_found_and_not_too_low(correlation, n, dim):
+    found = np.mean([lag_correlation(autocorrelated(seed, n, correlation, dim)) for seed in range(400 // dim)])
+    # What a ratio of single series loses by chance, a ratio of sums over dimensions does not.
+    expected = correlation + 2 * correlation / n * (1 - 1 / dim)
+    assert found == pytest.approx(expected, abs=0.012)
 
 
 def test_no_correlation_is_mostly_told_as_none():

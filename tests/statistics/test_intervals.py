@@ -1,6 +1,8 @@
 """Intervals against the loop with weights, and against leaving out one unit at a time."""
 
+import importlib
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import reference
 from scipy import stats
 
 from abxfast import score_embeddings
+from abxfast.errors import MissingPackageError
 from abxfast.statistics import Shares, Units, intervals, join_shares, make_units
 
 
@@ -163,3 +166,10 @@ def test_a_row_without_triplets_says_so():
     )
     assert found.note == ["no triplet"]
     assert np.isnan(found.score[0])
+
+
+def test_without_scipy_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.delitem(sys.modules, "abxfast.statistics.intervals")
+    with pytest.raises(MissingPackageError, match=r"pip install '.\[report\]'"):
+        importlib.import_module("abxfast.statistics.intervals")

@@ -14,7 +14,7 @@ from abxfast import audio
 from abxfast._version import __version__
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
-from abxfast.parts import write_aside
+from abxfast.parts import remove_stale, write_aside
 from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.levels import Levels, measure
@@ -120,6 +120,7 @@ def run(
     described = json.dumps(describe(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
     write_aside(folder / RUN, f"{described}\n".encode())
     pieces.forget_others()
+    remove_stale(folder)
     if report:
         _draw(folder)
     out.wall_s = time.monotonic() - started
@@ -143,7 +144,7 @@ def _embed(
         lacking = missing(material, encoder, path, wanted)
         if lacking:
             logger.info("%s: embedding %d of %d rows and lengths", encoder.info.name, len(lacking), len(wanted))
-        for batch in batches(lacking):
+        for batch in batches(wanted):  # it knows best what has changed
             done_now = embed(
                 batch.manifest,
                 path,

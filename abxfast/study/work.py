@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,19 +111,17 @@ def missing(material: Material, encoder: Known, path: Path, wanted: list[Need]) 
 
 def done(store: Store, material: Material) -> dict[tuple[str, float | None], str]:
     """Give the key of the unit of every row and length that a store holds as the file is now, cut as the study says."""
-    files: dict[str, tuple[int, int]] = {}
+    files: dict[str, tuple[str, int, int]] = {}
     for item in material.manifest.items:
         if item.recording not in files:
-            try:
+            with contextlib.suppress(OSError):
                 stat = item.path.stat()
-            except OSError:
-                continue
-            files[item.recording] = (stat.st_size, stat.st_mtime_ns)
+                files[item.recording] = (store.relative(item.path), stat.st_size, stat.st_mtime_ns)
     there = {}
     for (name, length), key in store.winners().items():
         state = store.units[key]
         plan = make_plans(["whole" if length is None else length], material.study.hop, material.study.remainder)[0]
-        file = (state.unit.size, state.unit.mtime_ns)
+        file = (state.unit.path, state.unit.size, state.unit.mtime_ns)
         if state.complete and state.unit.plan == plan and files.get(state.unit.recording) == file:
             there[name, length] = key
     return there

@@ -1,0 +1,266 @@
+"""The page of a study in a real browser, from disk: no error, no request, hover, sort, sound, and names that stay names."""
+
+import json
+import os
+import re
+import shutil
+import struct
+import wave
+from pathlib import Path
+
+import pytest
+from sample_results import make_results
+
+from abxfast.figures import draw
+from abxfast.report import write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs the browser: apt-get install chromium chromium-driver"
+)
+
+HOSTILE = [
+    "</script><script>window.pwned=1</script>.wav",
+    "\"'><img src=x onerror=window.pwned=1>.wav",
+    "{{7*7}} ${7*7} <svg onload=window.pwned=1>\u2028\u2029.wav",
+    "javascript:window.pwned=1//.wav",
+    "-->]]><!--\x07 &lt;b&gt; $x^2$ \u202egnp.wav",
+]
+NAMES = [f"tales/sister-{number} ŋɑ˧ 姐妹.wav" for number in range(1, 5)]
+
+
+def write_wav(path, seconds=6):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"".join(struct.pack("<h", 3000 * ((n // 20) % 2)) for n in range(8000 * seconds)))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    flags = ["--headless=new", "--disable-dev-shm-usage", "--window-size=1280,1000", "--no-first-run"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        flags.append("--no-sandbox")  # chromium's sandbox refuses root, which CI is
+    for flag in [*flags, "--mute-audio", "--disable-background-networking"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def make_page(folder, names, **more):
+    results = make_results(folder / "results", names, **more)
+    draw(results)
+    return write_report(results)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study") / "mit Leerzeichen & 100 %"
+    for name in NAMES:
+        write_wav(folder / name)
+    return make_page(folder, NAMES, lengths=(1.0, 2.0))
+
+
+def open_page(browser, page):
+    browser.get("about:blank")
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get(page.as_uri())
+    return {kind: browser.get_log(kind) for kind in ("browser", "performance")}
+
+
+def requests(log):
+    messages = [json.loads(entry["message"])["message"] for entry in log]
+    return [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
+
+
+def find(browser, selector):
+    return browser.find_element("css selector", selector)
+
+
+def test_opens_without_an_error_or_a_request(browser, page):
+    logs = open_page(browser, page)
+    assert logs["browser"] == []
+    asked = [url for url in requests(logs["performance"]) if not url.startswith("data:")]
+    assert asked == [page.as_uri()]
+    assert len(browser.find_elements("css selector", "table.matrix td[data-pair]")) == len(NAMES) * (len(NAMES) - 1)
+    broken = browser.execute_script(
+        "return [...document.images].filter(i => i.offsetParent && i.complete && !i.naturalWidth).length"
+    )
+    assert broken == 0
+
+
+def test_hover_and_focus_show_the_interval(browser, page):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, page)
+    cell = find(browser, "table.matrix td[data-row='0'][data-column='1']")
+    tip = find(browser, "#tip")
+    assert not tip.is_displayed()
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+    ActionChains(browser).move_to_element(cell).perform()
+    names = [name.get_attribute("title") for name in browser.find_elements("css selector", "table.matrix tbody th")]
+    score, low, high = _expected(page.parent, names[0], names[1])
+    assert tip.is_displayed()
+    assert f"A, X: {names[0]}" in tip.text
+    assert f"[{low:.2f}, {high:.2f}]" in tip.text
+    assert tip.text.split(" this way")[0].splitlines()[-1] == f"{score:.2f}" == cell.text
+    browser.execute_script("arguments[0].focus()", cell)
+    ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()
+    assert f"B: {names[2]}" in tip.text
+
+
+def _expected(results, a, b):
+    import pyarrow.parquet as pq
+
+    for row in pq.read_table(results / "tables" / "pairs.parquet").to_pylist():
+        if row["variant"] == "layer21.mean" and row["snippet_s"] == 2.0:
+            if (row["a"], row["b"]) == (a, b):
+                return row["score_ab"], row["low"], row["high"]
+            if (row["b"], row["a"]) == (a, b):
+                return row["score_ba"], row["low"], row["high"]
+    raise AssertionError
+
+
+def test_every_column_sorts_by_click_and_by_key(browser, page):
+    from selenium.webdriver.common.keys import Keys
+
+    open_page(browser, page)
+    for table in ("pairs", "floors"):
+        buttons = browser.find_elements("css selector", f"table[data-table={table}] thead button")
+        number = next(place for place, button in enumerate(buttons) if button.text.startswith(("score", "within")))
+
+        def column(table=table, number=number):
+            cells = f"table[data-table={table}] tbody td:nth-child({number + 1})"
+            return [float(cell.text) for cell in browser.find_elements("css selector", cells)]
+
+        unsorted = column()
+        browser.execute_script("arguments[0].click()", buttons[number])
+        assert column() == sorted(unsorted)
+        buttons[number].send_keys(Keys.ENTER)
+        assert column() == sorted(unsorted, reverse=True)
+        head = find(browser, f"table[data-table={table}] thead th:nth-child({number + 1})")
+        assert head.get_attribute("aria-sort") == "descending"
+
+
+def test_another_length_shows_another_matrix(browser, page):
+    open_page(browser, page)
+    before = [cell.text for cell in browser.find_elements("css selector", "table.matrix td")]
+    button = next(b for b in browser.find_elements("css selector", "button[data-field=length]") if b.text == "1 s")
+    button.click()
+    assert [cell.text for cell in browser.find_elements("css selector", "table.matrix td")] != before
+    focused = browser.switch_to.active_element
+    assert (focused.text, focused.get_attribute("aria-pressed")) == ("1 s", "true")
+
+
+def test_playback_plays_the_stretch_and_no_more(browser, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    names = ["a#1 %41 姐妹?.wav", "b ŋɑ˧.wav"]
+    for name in names:
+        write_wav(tmp_path / name)
+    page = make_page(tmp_path, names, lengths=(1.0,), heard_at=(2.0, 3.5))
+    open_page(browser, page)
+    button = find(browser, ".listen button.play")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+    now = "return document.querySelector('#player audio').currentTime"
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(now) > 2.2)
+    paused = "return document.querySelector('#player audio').paused"
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(paused))
+    assert browser.execute_script(now) == pytest.approx(3.0, abs=0.3)
+    assert find(browser, "#player .stretch").text == "0:02.0 to 0:03.0"
+    assert find(browser, "#player .trouble").text == ""
+    logs = browser.get_log("performance")
+    assert all(url.startswith(("file:", "data:")) for url in requests(logs))
+    assert browser.get_log("browser") == []
+
+
+def test_a_file_that_is_gone_is_told(browser, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    open_page(browser, make_page(tmp_path, ["gone.wav", "also gone.wav"], lengths=(1.0,)))
+    button = find(browser, ".listen button.play")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+    WebDriverWait(browser, 20).until(lambda _: "no longer at ../gone.wav" in find(browser, "#player .trouble").text)
+
+
+def test_hostile_names_stay_names(browser, tmp_path):
+    attack = "<script>window.pwned=1</script><b id=injected>"
+    more = {"title": attack, "note": attack, "labels": (attack, HOSTILE[1]), "experiment": HOSTILE[0], "encoders": [HOSTILE[1]]}
+    page = make_page(tmp_path, HOSTILE, lengths=(1.0,), variants=(f"{attack}.max", "x.mean"), paths=HOSTILE, **more)
+    logs = open_page(browser, page)
+    assert logs["browser"] == []
+    for button in browser.find_elements("css selector", "td[data-pair], button"):
+        browser.execute_script("arguments[0].click(); arguments[0].focus && arguments[0].focus()", button)
+    assert browser.execute_script("return window.pwned") is None
+    assert browser.find_elements("css selector", "#injected, body svg, img[src='x'], script[src]") == []
+    assert browser.title == attack
+    assert find(browser, "h1").text == attack
+    shown = {name.get_attribute("title") for name in browser.find_elements("css selector", "table.matrix tbody th")}
+    assert shown == {name.replace("\x07", "\ufffd") for name in HOSTILE} or shown == set(HOSTILE)
+    asked = [url for url in requests(browser.get_log("performance")) if not url.startswith(("file:", "data:"))]
+    assert asked == []
+    sources = re.findall(r'"urls":(\{.*?\})', Path(page).read_text(encoding="utf-8"))
+    assert all(not url.startswith("javascript") for url in json.loads(sources[0]).values())
+
+
+def test_a_hundred_recordings_open(browser, tmp_path):
+    names = [f"na/{number:03d} 山歌.wav" for number in range(100)]
+    results = make_results(tmp_path / "results", names, lengths=(10.0,), variants=("layer21.max",))
+    logs = open_page(browser, write_report(results))
+    assert logs["browser"] == []
+    assert len(browser.find_elements("css selector", "table.matrix td[data-pair]")) == 9900
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_can_be_read(browser, page, theme):
+    """The contrast of every text of the matrix and the tables is at least 4.5, after WCAG 2."""
+    setting = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", setting)
+    try:
+        open_page(browser, page)
+        worst = browser.execute_script(CONTRAST)
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert worst[0] >= 4.5, worst
+
+
+CONTRAST = """
+const light = (rgb) => {
+  const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const back = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const rgb = parse(getComputedStyle(at).backgroundColor);
+    if (rgb.length === 3 || rgb[3] === 1) return rgb.slice(0, 3);
+  }
+  return [255, 255, 255];
+};
+let worst = [99, ''];
+for (const element of document.querySelectorAll('p, td, th, li, dt, dd, h1, h2, h3, figcaption, button, a')) {
+  if (!element.offsetParent || !element.textContent.trim()) continue;
+  const [a, b] = [light(parse(getComputedStyle(element).color).slice(0, 3)), light(back(element))];
+  const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  if (ratio < worst[0]) worst = [ratio, element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 40)];
+}
+return worst;
+"""

@@ -95,21 +95,29 @@ def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int)
 
 
 class _Clipping:
-    """Counts samples at the peak that follow two others there; a higher peak starts anew."""
+    """Counts samples at the peak, upper and lower each for itself, that follow two others there.
+
+    A higher peak starts anew.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
-        self._peak = 0.0
+        self._counts = {1: 0, -1: 0}
+        self._peaks = {1: 0.0, -1: 0.0}
         self._last = np.zeros(0)
+
+    @property
+    def count(self) -> int:
+        return sum(self._counts.values())
 
     def feed(self, wave: NDArray[np.float64]) -> None:
         joined = np.concatenate((self._last, wave))
-        peak = float(np.abs(joined).max())
-        if peak > self._peak:
-            self._peak, self.count = peak, 0
         for sign in (1, -1):
-            at_peak = sign * joined >= self._peak * (1 - _FLAT)
-            self.count += int((at_peak[2:] & at_peak[1:-1] & at_peak[:-2]).sum()) if self._peak else 0
+            peak = float((sign * joined).max())
+            if peak > self._peaks[sign]:
+                self._peaks[sign], self._counts[sign] = peak, 0
+            if self._peaks[sign]:
+                at_peak = sign * joined >= self._peaks[sign] * (1 - _FLAT)
+                self._counts[sign] += int((at_peak[2:] & at_peak[1:-1] & at_peak[:-2]).sum())
         self._last = joined[-2:]
 
 

@@ -40,8 +40,8 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     yield (
         "summary",
         (
-            f"By {summary['encoder']} ({summary['variant']}), {what} are told apart {at} with a mean score of "
-            f"{_score(summary)}{sure}; {', '.join(filter(None, counts))}."
+            f"By {summary['encoder']} ({summary['variant']}), {what} score {_score(summary)} {at} on average{sure}; "
+            f"{', '.join(filter(None, counts))}."
         ),
     )
 

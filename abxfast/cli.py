@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -117,7 +116,7 @@ def embed(
             sys.stderr.write(f"abxfast: stopped; what is done is in {store}: run the same command again to resume\n")
             sys.exit(INTERRUPTED)
         if as_json:
-            typer.echo(json.dumps(vars(report), ensure_ascii=False, indent=1))
+            typer.echo(_json(vars(report)))
         say(_summary(report, store))
     if report.failures:
         raise typer.Exit(SOME_FAILED)
@@ -217,7 +216,7 @@ def plan_study(
 
         found = make_plan(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
         if as_json:
-            typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+            typer.echo(_json(found.to_json()))
         else:
             typer.echo("\n".join(found.lines()))
 
@@ -309,11 +308,17 @@ def doctor(as_json: AsJson = False) -> None:
 def _print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:
     pairs = [(word, value) for word, value in pairs if word]
     if as_json:
-        typer.echo(json.dumps(dict(pairs), ensure_ascii=False, indent=1))
+        typer.echo(_json(dict(pairs)))
         return
     width = max(len(word) for word, _ in pairs)
     for word, value in pairs:
         typer.echo(f"{word:<{width}}  {value}")
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def _summary(report: EmbedReport, store: Path) -> str:

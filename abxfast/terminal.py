@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
@@ -16,33 +16,37 @@ if TYPE_CHECKING:
     from abxfast.embedding import Progress
 
 
-class _Lines(logging.Handler):
-    """Prints log records as plain lines above the progress bar."""
+def _lines(console: Console) -> logging.Handler:
+    """Give what prints log records as plain lines above the progress bar."""
+    import logging
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            line = " ".join(record.getMessage().split())
+            line = f"abxfast: {line}" if record.levelno >= logging.WARNING else line
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        line = " ".join(record.getMessage().split())
-        line = f"abxfast: {line}" if record.levelno >= logging.WARNING else line
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return Lines()
 
 
 def say(line: str) -> None:
     """Say a line, unless -q was given."""
+    import logging
+
     logging.getLogger("abxfast.terminal").info("%s", line)
 
 
 @contextlib.contextmanager
 def talking(*, quiet: bool, verbose: bool) -> Iterator[Console]:
     """Send log records to stderr, and what C libraries print there nowhere, unless it is asked for."""
+    import logging
+
     from rich.console import Console
 
     logger = logging.getLogger("abxfast")
     with contextlib.nullcontext() if verbose else _native_silence():
         console = Console(stderr=True)
-        handler = _Lines(console)
+        handler = _lines(console)
         logger.addHandler(handler)
         logger.setLevel(logging.WARNING if quiet else logging.INFO)
         try:
@@ -76,6 +80,8 @@ def _native_silence() -> Iterator[None]:
 @contextlib.contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[Progress], None] | None]:
     """Show audio seconds done, × real time and time left; only on a terminal."""
+    import logging
+
     if not console.is_terminal or logging.getLogger("abxfast").level > logging.INFO:
         yield None
         return

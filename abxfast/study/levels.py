@@ -79,7 +79,7 @@ def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int)
     for block in blocks:
         wave = block.astype(np.float64)
         n += len(wave)
-        energy += float(wave @ wave)
+        energy += float(np.square(wave).sum())  # a dot product would wake all threads for each block
         clipped.feed(wave)
         spectrum.feed(wave)
         quiet.feed(wave)

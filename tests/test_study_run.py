@@ -281,3 +281,26 @@ def test_a_file_that_was_only_touched_is_not_missed(folder, results):
     report = run(folder / "study.toml", results, report=False)
     assert report.failures == []
     assert contents(results) == before
+
+
+def test_tokens_without_repetition_get_no_interval(tmp_path):
+    """One token of each word and voice: a score, but nothing that says how sure it is."""
+    rows = ["path,word,voice"]
+    for number in range(8):
+        wave = 0.1 * np.random.default_rng(number).standard_normal(8_000)
+        soundfile.write(tmp_path / f"{number}.wav", wave, 16_000)
+        rows.append(f"{number}.wav,w{number // 2},v{number % 2}")
+    (tmp_path / "tokens.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "study.toml").write_text(
+        '[study]\nmanifest = "tokens.csv"\nsnippets = ["whole"]\npermutations = 100\n'
+        '[experiment.words]\non = "word"\nacross = ["voice"]\n',
+        encoding="utf-8",
+    )
+    run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    (summary,) = read(tmp_path / "results", "summary")
+    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (24, 24, None)
+    assert 0 < summary["score"] < 1
+    assert summary["low"] is None
+    assert "nothing is repeated" in summary["note"]
+    told = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
+    assert not any("can be told apart" in text for text in told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,8 +144,8 @@ def infer(
     """
     table, task = scored.scores.table, experiment.task
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
-    of_pairs = intervals(wins2, triplets, scored.shares, pair_of_cell, scored.units)
-    of_all = intervals(wins2, triplets, scored.shares, np.zeros_like(pair_of_cell), scored.units)
+    of_pairs = _widths(intervals(wins2, triplets, scored.shares, pair_of_cell, scored.units))
+    of_all = _widths(intervals(wins2, triplets, scored.shares, np.zeros_like(pair_of_cell), scored.units))
     if not permutations:
         return Inference(of_pairs, of_all, None, None)
     on = encode(task.on, labels)[0]
@@ -165,6 +165,15 @@ def infer(
         for which in ((pairs, None) if on.max() < _MOST_VALUES else (pairs,))
     ]
     return Inference(of_pairs, of_all, tests[0], tests[1] if len(tests) > 1 else None)
+
+
+def _widths(found: Intervals) -> Intervals:
+    """Take back intervals without width: where each cell is one triplet, no unit can differ from its cell's score."""
+    flat = (found.low == found.high) & (found.score > 0) & (found.score < 1)
+    why = "no interval: nothing is repeated within the cells, as with one token of each kind"
+    note = [why if none else text for none, text in zip(flat, found.note, strict=True)]
+    low, high = np.where(flat, np.nan, found.low), np.where(flat, np.nan, found.high)
+    return replace(found, low=low, high=high, note=note)
 
 
 def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:

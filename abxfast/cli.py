@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +10,10 @@ import typer
 
 from abxfast._version import __version__
 from abxfast.errors import AbxfastError
+from abxfast.terminal import clock, progress_bar, say, talking
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from abxfast.embedding import EmbedReport, Progress
+    from abxfast.embedding import EmbedReport
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -95,17 +89,17 @@ def embed(
         raise AbxfastError("embed: no store given; add -o NAME.store")
     if bool(recordings) == (manifest is not None):
         raise AbxfastError("embed: give recordings (folders, files), or --manifest, one of the two")
-    with _talking(quiet=quiet, verbose=verbose) as console:
+    with talking(quiet=quiet, verbose=verbose) as console:
         from abxfast import embedding
         from abxfast.encoder import DEFAULT
 
         if encoder is None:
-            _say(
+            say(
                 "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
                 "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
             )
         try:
-            with _progress(console) as progress:
+            with progress_bar(console) as progress:
                 report = embedding.embed(
                     manifest or recordings or [],
                     store,
@@ -122,8 +116,8 @@ def embed(
             sys.stderr.write(f"abxfast: stopped; what is done is in {store}: run the same command again to resume\n")
             sys.exit(INTERRUPTED)
         if as_json:
-            typer.echo(json.dumps(vars(report), ensure_ascii=False, indent=1))
-        _say(_summary(report, store))
+            typer.echo(_json(vars(report)))
+        say(_summary(report, store))
     if report.failures:
         raise typer.Exit(SOME_FAILED)
 
@@ -154,7 +148,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
-    with _talking(quiet=quiet, verbose=verbose):
+    with talking(quiet=quiet, verbose=verbose):
         from abxfast import table
         from abxfast.scoring import score_store
 
@@ -178,7 +172,7 @@ def score(
         )
         if output is not None:
             table.write(scores, output)
-            _say(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
+            say(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
         if as_json:
             typer.echo(table.to_json(scores), nl=False)
         elif output is None and sys.stdout.isatty():
@@ -189,13 +183,88 @@ def score(
             typer.echo(table.to_csv(scores), nl=False)
 
 
+@app.command(name="init")
+def init_study(
+    manifest: Annotated[Path, typer.Argument(help="A table of recordings, or a folder of them.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The study file to write.")] = Path("study.toml"),
+    design: Annotated[
+        str, typer.Option(help="One of the paper's: recording-conditions, voice, segments. [default: by the columns]")
+    ] = "",
+) -> None:
+    """Write a study file for recordings, with comments, to be changed in any editor."""
+    with talking(quiet=False, verbose=False):
+        from abxfast.study.init import write_study
+
+        write_study(manifest, output, design or None)
+        say(f"{output} is written: look through it, then abxfast plan {output}")
+
+
+@app.command(name="plan")
+def plan_study(
+    study: Annotated[Path, typer.Argument(help="A study file.")],
+    results: Annotated[Path, typer.Option("-o", "--results", help="What is done there counts.")] = Path("results"),
+    provider: Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")] = "auto",
+    memory_mb: Annotated[float, typer.Option(help="Memory for vectors and distances.")] = 512,
+    threads: Annotated[int | None, typer.Option(help="Threads to use. [default: all processors]")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a study, and say what it takes: snippets, triplets, disk, memory, and time left on this machine."""
+    with talking(quiet=quiet, verbose=verbose):
+        from abxfast.study.plan import make_plan
+
+        found = make_plan(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
+        if as_json:
+            typer.echo(_json(found.to_json()))
+        else:
+            typer.echo("\n".join(found.lines()))
+
+
+@app.command(name="run")
+def run_study(
+    study: Annotated[Path, typer.Argument(help="A study file.")],
+    results: Annotated[Path, typer.Option("-o", "--results", help="The folder to make or to go on with.")] = Path(
+        "results"
+    ),
+    provider: Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")] = "auto",
+    memory_mb: Annotated[float, typer.Option(help="Memory for vectors and distances.")] = 512,
+    threads: Annotated[int | None, typer.Option(help="Threads to use. [default: all processors]")] = None,
+    report: Annotated[bool, typer.Option(help="Draw figures and write the page.")] = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Carry out a study: embed what is missing, score, test, draw. Run it again to resume."""
+    with talking(quiet=quiet, verbose=verbose) as console:
+        from abxfast.study.run import run
+
+        try:
+            with progress_bar(console) as progress:
+                done = run(
+                    study,
+                    results,
+                    provider=provider,
+                    memory_mb=memory_mb,
+                    threads=threads,
+                    report=report,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            sys.stderr.write(f"abxfast: stopped; what is done is in {results}: run the same command again to resume\n")
+            sys.exit(INTERRUPTED)
+        there = f", {done.kept} of them were there" if done.kept else ""
+        say(f"{done.steps} steps in {clock(done.wall_s)}{there}: tables in {results / 'tables'}")
+    if done.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
 @app.command()
 def info(
     what: Annotated[str, typer.Argument(metavar="STORE|MODEL", help="A store, an ONNX file, or an encoder's name.")],
     as_json: AsJson = False,
 ) -> None:
     """Say what is in a store or an encoder."""
-    with _talking(quiet=True, verbose=False):
+    with talking(quiet=True, verbose=False):
         from abxfast.info import describe_encoder, describe_store
 
         if Path(what).is_dir():
@@ -239,11 +308,11 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Make a small corpus with known answers, embed and score it: the whole pipeline in a minute, offline."""
-    with _talking(quiet=quiet, verbose=verbose) as console:
+    with talking(quiet=quiet, verbose=verbose) as console:
         from abxfast.demo import run
 
-        with _progress(console) as progress:
-            finished = run(folder, say=_say, progress=progress)
+        with progress_bar(console) as progress:
+            finished = run(folder, say=say, progress=progress)
         typer.echo(finished)
 
 
@@ -262,121 +331,29 @@ def doctor(as_json: AsJson = False) -> None:
 def _print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:
     pairs = [(word, value) for word, value in pairs if word]
     if as_json:
-        typer.echo(json.dumps(dict(pairs), ensure_ascii=False, indent=1))
+        typer.echo(_json(dict(pairs)))
         return
     width = max(len(word) for word, _ in pairs)
     for word, value in pairs:
         typer.echo(f"{word:<{width}}  {value}")
 
 
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
 def _summary(report: EmbedReport, store: Path) -> str:
     done = f"{report.snippets:,} snippets of {report.recordings - report.skipped} recordings"
     speed = report.audio_s / report.wall_s if report.wall_s else 0.0
     text = f"{done} into {store} with {report.encoder} on {report.provider}: "
-    text += f"{_clock(report.audio_s)} of audio in {_clock(report.wall_s)}, {speed:,.0f} × real time"
+    text += f"{clock(report.audio_s)} of audio in {clock(report.wall_s)}, {speed:,.0f} × real time"
     if report.skipped:
         text += f"; {report.skipped} recordings were there already"
     if report.failures:
         text += f"; {len(report.failures)} failed, see above"
     return text
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-# -- what is said on stderr
-
-
-class _Lines(logging.Handler):
-    """Prints log records as plain lines above the progress bar."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
-
-    def emit(self, record: logging.LogRecord) -> None:
-        line = " ".join(record.getMessage().split())
-        line = f"abxfast: {line}" if record.levelno >= logging.WARNING else line
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(line: str) -> None:
-    logging.getLogger("abxfast.cli").info("%s", line)
-
-
-@contextlib.contextmanager
-def _talking(*, quiet: bool, verbose: bool) -> Iterator[Console]:
-    """Send log records to stderr, and what C libraries print there nowhere, unless it is asked for."""
-    from rich.console import Console
-
-    logger = logging.getLogger("abxfast")
-    with contextlib.nullcontext() if verbose else _native_silence():
-        console = Console(stderr=True)
-        handler = _Lines(console)
-        logger.addHandler(handler)
-        logger.setLevel(logging.WARNING if quiet else logging.INFO)
-        try:
-            yield console
-        finally:
-            logger.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def _native_silence() -> Iterator[None]:
-    """Keep decoders from writing to file descriptor 2 what comes as one line of our own."""
-    ours = sys.stderr
-    try:
-        kept = os.dup(2)
-    except OSError:
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    sys.stderr = os.fdopen(os.dup(kept), "w", encoding=ours.encoding, errors=ours.errors, buffering=1)
-    try:
-        yield
-    finally:
-        sys.stderr.close()
-        sys.stderr = ours
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-@contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Callable[[Progress], None] | None]:
-    """Show audio seconds done, × real time and time left; only on a terminal."""
-    if not console.is_terminal or logging.getLogger("abxfast").level > logging.INFO:
-        yield None
-        return
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.fields[recording]}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[clock]} of audio"),
-        TextColumn("{task.fields[speed]} × real time"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("embed", total=None, recording="", clock="0:00", speed="…")
-
-        def show(now: Progress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            bar.update(
-                task,
-                completed=now.done_s,
-                total=now.total_s,
-                recording=now.recording[-40:],
-                clock=f"{_clock(now.done_s)} / {_clock(now.total_s)}",
-                speed=f"{now.decoded_s / elapsed:,.0f}" if elapsed > 0.5 else "…",  # noqa: PLR2004
-            )
-
-        yield show
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from abxfast.compaction import compact
 from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoder import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.manifest import load
+from abxfast.manifest import Manifest, load
 from abxfast.snippets import SnippetPlan, make_plans
 from abxfast.store import Store, create_store
 from abxfast.writer import StoreWriter
@@ -74,7 +74,7 @@ class EmbedReport:
 
 
 def embed(
-    paths_or_manifest: str | Path | Sequence[str | Path],
+    paths_or_manifest: str | Path | Sequence[str | Path] | Manifest,
     store: str | Path,
     *,
     encoder: str | Path = DEFAULT,
@@ -90,8 +90,8 @@ def embed(
 
     Parameters
     ----------
-    paths_or_manifest : path or sequence of paths
-        A folder, audio files, or one table (see `abxfast.manifest.read`).
+    paths_or_manifest : path, sequence of paths, or Manifest
+        A folder, audio files, or one table (see `abxfast.manifest.read`); or what was read of it.
     store : path
         The folder to make or to add to.
     encoder : str or path
@@ -128,7 +128,7 @@ def embed(
     number = audio.parse_channel(channel)
     if threads is not None and threads < 1:
         raise AbxfastError(f"--threads: found {threads}, expected 1 or more")
-    manifest = load(paths_or_manifest)
+    manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load(paths_or_manifest)
     opened = open_encoder(encoder, provider)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, number)

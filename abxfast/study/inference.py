@@ -1,0 +1,184 @@
+"""Where the statistics plug in: intervals and tests of an experiment's pairs, and of all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from abxfast.encoder import usable_threads
+from abxfast.scoring import AbxScores, score_embeddings
+from abxfast.statistics import (
+    Intervals,
+    Shares,
+    Test,
+    Units,
+    intervals,
+    join_shares,
+    make_units,
+    permutation_tests,
+)
+from abxfast.task import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from abxfast.study.file import Experiment
+
+    Labels = Mapping[str, Sequence[object]]
+
+_MOST_SHARES = 30_000_000
+"""What snippets won in cells, at most, kept one by one (1 GB); beyond it, stretches or recordings are."""
+
+
+_MOST_VALUES = 256
+"""Values of ON that the test of all of them together can take."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An experiment at one length and variant, scored.
+
+    Attributes
+    ----------
+    scores : AbxScores
+    units : Units
+    shares : Shares
+    single : bool
+        Whether `scores` has the shares of single snippets.
+    """
+
+    scores: AbxScores
+    units: Units
+    shares: Shares
+    single: bool
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How sure the scores are; `pairs` in the order asked for, `all` of one row.
+
+    Attributes
+    ----------
+    pairs, all : Intervals
+    pair_tests, all_test : Test or None
+        None where no permutations were asked for, or there are too many values for one test.
+    """
+
+    pairs: Intervals
+    all: Intervals
+    pair_tests: Test | None
+    all_test: Test | None
+
+
+def score(
+    embeddings: NDArray[np.float32],
+    labels: Labels,
+    experiment: Experiment,
+    *,
+    seed: int,
+    memory_mb: float,
+    threads: int | None,
+) -> Scored:
+    """Score an experiment, and keep what each snippet won."""
+    task = experiment.task
+    on = encode(task.on, labels)[0]
+    units = make_units(
+        embeddings,
+        on,
+        encode("recording", labels)[0],
+        np.asarray(labels["start_s"], np.float64),
+        context(labels, task.by),
+    )
+    across = context(labels, task.across)
+    strata = 1 if across is None else len(np.unique(across))
+    single = 3 * len(on) * int(on.max()) * strata <= _MOST_SHARES
+    scores = score_embeddings(
+        embeddings,
+        {**labels, "unit": units.unit},
+        on=task.on,
+        by=task.by,
+        across=task.across,
+        min_gap_s=experiment.min_gap_s,
+        different=experiment.different,
+        max_size_group=experiment.max_size_group,
+        max_x_across=experiment.max_x_across,
+        seed=seed,
+        memory_mb=memory_mb,
+        threads=threads,
+        marginals=True if single else "unit",
+    )
+    tables = scores.shares or {}
+    if single:
+        return Scored(scores, units, join_shares(tables, units.unit), single)
+    renamed = {role: table.rename_columns({"unit": "snippet"}) for role, table in tables.items()}
+    return Scored(scores, units, join_shares(renamed, np.arange(len(units.stratum))), single)
+
+
+def infer(
+    embeddings: NDArray[np.float32],
+    labels: Labels,
+    experiment: Experiment,
+    scored: Scored,
+    pair_of_cell: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+    *,
+    permutations: int,
+    seed: int,
+    threads: int | None,
+) -> Inference:
+    """Say how sure the scores are.
+
+    Parameters
+    ----------
+    embeddings, labels, experiment, scored
+        As in `score`.
+    pair_of_cell : ndarray of int64, shape (cells,)
+        The row of `pairs` that each cell belongs to.
+    pairs : ndarray of int64, shape (m, 2)
+        Codes of ON, as `abxfast.task.encode` gives them.
+    permutations, seed, threads
+    """
+    table, task = scored.scores.table, experiment.task
+    wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
+    of_pairs = _widths(intervals(wins2, triplets, scored.shares, pair_of_cell, scored.units))
+    of_all = _widths(intervals(wins2, triplets, scored.shares, np.zeros_like(pair_of_cell), scored.units))
+    if not permutations:
+        return Inference(of_pairs, of_all, None, None)
+    on = encode(task.on, labels)[0]
+    tests = [
+        permutation_tests(
+            embeddings,
+            on,
+            scored.units,
+            which,
+            by=context(labels, task.by),
+            across=context(labels, task.across),
+            different_recordings="recording" in experiment.different,
+            permutations=permutations,
+            seed=seed,
+            threads=threads or usable_threads(),
+        )
+        for which in ((pairs, None) if on.max() < _MOST_VALUES else (pairs,))
+    ]
+    return Inference(of_pairs, of_all, tests[0], tests[1] if len(tests) > 1 else None)
+
+
+def _widths(found: Intervals) -> Intervals:
+    """Take back intervals without width: where each cell is one triplet, no unit can differ from its cell's score."""
+    flat = (found.low == found.high) & (found.score > 0) & (found.score < 1)
+    why = "no interval: nothing is repeated within the cells, as with one token of each kind"
+    note = [why if none else text for none, text in zip(flat, found.note, strict=True)]
+    low, high = np.where(flat, np.nan, found.low), np.where(flat, np.nan, found.high)
+    return replace(found, low=low, high=high, note=note)
+
+
+def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give one code for each combination of labels; None without any."""
+    if not names:
+        return None
+    codes = np.stack([encode(name, labels)[0] for name in names], axis=1)
+    return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

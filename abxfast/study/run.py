@@ -1,0 +1,278 @@
+"""``abxfast run``: embed what is missing, score, test, and write what came of it; stop and resume at any time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from abxfast import audio
+from abxfast._version import __version__
+from abxfast.embedding import embed
+from abxfast.errors import AbxfastError, MissingPackageError
+from abxfast.parts import remove_stale, write_aside
+from abxfast.store import open_store
+from abxfast.study.file import read_study
+from abxfast.study.levels import Levels, measure
+from abxfast.study.provenance import describe
+from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, claim, metadata_names, relative
+from abxfast.study.selection import Material, gather
+from abxfast.study.sentences import say_lengths
+from abxfast.study.step import Step, compute
+from abxfast.study.tables import TABLES as COLUMNS
+from abxfast.study.tables import write_tables
+from abxfast.study.work import batches, done, fits, left_out, missing, needs, store_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from abxfast.embedding import Progress
+    from abxfast.manifest import Item
+    from abxfast.store import Store
+    from abxfast.study.tables import Row
+
+logger = logging.getLogger(__name__)
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+@dataclass
+class RunReport:
+    """What a run did.
+
+    Attributes
+    ----------
+    results : Path
+    steps, kept : int
+        Steps of the study, and how many of them an earlier run had finished.
+    failures : list of (str, str)
+        Recording or item, and why it takes no part.
+    wall_s : float
+    """
+
+    results: Path
+    steps: int = 0
+    kept: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    wall_s: float = 0.0
+
+
+def run(
+    study_path: str | Path,
+    results: str | Path,
+    *,
+    provider: str = "auto",
+    threads: int | None = None,
+    memory_mb: float = 512,
+    report: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunReport:
+    """Carry out a study; of one that was begun, do what is missing.
+
+    Parameters
+    ----------
+    study_path : path
+        The study file.
+    results : path
+        The folder to make or to go on with.
+    provider, threads
+        See `abxfast.embed`.
+    memory_mb : float
+        Bound on the memory of scoring, see `abxfast.score_store`.
+    report : bool
+        Whether to draw figures and write the page.
+    progress : callable, optional
+        See `abxfast.embed`.
+
+    Returns
+    -------
+    RunReport
+
+    Raises
+    ------
+    AbxfastError
+        Where the study cannot be carried out; what is done is kept.
+    """
+    started = time.monotonic()
+    folder = Path(results)
+    study = read_study(Path(study_path))
+    material = gather(study, provider)
+    claim(folder, study)
+    out = RunReport(folder)
+    stores = _embed(material, folder, out, provider=provider, threads=threads, progress=progress)
+    pieces = Partial(folder / PARTIAL)
+    levels = _measure(material, pieces)
+    rows: Rows = {name: [] for name in COLUMNS}
+    metadata = metadata_names(material.manifest.columns, COLUMNS["recordings"][1])
+    rows["recordings"] = [*_recording_rows(material, levels, metadata, folder)]
+    for piece in _steps(material, stores, pieces, levels, folder, out, memory_mb=memory_mb, threads=threads):
+        for name, found in piece.items():
+            rows[name] += found
+    rows["sentences"] += _length_sentences(rows["summary"])
+    write_tables(folder / TABLES, rows, metadata)
+    write_aside(folder / STUDY, study.document.text.encode())
+    if study.source.is_file():
+        write_aside(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
+    described = json.dumps(describe(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
+    write_aside(folder / RUN, f"{described}\n".encode())
+    pieces.forget_others()
+    remove_stale(folder)
+    if report:
+        _draw(folder)
+    out.wall_s = time.monotonic() - started
+    return out
+
+
+def _embed(
+    material: Material,
+    folder: Path,
+    out: RunReport,
+    *,
+    provider: str,
+    threads: int | None,
+    progress: Callable[[Progress], None] | None,
+) -> dict[str, Store]:
+    wanted = needs(material)
+    stores = {}
+    failures: dict[tuple[str, str], None] = {}
+    for name, encoder in material.encoders.items():
+        path = store_path(material, name, folder)
+        lacking = missing(material, encoder, path, wanted)
+        if lacking:
+            logger.info("%s: embedding %d of %d rows and lengths", encoder.info.name, len(lacking), len(wanted))
+        for batch in batches(wanted):  # it knows best what has changed
+            done_now = embed(
+                batch.manifest,
+                path,
+                encoder=name,
+                snippets=batch.snippets,
+                hop=material.study.hop,
+                remainder=material.study.remainder,
+                channel=material.study.channel,
+                provider=provider,
+                threads=threads,
+                progress=progress,
+            )
+            failures |= dict.fromkeys(done_now.failures)
+        if not (path / "store.json").exists():
+            raise AbxfastError(f"{path}: nothing to embed with {encoder.info.name}; every row is too short or too long")
+        stores[name] = open_store(path)
+    out.failures = list(failures)
+    return stores
+
+
+def _measure(material: Material, pieces: Partial) -> dict[str, Levels]:
+    channel = audio.parse_channel(material.study.channel)
+    files = {item.recording: item.path for selection in material.selections for item in selection.items}
+    levels = {}
+    for recording, path in files.items():
+        stat = path.stat()
+        depends_on = [__version__, recording, stat.st_size, stat.st_mtime_ns, channel]
+        found = pieces.get("recording", depends_on, partial(_measured, path, channel))
+        levels[recording] = Levels(**found)
+    return levels
+
+
+def _measured(path: Path, channel: int | None) -> dict[str, Any]:
+    return asdict(measure(path, channel))
+
+
+def _recording_rows(
+    material: Material, levels: dict[str, Levels], metadata: dict[str, str], folder: Path
+) -> Iterator[Row]:
+    """Give a row for each recording; a metadata column on which its rows differ stays empty."""
+    rows: dict[str, list[Item]] = {}
+    for item in material.manifest.items:
+        if item.recording in levels:
+            rows.setdefault(item.recording, []).append(item)
+    for recording, items in rows.items():
+        row: Row = {"recording": recording, "path": relative(items[0].path, folder), **asdict(levels[recording])}
+        for column, name in metadata.items():
+            values = {item.labels.get(column) for item in items}
+            row[name] = values.pop() if len(values) == 1 else None
+        yield row
+
+
+def _steps(
+    material: Material,
+    stores: dict[str, Store],
+    pieces: Partial,
+    levels: dict[str, Levels],
+    folder: Path,
+    out: RunReport,
+    *,
+    memory_mb: float,
+    threads: int | None,
+) -> Iterator[Rows]:
+    """Give the rows of every step, in the order of the study file."""
+    plan = [
+        (selection, name, variant, length)
+        for selection in material.selections
+        for name in material.encoders
+        for length in selection.experiment.snippets
+        for variant in material.variants[name]
+    ]
+    there = {name: done(store, material) for name, store in stores.items()}
+    paths = {item.recording: relative(item.path, folder) for item in material.manifest.items}
+    out.steps = len(plan)
+    for number, (selection, name, variant, length) in enumerate(plan, 1):
+        encoder, store = material.encoders[name], stores[name]
+        keys = {item.item: there[name].get((item.item, length)) for item in selection.items}
+        notes = left_out(material, selection, length)
+        failed = sum(keys[item.item] is None and fits(material, item, length) for item in selection.items)
+        if failed:
+            notes = (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded")
+        step = Step(
+            selection,
+            encoder.info,
+            encoder.dim,
+            variant,
+            length,
+            paths,
+            levels,
+            notes,
+            material.study.permutations,
+            material.study.seed,
+        )
+        depends_on = [__version__, encoder.sha256, keys, step.describe()]
+        title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
+        out.kept += pieces.has(title, depends_on)
+        logger.info("step %d of %d: %s", number, len(plan), step)
+        yield pieces.get(
+            title,
+            depends_on,
+            partial(_compute, step, store, memory_mb=memory_mb, threads=threads),
+        )
+
+
+def _compute(step: Step, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
+    items = [item.item for item in step.selection.items]
+    snippets = store.read(step.length_s, step.variant, memory_mb=memory_mb, items=items)
+    return compute(step, snippets, memory_mb=memory_mb, threads=threads)
+
+
+def _length_sentences(summary: list[Row]) -> list[Row]:
+    curves: dict[tuple[str, str, str], list[Row]] = {}
+    for row in summary:
+        curves.setdefault((row["experiment"], row["encoder"], row["variant"]), []).append(row)
+    names = ("experiment", "encoder", "variant")
+    return [
+        dict(zip(names, curve, strict=True)) | {"snippet_s": None, "kind": kind, "text": text}
+        for curve, rows in curves.items()
+        for kind, text in say_lengths(rows)
+    ]
+
+
+def _draw(folder: Path) -> None:
+    """Draw the figures and write the page; without the extra `report`, say what is missing."""
+    from abxfast import figures, report  # noqa: PLC0415
+
+    try:
+        figures.draw(folder)
+        report.write_report(folder)
+    except MissingPackageError as error:
+        logger.warning("no figures and no page: %s", error)

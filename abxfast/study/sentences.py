@@ -1,0 +1,188 @@
+"""What the numbers say, in plain words; no word that the intervals do not support."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from abxfast.study.tables import Row
+
+    Said = Iterator[tuple[str, str]]
+
+CHANCE = 0.5
+LEVEL = 0.05
+_MEASURES = {
+    "level_db": "level",
+    "clipping": "clipping",
+    "bandwidth_hz": "bandwidth",
+    "noise_db": "noise floor",
+    "rate_hz": "sample rate",
+    "channels": "number of channels",
+}
+
+
+def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
+    """Say what an experiment found at one length."""
+    at = _at(summary)
+    what = f"the values of {on}" if on != "recording" else "the recordings"
+    if not _known(summary.get("score")):
+        yield "summary", f"Nothing could be scored {at}: {summary['note']}."
+        return
+    p = summary.get("p")
+    sure = f", p = {_p(p)}" if _known(p) else ""
+    told = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE)
+    not_told = sum(1 for row in pairs if _known(row["low"]) and row["low"] <= CHANCE <= row["high"])
+    unsure = sum(1 for row in pairs if not _known(row["low"]))
+    counts = [f"{told} of {len(pairs)} pairs can be told apart", f"{not_told} can't" if not_told else ""]
+    counts.append(f"{unsure} can't be judged" if unsure else "")
+    yield (
+        "summary",
+        (
+            f"By {summary['encoder']} ({summary['variant']}), {what} score {_score(summary)} {at} on average{sure}; "
+            f"{', '.join(filter(None, counts))}."
+        ),
+    )
+
+
+def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
+    """Say of each pair whether it can be told apart."""
+    within = {row["label"]: row["within"] for row in floors if _known(row["within"])}
+    for row in pairs:
+        both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
+        if not _known(row["score"]):
+            yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
+        elif not _known(row["low"]):
+            yield "pair", f"{both} can't be judged {at}: {score}; {row['note']}."
+        elif row["low"] > CHANCE:
+            floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
+            but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
+            yield "pair", f"{both} can be told apart {at}: {score}{but}."
+        elif row["high"] < CHANCE:
+            yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
+        else:
+            yield "pair", f"{both} can't be told apart {at}: {score}."
+
+
+def say_floors(floors: Sequence[Row]) -> Said:
+    """Say which recordings are told from themselves."""
+    if not floors:
+        return
+    at = _at(floors[0])
+    known = [row["within"] for row in floors if _known(row["within"])]
+    if known:
+        yield (
+            "floor",
+            (
+                f"One recording against itself, in 30 s blocks, scores {sum(known) / len(known):.2f} {at} on average "
+                f"({min(known):.2f} to {max(known):.2f}): the floor under every score here."
+            ),
+        )
+    drifting = [row for row in floors if _known(row["drift_low"]) and row["drift_low"] > CHANCE]
+    if drifting:
+        worst = max(drifting, key=lambda row: row["drift"])
+        yield (
+            "floor",
+            (
+                f"{len(drifting)} of {len(floors)} recordings change from their first half to their second {at}, most "
+                f"{worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, {worst['drift_high']:.2f}]."
+            ),
+        )
+
+
+def say_confounds(confounds: Sequence[Row]) -> Said:
+    """Say what else goes along with the scores."""
+    tested = [row for row in confounds if _known(row.get("p"))]
+    if not tested:
+        return
+    at = _at(tested[0])
+    found = [row for row in tested if row["p"] < LEVEL]
+    for row in found:
+        way = "larger" if row["correlation"] > 0 else "smaller"
+        yield (
+            "confound",
+            (
+                f"Recordings that differ more in {_MEASURES[row['measure']]} have {way} scores {at} (rank correlation "
+                f"{row['correlation']:.2f}, p = {_p(row['p'])}): it may be part of what is heard."
+            ),
+        )
+    if not found:
+        names = ", ".join(_MEASURES[row["measure"]] for row in tested)
+        yield "confound", f"Differences in {names} do not go along with the scores {at} (all p ≥ {LEVEL:g})."
+
+
+def say_classification(accuracy: Sequence[Row]) -> Said:
+    """Say how many recordings get their own label."""
+    for row in accuracy:
+        if not row["n"]:
+            yield "classification", f"Recordings were not classified by {row['classify']} {_at(row)}: {row['note']}."
+            continue
+        right = round(row["accuracy"] * row["n"])
+        than = "more" if row["low"] > row["chance"] else "not surely more" if row["high"] > row["chance"] else "less"
+        yield (
+            "classification",
+            (
+                f"{right} of {row['n']} recordings get their own {row['classify']} {_at(row)}: {row['accuracy']:.2f} "
+                f"[{row['low']:.2f}, {row['high']:.2f}], {than} than the commonest alone ({row['chance']:.2f})."
+            ),
+        )
+
+
+def say_lengths(rows: Sequence[Row]) -> Said:
+    """Say which length tells most, if the intervals of one experiment, encoder and variant support one.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows of the summary, one a length.
+    """
+    timed = sorted((row for row in rows if row["snippet_s"] is not None), key=lambda row: row["snippet_s"])
+    sure = [row for row in timed if _known(row.get("low"))]
+    if len(timed) < 2:  # noqa: PLR2004
+        return
+    if len(sure) < 2:  # noqa: PLR2004
+        yield "length", "No length can be recommended: too few of them have an interval."
+        return
+    best = max(sure, key=lambda row: row["score"])
+    rivals = [row for row in sure if row is not best and row["high"] >= best["low"]]
+    unsure = [row for row in timed if row not in sure]
+    but = f" ({_listed(unsure)} s can't be judged)" if unsure else ""
+    if best["low"] <= CHANCE:
+        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{but}."
+    elif rivals:
+        together = _listed(sorted([best, *rivals], key=lambda row: row["snippet_s"]))
+        yield (
+            "length",
+            (
+                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of {together} s "
+                f"overlap: they do not support one length over another{but}."
+            ),
+        )
+    else:
+        yield (
+            "length",
+            (f"{best['snippet_s']:g} s tells most: {_score(best)}; the intervals of all other lengths lie below{but}."),
+        )
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    lengths = [f"{row['snippet_s']:g}" for row in rows]
+    return lengths[0] if len(lengths) == 1 else f"{', '.join(lengths[:-1])} and {lengths[-1]}"
+
+
+def _at(row: Mapping[str, Any]) -> str:
+    return "as whole items" if row["snippet_s"] is None else f"at {row['snippet_s']:g} s"
+
+
+def _known(value: float | None) -> bool:
+    return value is not None and value == value  # noqa: PLR0124
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    interval = f" [{row['low']:.2f}, {row['high']:.2f}]" if _known(row.get("low")) else ", without an interval"
+    return f"{row['score']:.2f}{interval}"
+
+
+def _p(p: float | None) -> str:
+    return f"{p:.2g}"

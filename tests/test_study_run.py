@@ -1,0 +1,306 @@
+"""Studies from end to end: what the tables hold, whatever happens on the way there."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+from reference import score
+
+from abxfast.errors import StudyError
+from abxfast.store import open_store
+from abxfast.study.plan import make_plan
+from abxfast.study.run import run
+
+STUDY = """\
+[study]
+title = "Noises"
+manifest = "recordings.csv"
+snippets = [0.5, 1]
+variants = ["mfcc.max", "mfcc.mean"]
+permutations = 200
+
+[experiment.matrix]
+on = "recording"
+classify = ["colour"]
+
+[experiment.colour]
+on = "colour"
+different = ["recording"]
+
+[experiment.room]
+on = "room"
+by = ["colour"]
+"""
+SECONDS = 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Make four recordings of noise, of two colours in two rooms; two of them are faint."""
+    root = tmp_path_factory.mktemp("study")
+    rows = ["path,colour,room"]
+    for number, (colour, width) in enumerate((("white", 1), ("pink ŋ", 6), ("white", 1), ("pink ŋ", 6))):
+        random = np.random.default_rng(number)
+        wave = np.convolve(random.standard_normal(16_000 * SECONDS + width - 1), np.ones(width) / width, "valid")
+        # What changes from second to second, so that snippets differ.
+        wave *= np.repeat(random.uniform(0.3, 1.0, SECONDS * 4), 4_000) * (0.02 if number < 2 else 0.2)
+        soundfile.write(root / f"r{number}.wav", wave, 16_000)
+        rows.append(f"r{number}.wav,{colour},{'big' if number < 2 else 'small'}")
+    (root / "recordings.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (root / "study.toml").write_text(STUDY, encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    report = run(folder / "study.toml", folder / "results", report=False)
+    assert (report.steps, report.kept, report.failures) == (12, 0, [])
+    return folder / "results"
+
+
+def contents(results):
+    tables = sorted(path for path in (results / "tables").iterdir() if not path.name.startswith(".aside-"))
+    files = [*tables, results / "run.json", results / "study.toml"]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def read(results, name):
+    return json.loads((results / "tables" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_scores_are_those_of_the_triple_loop(results):
+    store = open_store(results / "stores" / "mfcc.store")
+    for variant in ("mfcc.max", "mfcc.mean"):
+        snippets = store.read(1.0, variant)
+        counted = score(snippets.embeddings, {"recording": snippets.recordings}, "recording")
+        loop = {cell: wins2 / (2 * triplets) for cell, (wins2, triplets) in counted.items()}
+        ours = {
+            (row["a"], row["b"]): row["score"]
+            for row in read(results, "cells")
+            if (row["experiment"], row["variant"], row["snippet_s"]) == ("matrix", variant, 1.0)
+        }
+        assert ours == pytest.approx(loop)
+        for row in read(results, "pairs"):
+            if (row["experiment"], row["variant"], row["snippet_s"]) == ("matrix", variant, 1.0):
+                both = loop[row["a"], row["b"]], loop[row["b"], row["a"]]
+                assert (row["score_ab"], row["score_ba"]) == pytest.approx(both)
+                assert row["score"] == pytest.approx(sum(both) / 2)
+                assert row["n_a"] == row["n_b"] == SECONDS
+
+
+def test_every_table_has_its_columns_in_three_formats(results):
+    dictionary = json.loads((results / "tables" / "dictionary.json").read_text(encoding="utf-8"))
+    for name, described in dictionary.items():
+        columns = list(described["columns"])
+        table = pq.read_table(results / "tables" / f"{name}.parquet")
+        assert table.column_names == columns
+        assert [str(field.type) for field in table.schema] == [one["type"] for one in described["columns"].values()]
+        with (results / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == columns
+        assert table.to_pylist() == read(results, name)
+        assert len(rows) == table.num_rows
+        assert table.num_rows, f"{name} is empty"
+
+
+def test_what_differs_is_found_and_what_does_not_is_not(results):
+    rows = [row for row in read(results, "pairs") if row["experiment"] == "matrix" and row["variant"] == "mfcc.mean"]
+    for row in rows:
+        alike = {row["a"], row["b"]} in ({"r0.wav", "r2.wav"}, {"r1.wav", "r3.wav"})
+        assert (row["p"] < 0.05) is not alike, row
+    right = [row["correct"] for row in read(results, "classification") if row["variant"] == "mfcc.mean"]
+    assert right
+    assert all(right)
+    texts = [row["text"] for row in read(results, "sentences") if row["variant"] == "mfcc.mean"]
+    assert any(text.startswith("r0.wav and r1.wav can be told apart at 1 s: 1.00 [") for text in texts)
+    assert any("4 of 4 recordings get their own colour at 1 s" in text for text in texts)
+
+
+def test_the_listening_list_says_where_the_most_and_least_told_snippets_are(results):
+    store = open_store(results / "stores" / "mfcc.store")
+    snippets = store.read(1.0, "mfcc.max")
+    starts = np.array(snippets.start_s)
+    unit = snippets.embeddings / np.linalg.norm(snippets.embeddings, axis=1, keepdims=True)
+    far = 1 - unit.astype(np.float64) @ unit.T.astype(np.float64)
+    names = np.array(snippets.recordings)
+    rows = [row for row in read(results, "listening") if row["snippet_s"] == 1.0 and row["variant"] == "mfcc.max"]
+    rows = [row for row in rows if (row["experiment"], row["a"], row["b"]) == ("matrix", "r0.wav", "r2.wav")]
+    assert [row["role"] for row in rows] == ["most"] * 3 + ["least"] * 3
+    share = {}
+    for x in np.flatnonzero(np.isin(names, ["r0.wav", "r2.wav"])):
+        a = far[x, (names == names[x]) & (np.arange(len(names)) != x)]
+        b = far[x, (names != names[x]) & np.isin(names, ["r0.wav", "r2.wav"])]
+        share[names[x], starts[x]] = float((a[:, None] < b).mean())
+    for row in rows:
+        assert row["share"] == pytest.approx(share[row["recording"], row["start_s"]], abs=1e-6)
+        assert row["end_s"] - row["start_s"] == pytest.approx(1.0)
+        assert (results / row["path"]).resolve().name == row["recording"]
+    assert [row["share"] for row in rows[:3]] == pytest.approx(sorted(share.values())[:-4:-1], abs=1e-6)
+    assert [row["share"] for row in rows[3:]] == pytest.approx(sorted(share.values())[:3], abs=1e-6)
+
+
+def test_running_again_does_nothing_and_gives_the_same_bytes(folder, results):
+    before = contents(results)
+    report = run(folder / "study.toml", results, report=False)
+    assert report.kept == report.steps == 12
+    assert contents(results) == before
+
+
+def test_another_folder_gives_the_same_tables(folder, results):
+    run(folder / "study.toml", folder / "again", report=False, threads=1, memory_mb=64)
+    assert contents(folder / "again") == contents(results)
+
+
+def test_a_change_of_one_experiment_redoes_its_steps_only(folder, results):
+    changed = folder / "changed.toml"
+    changed.write_text(STUDY.replace('by = ["colour"]\n', ""), encoding="utf-8")
+    report = run(changed, results, report=False)
+    assert (report.steps, report.kept) == (12, 8)
+    assert {row["context"] for row in read(results, "cells")} == {""}
+    report = run(folder / "study.toml", results, report=False)
+    assert report.kept == 8
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('title = "Noises"', 'title = "Voices"'), ('"recordings.csv"', '"others.csv"')]
+)
+def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
+    before = contents(results)
+    (folder / "others.csv").write_bytes((folder / "recordings.csv").read_bytes())
+    (folder / "other.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
+        run(folder / "other.toml", results, report=False)
+    assert contents(results) == before
+
+
+def test_a_folder_with_something_else_is_refused(folder, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(StudyError, match="holds no results"):
+        run(folder / "study.toml", tmp_path, report=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_recording_takes_no_part_and_is_named(folder, tmp_path):
+    for path in folder.glob("r?.wav"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "r3.wav").write_bytes((folder / "r3.wav").read_bytes()[:1000])
+    (tmp_path / "recordings.csv").write_bytes((folder / "recordings.csv").read_bytes())
+    (tmp_path / "study.toml").write_bytes((folder / "study.toml").read_bytes())
+    report = run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    assert [name for name, _ in report.failures] == ["r3.wav"]
+    described = json.loads((tmp_path / "results" / "run.json").read_text(encoding="utf-8"))
+    assert "cut short" in described["failures"][0]["reason"]
+    matrix, *_ = read(tmp_path / "results", "summary")
+    assert (matrix["recordings"], matrix["cells"]) == (3, 6)
+    assert "1 row could not be embedded" in matrix["note"]
+    noted = {row["recording"]: row["note"] for row in read(tmp_path / "results", "recordings")}
+    assert "cut short" in noted["r3.wav"]
+
+
+def test_the_plan_foresees_what_the_run_counts(folder, results):
+    described = json.loads((results / "run.json").read_text(encoding="utf-8"))["plan"]
+    plan = make_plan(folder / "study.toml", folder / "new-results")
+    assert plan.recordings == described["recordings"] == 4
+    assert plan.snippets == {"0.5 s": described["snippets"]["0.5"], "1 s": described["snippets"]["1"]}
+    assert plan.cells == described["cells"]
+    assert plan.steps == 12
+    assert plan.hours == pytest.approx(4 * SECONDS / 3600)
+    assert plan.embedded == 0
+    assert plan.embed_s > 0
+    assert plan.speeds["mfcc"] > 0
+    assert plan.test_s > 0
+    there = make_plan(folder / "study.toml", results)
+    assert (there.embedded, there.embed_s, there.disk_mb) == (1, 0, 0)
+    assert not (folder / "new-results").exists()
+
+
+def test_the_plan_counts_triplets_as_the_counting_does_where_nothing_is_left_out(folder, tmp_path):
+    study = folder / "plain.toml"
+    study.write_text(STUDY.replace('different = ["recording"]\n', ""), encoding="utf-8")
+    run(study, tmp_path / "plain", report=False)
+    described = json.loads((tmp_path / "plain" / "run.json").read_text(encoding="utf-8"))["plan"]
+    assert make_plan(study, tmp_path / "none").triplets == described["triplets"]
+
+
+KILLED = """\
+import os, pathlib, signal, sys
+left, replace = int(sys.argv.pop()), pathlib.Path.replace
+
+def counted(path, target):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    moved = replace(path, target)
+    if left == -1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return moved
+
+pathlib.Path.replace = counted
+from abxfast.cli import main
+main()
+"""
+"""Dies at the nth file that it would put in its place: just before, or, where n is negative, just after the first."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_again_and_again_and_resumed_gives_the_same_bytes(folder, results):
+    target = folder / "killed"
+    kills = 0
+    for moment in (1, 2, 4, 0, 5, 3, 7, 12, 0, 9, 40, 1000):
+        words = ["run", "study.toml", "-o", target, "--no-report", "--threads", "1", moment]
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, *map(str, words)], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        kills += 1
+    assert kills >= 8
+    assert done.returncode == 0, done.stderr
+    assert contents(target) == contents(results)
+    # What a killed process was writing goes an hour later.
+    left = list(target.rglob(".aside-*"))
+    assert left
+    for path in left:
+        os.utime(path, (1, 1))
+    run(folder / "study.toml", target, report=False)
+    assert not list(target.glob("*/.aside-*"))
+
+
+def test_a_file_that_was_only_touched_is_not_missed(folder, results):
+    before = contents(results)
+    os.utime(folder / "r1.wav")
+    report = run(folder / "study.toml", results, report=False)
+    assert report.failures == []
+    assert contents(results) == before
+
+
+def test_tokens_without_repetition_get_no_interval(tmp_path):
+    """One token of each word and voice: a score, but nothing that says how sure it is."""
+    rows = ["path,word,voice"]
+    for number in range(8):
+        wave = 0.1 * np.random.default_rng(number).standard_normal(8_000)
+        soundfile.write(tmp_path / f"{number}.wav", wave, 16_000)
+        rows.append(f"{number}.wav,w{number // 2},v{number % 2}")
+    (tmp_path / "tokens.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "study.toml").write_text(
+        '[study]\nmanifest = "tokens.csv"\nsnippets = ["whole"]\npermutations = 100\n'
+        '[experiment.words]\non = "word"\nacross = ["voice"]\n',
+        encoding="utf-8",
+    )
+    run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    (summary,) = read(tmp_path / "results", "summary")
+    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (24, 24, None)
+    assert 0 < summary["score"] < 1
+    assert summary["low"] is None
+    assert "nothing is repeated" in summary["note"]
+    told = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
+    assert not any("can be told apart" in text for text in told)

@@ -295,7 +295,7 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Make an encoder of a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
-    with _talking(quiet=quiet, verbose=verbose):
+    with talking(quiet=quiet, verbose=verbose):
         from abxfast.export.command import run
 
         typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))

@@ -154,7 +154,7 @@ def open_(arguments):
         dim, u = units.shape[1], 2.0**-24
         bounds = {
             "worst case": dim * u / (1 - dim * u),
-            "worst case, 128 terms at a time": 128 * u,
+            "worst case, 128 terms at a time": min(dim, 128) * u,
             "probable": np.expm1(SURE * dim**0.5 * u),
         }
         bounds = {name: 2 * (bound + 2 * u) for name, bound in bounds.items()}  # the vectors are rounded, too

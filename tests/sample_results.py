@@ -12,7 +12,8 @@ KEY = {"experiment": "s", "encoder": "s", "variant": "s", "snippet_s": "f"}
 COLUMNS = {
     "pairs": {
         **KEY, "on": "s", "a": "s", "b": "s", "context": "s", "score_ab": "f", "score_ba": "f", "score": "f",
-        "low": "f", "high": "f", "p": "f", "p_holm": "f", "p_bh": "f", "triplets_ab": "i", "triplets_ba": "i", "n_a": "i", "n_b": "i",
+        "low": "f", "high": "f",
+        "p": "f", "p_holm": "f", "p_bh": "f", "triplets_ab": "i", "triplets_ba": "i", "n_a": "i", "n_b": "i",
         "note": "s",
     },
     "floors": {

@@ -276,7 +276,8 @@ for (const element of document.querySelectorAll('p, td, th, li, dt, dd, h1, h2, 
   if (!element.offsetParent || !element.textContent.trim()) continue;
   const [a, b] = [light(parse(getComputedStyle(element).color).slice(0, 3)), light(back(element))];
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  if (ratio < worst[0]) worst = [ratio, element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 9)];
+  const what = element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 40);
+  if (ratio < worst[0]) worst = [ratio, what];
 }
 return worst;
 """

@@ -13,7 +13,7 @@ from abxfast.encoder import usable_threads
 from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.selection import Material, Selection, gather, value_of
-from abxfast.study.speed import encoding_speeds, scoring_speeds
+from abxfast.study.speed import ScoringSpeeds, encoding_speeds, scoring_speeds
 from abxfast.study.work import fits, missing, needs, store_path
 from abxfast.task import make_cells
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TRIED = 1200
 """Snippets, at most, that the speed of scoring is measured on."""
+_LEAST = 32
+"""Snippets below which nothing takes time."""
 _MOST_TESTED = 2400
 """Snippets that the test of a whole experiment takes at most; of a pair, a third: see `permutation_tests`."""
 _ROW_BYTES = 60
@@ -216,7 +218,7 @@ class _Work:
         self._material = material
         self._bound_mb = memory_mb
         self._threads = threads
-        self._known: dict[tuple[int, int], tuple[float, float]] = {}
+        self._known: dict[tuple[int, int], ScoringSpeeds] = {}
 
     def add(self, selection: Selection) -> None:
         """Take in an experiment with all of its lengths, encoders and variants."""
@@ -233,16 +235,17 @@ class _Work:
 
     def _time(self, encoder: Known, counted: _Counted, variants: int) -> None:
         n, dim = counted.snippets, encoder.dim
-        if n < 4 or not counted.cells:  # noqa: PLR2004
+        if n < _LEAST or not counted.cells:
             return
         tried = min(n, _TRIED)
         if (tried, dim) not in self._known:
             self._known[tried, dim] = scoring_speeds(tried, dim, self._threads)
-        score_s, test_s = self._known[tried, dim]
+        speeds = self._known[tried, dim]
         # For each x every other snippet is sorted or looked up: the work goes with the square.
-        self.score_s += variants * score_s * (n / tried) ** 2
+        self.score_s += variants * speeds.score_s * (n / tried) ** 2
         tested = min(n, _MOST_TESTED) ** 2 + sum(min(size, _MOST_TESTED // 3) ** 2 for size in counted.pairs)
-        self.test_s += variants * test_s * tested * self._material.study.permutations
+        each = (len(counted.pairs) + 1) * speeds.permutation_s + tested * speeds.square_s
+        self.test_s += variants * each * self._material.study.permutations
         vectors = n * dim * (4 + 8) / 1e6
         model = encoder.path.stat().st_size / 1e6
         self.memory_mb = max(self.memory_mb, self._bound_mb + min(vectors, 2 * self._bound_mb) + model)

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 KEY = {"experiment": "s", "encoder": "s", "variant": "s", "snippet_s": "f"}
 COLUMNS = {
     "pairs": {
-        **KEY, "on": "s", "a": "s", "b": "s", "context": "s", "score_ab": "f", "score_ba": "f", "score": "f", "low": "f",
-        "high": "f", "p": "f", "p_holm": "f", "p_bh": "f", "triplets_ab": "i", "triplets_ba": "i", "n_a": "i", "n_b": "i",
+        **KEY, "on": "s", "a": "s", "b": "s", "context": "s", "score_ab": "f", "score_ba": "f", "score": "f",
+        "low": "f", "high": "f",
+        "p": "f", "p_holm": "f", "p_bh": "f", "triplets_ab": "i", "triplets_ba": "i", "n_a": "i", "n_b": "i",
         "note": "s",
     },
     "floors": {
@@ -24,15 +25,18 @@ COLUMNS = {
         "snippets": "i", "dim": "i", "cells_per_frame": "f", "note": "s",
     },
     "recordings": {
-        "recording": "s", "path": "s", "seconds": "f", "rate_hz": "i", "channels": "i", "level_db": "f", "clipping": "f",
-        "bandwidth_hz": "f", "noise_db": "f", "note": "s", "microphone": "s",
+        "recording": "s", "path": "s", "seconds": "f", "rate_hz": "i", "channels": "i", "level_db": "f",
+        "clipping": "f", "bandwidth_hz": "f", "noise_db": "f", "note": "s", "microphone": "s",
     },
     "confounds": {**KEY, "measure": "s", "correlation": "f", "p": "f", "pairs": "i", "note": "s"},
     "classification": {**KEY, "classify": "s", "recording": "s", "label": "s", "predicted": "s", "correct": "b"},
-    "accuracy": {**KEY, "classify": "s", "accuracy": "f", "low": "f", "high": "f", "chance": "f", "n": "i", "note": "s"},
+    "accuracy": {
+        **KEY, "classify": "s", "accuracy": "f", "low": "f", "high": "f", "chance": "f", "n": "i", "note": "s",
+    },
     "confusion": {**KEY, "classify": "s", "label": "s", "predicted": "s", "n": "i"},
     "listening": {
-        **KEY, "a": "s", "b": "s", "recording": "s", "start_s": "f", "end_s": "f", "role": "s", "share": "f", "path": "s",
+        **KEY, "a": "s", "b": "s", "recording": "s", "start_s": "f", "end_s": "f", "role": "s",
+        "share": "f", "path": "s",
     },
     "sentences": {**KEY, "kind": "s", "text": "s"},
 }  # fmt: skip
@@ -89,7 +93,9 @@ def _fill(rows, key, names, paths, kind, random, note, heard_at):
     for i, a in enumerate(names):
         within = 0.5 + 0.03 * random.standard_normal()
         floor = {"within": within, "within_low": within - 0.04, "within_high": within + 0.04, "drift": within + 0.02}
-        rows["floors"].append({**key, "label": a, **floor, "drift_low": within, "drift_high": 0.6, "n": 60, "note": note})
+        rows["floors"].append(
+            {**key, "label": a, **floor, "drift_low": within, "drift_high": 0.6, "n": 60, "note": note}
+        )
         for j in range(i + 1, len(names)):
             score = float(np.clip(0.52 + away * (kind[i] != kind[j]) + 0.03 * random.standard_normal(), 0.3, 0.99))
             scores.append(score)
@@ -107,12 +113,28 @@ def _fill(rows, key, names, paths, kind, random, note, heard_at):
         right = {"classify": "microphone", "recording": a, "label": kind[i], "predicted": kind[i], "correct": True}
         rows["classification"].append({**key, **right})
     mean = float(np.mean(scores))
-    counts = {"cells": 2 * len(scores), "triplets": 2001 * len(scores), "recordings": len(names), "snippets": 60, "dim": 1024}
+    counts = {
+        "cells": 2 * len(scores),
+        "triplets": 2001 * len(scores),
+        "recordings": len(names),
+        "snippets": 60,
+        "dim": 1024,
+    }
     summary = {"score": mean, "low": mean - 0.03, "high": mean + 0.03, "p": 0.0001, **counts, "note": note}
     rows["summary"].append({**key, **summary, "cells_per_frame": 1024 / length / 49})
     for measure in ("level_db", "noise_db"):
-        rows["confounds"].append({**key, "measure": measure, "correlation": 0.3, "p": 0.04, "pairs": len(scores), "note": note})
-    rates = {"classify": "microphone", "accuracy": 1.0, "low": 0.7, "high": 1.0, "chance": 0.5, "n": len(names), "note": note}
+        rows["confounds"].append(
+            {**key, "measure": measure, "correlation": 0.3, "p": 0.04, "pairs": len(scores), "note": note}
+        )
+    rates = {
+        "classify": "microphone",
+        "accuracy": 1.0,
+        "low": 0.7,
+        "high": 1.0,
+        "chance": 0.5,
+        "n": len(names),
+        "note": note,
+    }
     rows["accuracy"].append({**key, **rates})
     found = sorted(set(kind))
     for own in found:
@@ -124,7 +146,8 @@ def _fill(rows, key, names, paths, kind, random, note, heard_at):
 
 def _run(title, encoders, variants, lengths, experiment, count, note):
     described = {
-        "sha256": "ab" * 32, "provider": "cpu", "dim": 1024, "variants": list(variants), "default_variant": variants[-1],
+        "sha256": "ab" * 32, "provider": "cpu", "dim": 1024, "variants": list(variants),
+        "default_variant": variants[-1],
         "sample_rate_hz": 16000, "least_samples": 400, "frame_hop_samples": 320, "normalisation": "none",
         "precision": "fp32", "source": "made for tests", "revision": "", "weights_sha256": "", "licence": "MIT",
         "tools": {"onnx": "1.19"}, "parity": {"cosine (least)": 0.9991, "note": note},

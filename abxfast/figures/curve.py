@@ -42,7 +42,7 @@ class Line:
 
 
 def draw_curve(title: str, lines: Sequence[Line]) -> Sheet:
-    """Draw mean scores over snippet length, with bands of 95 %; cells per frame stand on an axis above, for each line."""
+    """Draw mean scores over snippet length, with bands of 95 %, and above it the cells per frame of each line."""
     upper = [line for line in lines if np.isfinite(line.cells_per_frame).any()][:_MOST_AXES]
     legend = 1 + len(lines)
     head = 6.5 + _ROW * len(upper) + 4.0
@@ -65,11 +65,21 @@ def draw_curve(title: str, lines: Sequence[Line]) -> Sheet:
     axes.spines[["top", "right"]].set_visible(False)
     for number, line in enumerate(lines):
         _line(axes, line, number, places, last)
-    values = np.concatenate([[0.5], *([line.low, line.high, line.score, line.within] for line in lines for _ in [0])], axis=None)
+    values = np.concatenate(
+        [[0.5], *([line.low, line.high, line.score, line.within] for line in lines for _ in [0])], axis=None
+    )
     values = values[np.isfinite(values)]
     axes.set_ylim(max(0.0, min(0.45, values.min() - 0.02)), min(1.0, max(0.6, values.max() + 0.03)) + 0.005)
     for row, line in enumerate(upper):
-        _upper(sheet, line, SERIES[lines.index(line) % len(SERIES)], head - 1.6 - _ROW * (len(upper) - 1 - row), axes, places, last)
+        _upper(
+            sheet,
+            line,
+            SERIES[lines.index(line) % len(SERIES)],
+            head - 1.6 - _ROW * (len(upper) - 1 - row),
+            axes,
+            places,
+            last,
+        )
     if upper:
         sheet.text(1, 6.3, "cells of the vector per frame", fontsize=SMALL, color=QUIET)
     _legend(sheet, lines, head + _HEIGHT + 9.0)
@@ -91,7 +101,7 @@ def _line(axes, line: Line, number: int, places: dict[float, float], last: float
         axes.plot([place], [score], color=colour, marker=marker, markersize=3.2)
 
 
-def _upper(sheet: Sheet, line: Line, colour: str, bottom: float, axes, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, E501
+def _upper(sheet: Sheet, line: Line, colour: str, bottom: float, axes, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Write one encoder's cells per frame above the lengths that they belong to."""
     first, end = axes.get_xlim()
     width = sheet.width_mm - _LEFT - _RIGHT
@@ -127,7 +137,8 @@ def _legend(sheet: Sheet, lines: Sequence[Line], top: float) -> None:
 def caption(experiment: str) -> str:
     """Say what the curve shows, in words that can stand below it in a paper."""
     return (
-        f"Mean ABX score over snippet length (experiment {experiment}), with bands of 95 % confidence. Above: numbers of the "
+        f"Mean ABX score over snippet length (experiment {experiment}), with bands of 95 % confidence. Above: numbers "
+        "of the "
         "vector for each frame that is pooled. Dotted: mean score of a recording against itself, in alternating blocks "
         "of 30 s; dashed: chance."
     )

@@ -138,7 +138,10 @@ def _line(encoder: str, points: list[tuple[Key, dict[str, Any]]], floors: dict[K
     return curve.Line(
         f"{encoder} {points[0][0].variant}",
         np.array([np.nan if key.snippet_s is None else key.snippet_s for key, _ in points]),
-        *(numbers(name) for name in ("score", "low", "high", "cells_per_frame")),
+        numbers("score"),
+        numbers("low"),
+        numbers("high"),
+        numbers("cells_per_frame"),
         np.array([_mean_within(floors.get(key)) for key, _ in points]),
     )
 

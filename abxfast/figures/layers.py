@@ -71,7 +71,7 @@ def draw_layers(title: str, panels: Mapping[str, Mapping[str, float]]) -> Sheet:
     return sheet
 
 
-def _panel(axes, scores: Mapping[str, float], layers: Sequence[str], poolings: Sequence[str], points: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001, E501
+def _panel(axes, scores: Mapping[str, float], layers: Sequence[str], poolings: Sequence[str], points: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     grid = np.full((len(layers), len(poolings)), np.nan)
     for variant, score in scores.items():
         layer, pooling = split_variant(variant)
@@ -97,6 +97,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 def caption(experiment: str, encoder: str) -> str:
     """Say what the heat map shows, in words that can stand below it in a paper."""
     return (
-        f"Mean ABX score (experiment {experiment}, encoder {encoder}) by layer (rows) and pooling over time (columns), one "
+        f"Mean ABX score (experiment {experiment}, encoder {encoder}) by layer (rows) and pooling over time (columns), "
+        "one "
         "panel for each snippet length."
     )

@@ -112,7 +112,9 @@ def _cells(axes: Axes, score: NDArray[np.float64]) -> None:
         if not np.isfinite(score[place, place]):
             axes.add_patch(_square(place, place, facecolor=FAINT, edgecolor="white", linewidth=0 if many else 0.5))
         elif not many:
-            axes.add_patch(_square(place, place, facecolor="none", edgecolor=QUIET, linewidth=0.6, zorder=3, clip_on=False))
+            axes.add_patch(
+                _square(place, place, facecolor="none", edgecolor=QUIET, linewidth=0.6, zorder=3, clip_on=False)
+            )
     axes.spines[:].set_visible(False)
 
 
@@ -141,7 +143,8 @@ def _values(
 def caption(title: str, on: str, *, values: int, diagonal: bool, averaged: str) -> str:
     """Say what the matrix shows, in words that can stand below it in a paper."""
     said = (
-        f"ABX scores ({title}): row, the {on} that A and X share; column, the {on} of B. 0.5 is chance, 1 is told apart "
+        f"ABX scores ({title}): row, the {on} that A and X share; column, the {on} of B. 0.5 is chance, 1 is told "
+        "apart "
         "every time. Rows are ordered by average-linkage clustering of the scores of both directions and all lengths."
     )
     if values <= _WITH_VALUES:

@@ -22,7 +22,7 @@ _ENOUGH = 1e-9
 
 
 class Places(NamedTuple):
-    """A map: `at` of shape (n, 2) in units of score, `stress` the root of its normalised square, 0 for a faithful one."""
+    """A map: `at` of shape (n, 2), in units of score; `stress`, the root of its normalised square, 0 if faithful."""
 
     at: NDArray[np.float64]
     stress: float
@@ -62,7 +62,7 @@ def cluster_order(score: NDArray[np.float64]) -> NDArray[np.int64]:
     # Rounded: another order of summation may not turn a tree round.
     distances = squareform(np.round(dissimilarity(score), 9), checks=False)
     tree = linkage(distances, "average", optimal_ordering=count <= _MOST_OPTIMAL)
-    order = leaves_list(tree).astype(np.int64)
+    order: NDArray[np.int64] = leaves_list(tree).astype(np.int64)
     return order if np.flatnonzero(order == 0)[0] <= (count - 1) / 2 else order[::-1]
 
 

@@ -59,11 +59,11 @@ def draw_map(title: str, names: Sequence[str], places: Places, groups: Sequence[
     _scale(sheet, _HEAD + height + 1.2, per_mm)
     for row, entries in enumerate(legend):
         top = _HEAD + height + 5.5 + _ROW * (row + 0.4)
-        for left, text, number in entries:
-            if number is not None:
-                _key(sheet, left, top, number)
-            inset = 0 if number is None else 2.6
-            quiet = QUIET if number is None else INK
+        for left, text, entry in entries:
+            if entry is not None:
+                _key(sheet, left, top, entry)
+            inset = 0 if entry is None else 2.6
+            quiet = QUIET if entry is None else INK
             sheet.text(left + inset, top, text, va="center_baseline", fontsize=SMALL, color=quiet)
     return sheet
 
@@ -75,7 +75,7 @@ def _names(axes, at, names: Sequence[str], size: tuple[float, float]) -> None:  
     tall = 0.42 * points
     for (x, y), name in zip(at, names, strict=True):
         wide = width_mm([name], points)
-        choices = []
+        choices: list[tuple[float, int, tuple[float, float, float, float]]] = []
         for right, down in _AROUND:
             left = x + right - (0 if right > 0 else wide if right < 0 else wide / 2)
             box = (left, y + down - tall / 2, left + wide, y + down + tall / 2)
@@ -128,7 +128,8 @@ def _key(sheet: Sheet, left: float, top: float, number: int) -> None:
 def caption(title: str, *, numbered: bool) -> str:
     """Say what the map shows, in words that can stand below it in a paper."""
     said = (
-        f"Map of the recordings ({title}): metric multidimensional scaling of the scores' mean over both directions, so that "
+        f"Map of the recordings ({title}): metric multidimensional scaling of the scores' mean over both directions, "
+        "so that "
         "distance on the map comes as near as it can to score − 0.5."
     )
     return f"{said} Numbers are those of the rows of the matrix." if numbered else said

@@ -172,7 +172,7 @@ def settings(families: Sequence[str]) -> Iterator[None]:
     # A fallback font without a bold face is drawn upright, which is well; that is not the user's business.
     log.setLevel(logging.ERROR)
     try:
-        with mpl.rc_context(rc(families)):
+        with mpl.rc_context(rc(families)):  # type: ignore[arg-type]
             yield
     finally:
         log.setLevel(level)

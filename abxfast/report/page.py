@@ -48,7 +48,9 @@ def write_page(folder: Path) -> Path:
         payload=Markup(embed_json(make_payload(results) | {"meanings": _meanings(folder)})),  # noqa: S704
         experiments=_experiments(results),
         recordings=_recordings(results),
-        tables=sorted(path.name for path in (folder / "tables").iterdir() if path.suffix in (".csv", ".parquet", ".json")),
+        tables=sorted(
+            path.name for path in (folder / "tables").iterdir() if path.suffix in (".csv", ".parquet", ".json")
+        ),
         paragraphs=paragraphs,
         references=references,
     )

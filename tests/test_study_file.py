@@ -82,7 +82,7 @@ def test_a_good_study_is_read_as_it_is_written(folder):
         ("[study]", "[studdy]", "[studdy]", ["'studdy'", "did you mean 'study'?"]),
         ("[1, 2]", "[1, 0]", "snippets", ["0", "above 0"]),
         ("[1, 2]", '[1, "ten"]', "snippets", ["'ten'", "whole"]),
-        ("[1, 2]", "[1, 5]", "[experiment.matrix]", ["5 s", "longer than every row", "4.00 s"]),
+        ("[1, 2]", "[1, 5]", "snippets", ["5 s", "longer than every row", "4.00 s"]),
         ('"sister" }', '"sitser" }', "where", ["tale = 'sitser'", "did you mean 'sister'?"]),
         ('tale = "sister" }', 'tail = "sister" }', "where", ["no column 'tail'", "did you mean 'tale'?"]),
         (
@@ -135,6 +135,17 @@ def test_two_encoders_of_one_name_are_refused(folder):
     (folder / "copy.onnx").write_bytes(find_encoder("mfcc").read_bytes())
     message = problem(folder, GOOD.replace('["mfcc"]', '["mfcc", "copy.onnx"]'))
     assert "both call themselves 'mfcc'" in message
+
+
+def test_the_study_of_the_readme_can_be_read(folder):
+    from pathlib import Path
+
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    study = text.split("```toml\n")[1].split("```")[0]
+    (folder / "recordings.csv").write_text(ROWS.replace("year", "session"), encoding="utf-8")
+    (folder / "study.toml").write_text(study.replace("[1, 5, 10, 20]", "[1]"), encoding="utf-8")
+    material = gather(read_study(folder / "study.toml"))
+    assert [len(selection.items) for selection in material.selections] == [4, 4]
 
 
 def test_a_missing_study_says_how_to_make_one(tmp_path):

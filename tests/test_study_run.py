@@ -218,6 +218,9 @@ def test_the_plan_foresees_what_the_run_counts(folder, results):
     assert plan.test_s > 0
     there = make_plan(folder / "study.toml", results)
     assert (there.embedded, there.embed_s, there.disk_mb) == (1, 0, 0)
+    assert there.kept == there.steps == 12
+    assert (there.score_s, there.test_s) == (0, 0)
+    assert plan.kept == 0
     assert not (folder / "new-results").exists()
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+
+from abxfast.errors import MissingPackageError
+
+try:
+    from scipy import stats
+except ImportError as error:
+    raise MissingPackageError("confounds need scipy, which is not installed: pip install '.[report]'") from error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -34,6 +34,8 @@ _MOST_SHARES = 30_000_000
 """What snippets won in cells, at most, kept one by one (1 GB); beyond it, stretches or recordings are."""
 
 
+_UNIT = "exchangeable unit"
+"""A label of our own, which no column of a manifest is likely to be called."""
 _MOST_VALUES = 256
 """Values of ON that the test of all of them together can take."""
 
@@ -98,7 +100,7 @@ def score(
     single = 3 * len(on) * int(on.max()) * strata <= _MOST_SHARES
     scores = score_embeddings(
         embeddings,
-        {**labels, "unit": units.unit},
+        {**labels, _UNIT: units.unit},
         on=task.on,
         by=task.by,
         across=task.across,
@@ -109,12 +111,12 @@ def score(
         seed=seed,
         memory_mb=memory_mb,
         threads=threads,
-        marginals=True if single else "unit",
+        marginals=True if single else _UNIT,
     )
     tables = scores.shares or {}
     if single:
         return Scored(scores, units, join_shares(tables, units.unit), single)
-    renamed = {role: table.rename_columns({"unit": "snippet"}) for role, table in tables.items()}
+    renamed = {role: table.rename_columns({_UNIT: "snippet"}) for role, table in tables.items()}
     return Scored(scores, units, join_shares(renamed, np.arange(len(units.stratum))), single)
 
 

@@ -12,12 +12,16 @@ import numpy as np
 from abxfast.encoder import usable_threads
 from abxfast.store import open_store
 from abxfast.study.file import read_study
+from abxfast.study.pieces import known_levels, make_pieces
+from abxfast.study.results import PARTIAL, Partial
 from abxfast.study.selection import Material, Selection, gather, value_of
-from abxfast.study.speed import encoding_speeds, scoring_speeds
+from abxfast.study.speed import ScoringSpeeds, encoding_speeds, scoring_speeds
 from abxfast.study.work import fits, missing, needs, store_path
 from abxfast.task import make_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from abxfast.manifest import Item
@@ -25,8 +29,11 @@ if TYPE_CHECKING:
 
 _TRIED = 1200
 """Snippets, at most, that the speed of scoring is measured on."""
+_LEAST = 32
+"""Snippets below which nothing takes time."""
 _MOST_TESTED = 2400
 """Snippets that the test of a whole experiment takes at most; of a pair, a third: see `permutation_tests`."""
+_Place = tuple[str, str, str, float | None]
 _ROW_BYTES = 60
 """Of a snippet in a store, besides its vectors."""
 
@@ -45,6 +52,8 @@ class Plan:
         By length, for each encoder; estimated from the headers.
     steps : int
         Experiments × encoders × variants × lengths.
+    kept : int
+        How many of them are done.
     cells, triplets : int
         Over all steps; triplets before constraints leave some out.
     embedded : float
@@ -65,6 +74,7 @@ class Plan:
     hours: float
     snippets: dict[str, int]
     steps: int
+    kept: int
     cells: int
     triplets: int
     embedded: float
@@ -90,7 +100,7 @@ class Plan:
             ("study", self.title),
             ("recordings", f"{self.recordings:,}, {self.hours:.2f} hours"),
             ("snippets", snippets),
-            ("steps", f"{self.steps:,} (experiment × encoder × variant × length)"),
+            ("steps", f"{self.steps:,} (experiment × encoder × variant × length), {self.kept:,} done"),
             ("cells", f"{self.cells:,}"),
             ("triplets", f"{self.triplets:,}"),
             ("embedded", f"{100 * self.embedded:.0f} % is there"),
@@ -147,7 +157,7 @@ def make_plan(
             own_s = sum(seconds / by_length[length] for length, seconds in heard)
             embed_s += own_s
             speeds[encoder.info.name] = sum(seconds for _, seconds in heard) / own_s if own_s else 0.0
-    work = _Work(material, memory_mb, threads)
+    work = _Work(material, memory_mb, threads, _kept(material, folder))
     for selection in material.selections:
         work.add(selection)
     notes = [
@@ -165,6 +175,7 @@ def make_plan(
         hours=sum(material.seconds[name] for name in dict.fromkeys(item.item for item, _ in wanted)) / 3600,
         snippets=_snippets(material, wanted),
         steps=work.steps,
+        kept=work.kept,
         cells=work.cells,
         triplets=work.triplets,
         embedded=1 - left_s / total_s if total_s else 1.0,
@@ -202,6 +213,21 @@ def _snippets(material: Material, wanted: list[tuple[Item, float | None]]) -> di
     return counts
 
 
+def _kept(material: Material, folder: Path) -> set[_Place]:
+    """Give the steps that an earlier run finished, as far as that can be told without doing any work."""
+    paths = {name: store_path(material, name, folder) for name in material.encoders}
+    kept = Partial(folder / PARTIAL)
+    levels = known_levels(material, kept)
+    if levels is None or not all((path / "store.json").exists() for path in paths.values()):
+        return set()
+    pieces = make_pieces(material, {name: open_store(path) for name, path in paths.items()}, levels, folder)
+    return {
+        (piece.step.selection.experiment.name, piece.step.encoder.name, piece.step.variant, piece.step.length_s)
+        for piece in pieces
+        if kept.has(piece.title, piece.depends_on)
+    }
+
+
 def _existing(path: Path) -> Path:
     return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
 
@@ -209,14 +235,15 @@ def _existing(path: Path) -> Path:
 class _Work:
     """Adds up cells and triplets, and the time that counting and testing them takes here."""
 
-    def __init__(self, material: Material, memory_mb: float, threads: int) -> None:
-        self.steps = self.cells = self.triplets = 0
+    def __init__(self, material: Material, memory_mb: float, threads: int, kept: Collection[_Place]) -> None:
+        self.steps = self.kept = self.cells = self.triplets = 0
         self.score_s = self.test_s = 0.0
         self.memory_mb = memory_mb
         self._material = material
         self._bound_mb = memory_mb
         self._threads = threads
-        self._known: dict[tuple[int, int], tuple[float, float]] = {}
+        self._kept = kept
+        self._known: dict[tuple[int, int], ScoringSpeeds] = {}
 
     def add(self, selection: Selection) -> None:
         """Take in an experiment with all of its lengths, encoders and variants."""
@@ -225,24 +252,27 @@ class _Work:
             sizes = np.array([_n_snippets(self._material, item, length) for item in items], np.int64)
             counted = _count(selection, items, sizes)
             for name, encoder in self._material.encoders.items():
-                variants = len(self._material.variants[name])
-                self.steps += variants
-                self.cells += variants * counted.cells
-                self.triplets += variants * counted.triplets
-                self._time(encoder, counted, variants)
+                variants = self._material.variants[name]
+                self.steps += len(variants)
+                self.cells += len(variants) * counted.cells
+                self.triplets += len(variants) * counted.triplets
+                places = [(selection.experiment.name, encoder.info.name, variant, length) for variant in variants]
+                self.kept += sum(place in self._kept for place in places)
+                self._time(encoder, counted, sum(place not in self._kept for place in places))
 
     def _time(self, encoder: Known, counted: _Counted, variants: int) -> None:
         n, dim = counted.snippets, encoder.dim
-        if n < 4 or not counted.cells:  # noqa: PLR2004
+        if n < _LEAST or not counted.cells or not variants:
             return
         tried = min(n, _TRIED)
         if (tried, dim) not in self._known:
             self._known[tried, dim] = scoring_speeds(tried, dim, self._threads)
-        score_s, test_s = self._known[tried, dim]
+        speeds = self._known[tried, dim]
         # For each x every other snippet is sorted or looked up: the work goes with the square.
-        self.score_s += variants * score_s * (n / tried) ** 2
+        self.score_s += variants * speeds.score_s * (n / tried) ** 2
         tested = min(n, _MOST_TESTED) ** 2 + sum(min(size, _MOST_TESTED // 3) ** 2 for size in counted.pairs)
-        self.test_s += variants * test_s * tested * self._material.study.permutations
+        each = (len(counted.pairs) + 1) * speeds.permutation_s + tested * speeds.square_s
+        self.test_s += variants * each * self._material.study.permutations
         vectors = n * dim * (4 + 8) / 1e6
         model = encoder.path.stat().st_size / 1e6
         self.memory_mb = max(self.memory_mb, self._bound_mb + min(vectors, 2 * self._bound_mb) + model)

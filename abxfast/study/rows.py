@@ -54,16 +54,15 @@ def pair_rows(
     triplets = table["triplets"].to_numpy()
     words = [f"{word} {', '.join(names)}" for word, names in (("BY", task.by), ("ACROSS", task.across)) if names]
     rows = []
-    for number, (a, b) in enumerate(pairs):
-        here = pair_of_cell == number
+    for number, ((a, b), here) in enumerate(zip(pairs, _members(pair_of_cell, len(pairs)), strict=True)):
         row: Row = step.key | {"on": task.on, "a": a, "b": b}
         contexts = 0
         for name, value in (("ab", a), ("ba", b)):
-            cells = here & (cell_a == value)
+            cells = here[cell_a[here] == value]
             known = score[cells][np.isfinite(score[cells])]
             row[f"score_{name}"] = float(known.mean()) if len(known) else None
             row[f"triplets_{name}"] = int(triplets[cells].sum())
-            contexts = max(contexts, int(cells.sum()))
+            contexts = max(contexts, len(cells))
         row["context"] = f"mean over {contexts} context{'s' * (contexts != 1)} ({' '.join(words)})" if words else ""
         row |= {"n_a": sizes[a], "n_b": sizes[b]}
         row |= {name: float(getattr(inference.pairs, name)[number]) for name in ("score", "low", "high")}
@@ -73,6 +72,12 @@ def pair_rows(
             notes.append(inference.pair_tests.note[number])
         rows.append(row | {"note": _joined(notes)})
     return rows
+
+
+def _members(group: NDArray[np.int64], n: int) -> list[NDArray[np.int64]]:
+    """Give, for each of n groups, the places that belong to it, in order."""
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.searchsorted(group[order], np.arange(1, n)))
 
 
 def _joined(notes: Sequence[str]) -> str:
@@ -158,8 +163,7 @@ def listening_rows(
     found, wins2, triplets = found[triplets > 0], wins2[triplets > 0], triplets[triplets > 0]
     share, snippet, pair = wins2 / (2 * triplets), found % n, found // n
     rows = []
-    for number, (a, b) in enumerate(pairs):
-        here = np.flatnonzero(pair == number)
+    for (a, b), here in zip(pairs, _members(pair, len(pairs)), strict=True):
         order = here[np.argsort(-share[here], kind="stable")]
         most = order[:LISTEN]
         least = order[max(len(most), len(order) - LISTEN) :][::-1]

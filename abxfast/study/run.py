@@ -10,14 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abxfast import audio
-from abxfast._version import __version__
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
 from abxfast.parts import remove_stale, write_aside
 from abxfast.store import open_store
 from abxfast.study.file import read_study
-from abxfast.study.levels import Levels, measure
+from abxfast.study.pieces import make_pieces, measure_recordings
 from abxfast.study.provenance import describe
 from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, claim, metadata_names, relative
 from abxfast.study.selection import Material, gather
@@ -25,7 +23,7 @@ from abxfast.study.sentences import say_lengths
 from abxfast.study.step import Step, compute
 from abxfast.study.tables import TABLES as COLUMNS
 from abxfast.study.tables import write_tables
-from abxfast.study.work import batches, done, fits, left_out, missing, needs, store_path
+from abxfast.study.work import batches, missing, needs, store_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from abxfast.embedding import Progress
     from abxfast.manifest import Item
     from abxfast.store import Store
+    from abxfast.study.levels import Levels
     from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)
@@ -105,12 +104,18 @@ def run(
     out = RunReport(folder)
     stores = _embed(material, folder, out, provider=provider, threads=threads, progress=progress)
     pieces = Partial(folder / PARTIAL)
-    levels = _measure(material, pieces)
+    levels = measure_recordings(material, pieces)
     rows: Rows = {name: [] for name in COLUMNS}
     metadata = metadata_names(material.manifest.columns, COLUMNS["recordings"][1])
     rows["recordings"] = [*_recording_rows(material, levels, metadata, folder)]
-    for piece in _steps(material, stores, pieces, levels, folder, out, memory_mb=memory_mb, threads=threads):
-        for name, found in piece.items():
+    plan = make_pieces(material, stores, levels, folder)
+    out.steps = len(plan)
+    for number, piece in enumerate(plan, 1):
+        logger.info("step %d of %d: %s", number, len(plan), piece.step)
+        out.kept += pieces.has(piece.title, piece.depends_on)
+        work = partial(_compute, piece.step, stores[piece.encoder], memory_mb=memory_mb, threads=threads)
+        done_now = pieces.get(piece.title, piece.depends_on, work)
+        for name, found in done_now.items():
             rows[name] += found
     rows["sentences"] += _length_sentences(rows["summary"])
     write_tables(folder / TABLES, rows, metadata)
@@ -145,7 +150,7 @@ def _embed(
         if lacking:
             logger.info("%s: embedding %d of %d rows and lengths", encoder.info.name, len(lacking), len(wanted))
         for batch in batches(wanted):  # it knows best what has changed
-            done_now = embed(
+            embedded = embed(
                 batch.manifest,
                 path,
                 encoder=name,
@@ -157,28 +162,12 @@ def _embed(
                 threads=threads,
                 progress=progress,
             )
-            failures |= dict.fromkeys(done_now.failures)
+            failures |= dict.fromkeys(embedded.failures)
         if not (path / "store.json").exists():
             raise AbxfastError(f"{path}: nothing to embed with {encoder.info.name}; every row is too short or too long")
         stores[name] = open_store(path)
     out.failures = list(failures)
     return stores
-
-
-def _measure(material: Material, pieces: Partial) -> dict[str, Levels]:
-    channel = audio.parse_channel(material.study.channel)
-    files = {item.recording: item.path for selection in material.selections for item in selection.items}
-    levels = {}
-    for recording, path in files.items():
-        stat = path.stat()
-        depends_on = [__version__, recording, stat.st_size, stat.st_mtime_ns, channel]
-        found = pieces.get("recording", depends_on, partial(_measured, path, channel))
-        levels[recording] = Levels(**found)
-    return levels
-
-
-def _measured(path: Path, channel: int | None) -> dict[str, Any]:
-    return asdict(measure(path, channel))
 
 
 def _recording_rows(
@@ -195,58 +184,6 @@ def _recording_rows(
             values = {item.labels.get(column) for item in items}
             row[name] = values.pop() if len(values) == 1 else None
         yield row
-
-
-def _steps(
-    material: Material,
-    stores: dict[str, Store],
-    pieces: Partial,
-    levels: dict[str, Levels],
-    folder: Path,
-    out: RunReport,
-    *,
-    memory_mb: float,
-    threads: int | None,
-) -> Iterator[Rows]:
-    """Give the rows of every step, in the order of the study file."""
-    plan = [
-        (selection, name, variant, length)
-        for selection in material.selections
-        for name in material.encoders
-        for length in selection.experiment.snippets
-        for variant in material.variants[name]
-    ]
-    there = {name: done(store, material) for name, store in stores.items()}
-    paths = {item.recording: relative(item.path, folder) for item in material.manifest.items}
-    out.steps = len(plan)
-    for number, (selection, name, variant, length) in enumerate(plan, 1):
-        encoder, store = material.encoders[name], stores[name]
-        keys = {item.item: there[name].get((item.item, length)) for item in selection.items}
-        notes = left_out(material, selection, length)
-        failed = sum(keys[item.item] is None and fits(material, item, length) for item in selection.items)
-        if failed:
-            notes = (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded")
-        step = Step(
-            selection,
-            encoder.info,
-            encoder.dim,
-            variant,
-            length,
-            paths,
-            levels,
-            notes,
-            material.study.permutations,
-            material.study.seed,
-        )
-        depends_on = [__version__, encoder.sha256, keys, step.describe()]
-        title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
-        out.kept += pieces.has(title, depends_on)
-        logger.info("step %d of %d: %s", number, len(plan), step)
-        yield pieces.get(
-            title,
-            depends_on,
-            partial(_compute, step, store, memory_mb=memory_mb, threads=threads),
-        )
 
 
 def _compute(step: Step, store: Store, *, memory_mb: float, threads: int | None) -> Rows:

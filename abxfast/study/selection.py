@@ -244,16 +244,18 @@ def _check_lengths(study: Study, selection: Selection, seconds: Mapping[str, flo
     if not all(length for length, _ in known):
         return  # a header does not tell: the embedding will
     longest, shortest = max(known), min(known)
+    own = (*selection.experiment.key, "snippets")
+    key = own if own in study.document.lines else ("study", "snippets")
     for length in selection.experiment.snippets:
         if length is not None and length > longest[0]:
             raise study.document.error(
-                (*selection.experiment.key, "snippets"),
+                key,
                 f"snippets has {length:g} s, longer than every row of [experiment.{selection.experiment.name}]: the "
-                f"longest is {longest[1]!r}, {longest[0]:.2f} s; take the length out",
+                f"longest is {longest[1]!r}, {longest[0]:.2f} s; take it out, or give this experiment its own snippets",
             )
         if length is None and shortest[0] > MOST_WHOLE_S + END_SLACK_S:
             raise study.document.error(
-                (*selection.experiment.key, "snippets"),
+                key,
                 f"snippets has 'whole', which takes rows of {MOST_WHOLE_S:g} s at most; the shortest of [experiment."
                 f"{selection.experiment.name}] is {shortest[1]!r}, {shortest[0]:.1f} s; name a length in seconds",
             )

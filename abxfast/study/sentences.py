@@ -31,7 +31,10 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
         yield "summary", f"Nothing could be scored {at}: {summary['note']}."
         return
     p = summary.get("p")
-    sure = f", p = {_p(p)}" if _known(p) else ""
+    interval = _known(summary.get("low"))
+    score = _score(summary) if interval else f"{summary['score']:.2f}"
+    sure = "" if interval else ", without an interval"
+    sure += f", p = {_p(p)}" if _known(p) else ""
     told = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE)
     not_told = sum(1 for row in pairs if _known(row["low"]) and row["low"] <= CHANCE <= row["high"])
     unsure = sum(1 for row in pairs if not _known(row["low"]))
@@ -40,7 +43,7 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     yield (
         "summary",
         (
-            f"By {summary['encoder']} ({summary['variant']}), {what} score {_score(summary)} {at} on average{sure}; "
+            f"By {summary['encoder']} ({summary['variant']}), {what} score {score} {at} on average{sure}; "
             f"{', '.join(filter(None, counts))}."
         ),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 _CALIBRATION_S = 1.5
 """Seconds that one encoder is measured, at least."""
 _SCORING_S = 0.3
-_TRIED_PERMUTATIONS = 256
+_TRIED_PERMUTATIONS = 2000
+_TRIED_VECTORS = 240
+_TRIED_VALUES = 8
 
 
 def _seconds_each(work: Callable[[], object], at_least_s: float = _CALIBRATION_S) -> float:
@@ -65,20 +68,50 @@ def _encode_all(pool: ThreadPoolExecutor, encoder: Encoder, waves: list[NDArray[
     list(pool.map(encoder.encode, waves))
 
 
-def scoring_speeds(n: int, dim: int, threads: int) -> tuple[float, float]:
-    """Measure, on vectors drawn by lot, the seconds to score n of them, and of a permutation for a pair of them."""
+class ScoringSpeeds(NamedTuple):
+    """What scoring and testing take here, in seconds.
+
+    Attributes
+    ----------
+    score_s : float
+        To score the vectors that were tried.
+    permutation_s : float
+        A permutation of one test, however small.
+    square_s : float
+        What each vector that is tested adds to a permutation, for each other one.
+    """
+
+    score_s: float
+    permutation_s: float
+    square_s: float
+
+
+def scoring_speeds(n: int, dim: int, threads: int) -> ScoringSpeeds:
+    """Measure scoring and testing, on n vectors drawn by lot."""
     vectors = np.random.default_rng(0).standard_normal((n, dim)).astype(np.float32)
     half = (np.arange(n) * 2 // n).astype(np.int64)
-    labels = {"recording": half.tolist()}
-    score = partial(score_embeddings, vectors, labels, on="recording", threads=threads, marginals=True)
-    score_s = _seconds_each(score, _SCORING_S)
-    small = slice(0, n, max(1, n // 240))
-    own, on = vectors[small], half[small]
-    units = make_units(own, on, on, np.arange(len(on), dtype=np.float64))
-    test = partial(permutation_tests, own, on, units, np.array([[0, 1]], np.int64), threads=threads)
-    once = [
-        _seconds_each(partial(test, permutations=permutations), _SCORING_S)
-        for permutations in (_TRIED_PERMUTATIONS, 5 * _TRIED_PERMUTATIONS)
-    ]
-    test_s = max(once[1] - once[0], 1e-6) / (4 * _TRIED_PERMUTATIONS) / len(on) ** 2
-    return score_s, test_s
+    score = partial(
+        score_embeddings, vectors, {"recording": half.tolist()}, on="recording", threads=threads, marginals=True
+    )
+    some = slice(0, n, max(1, n // _TRIED_VECTORS))
+    own, on = vectors[some], half[some]
+    large = _test(own, on, on, np.array([[0, 1]]), threads)
+    tokens = np.arange(min(n, 4 * _TRIED_VALUES))
+    words = tokens % _TRIED_VALUES
+    pairs = np.array(list(combinations(range(_TRIED_VALUES), 2)))
+    permutation_s = _test(vectors[tokens], words, tokens, pairs, threads) / len(pairs)
+    square_s = max(large - permutation_s, 0.0) / len(own) ** 2
+    return ScoringSpeeds(_seconds_each(score, _SCORING_S), permutation_s, square_s)
+
+
+def _test(
+    vectors: NDArray[np.float32],
+    on: NDArray[np.int64],
+    recording: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+    threads: int,
+) -> float:
+    """Give the seconds that one permutation of all these tests takes."""
+    units = make_units(vectors, on, recording, np.arange(len(on), dtype=np.float64))
+    test = partial(permutation_tests, vectors, on, units, pairs, permutations=_TRIED_PERMUTATIONS, threads=threads)
+    return _seconds_each(test, _SCORING_S) / _TRIED_PERMUTATIONS

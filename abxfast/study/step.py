@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -126,7 +127,7 @@ def compute(
         seed=step.seed,
         threads=threads,
     )
-    sizes = {value: list(labels[experiment.task.on]).count(value) for value in values}
+    sizes = Counter(labels[experiment.task.on])
     rows: dict[str, list[Row]] = {
         "cells": cell_rows(step, scored),
         "pairs": pair_rows(step, scored, inference, pairs, pair_of_cell, sizes),

@@ -105,6 +105,7 @@ def read_architecture(config: Mapping[str, Any], file: str) -> Architecture:
         if config.get(key, expected) != expected:
             raise ExportError(f"{file}: {key} is {config[key]!r}, only {expected!r} is supported")
     try:
+        stable = bool(config.get("do_stable_layer_norm", False))
         convolutions = [tuple(int(v) for v in config[f"conv_{key}"]) for key in ("dim", "kernel", "stride")]
         shape = Architecture(
             model_type=kind,
@@ -117,11 +118,11 @@ def read_architecture(config: Mapping[str, Any], file: str) -> Architecture:
             conv_strides=convolutions[2],
             conv_bias=bool(config.get("conv_bias", False)),
             conv_norm=str(config.get("feat_extract_norm", "group")),
-            stable=bool(config.get("do_stable_layer_norm", False)),
+            stable=stable,
             projection_norm=bool(config.get("feat_proj_layer_norm", True)),
             pos_kernel=int(config.get("num_conv_pos_embeddings", 128)),
             pos_groups=int(config.get("num_conv_pos_embedding_groups", 16)),
-            adapter=int(config.get("adapter_attn_dim") or 0) if kind == "wav2vec2" else 0,
+            adapter=int(config.get("adapter_attn_dim") or 0) if kind == "wav2vec2" and stable else 0,
             eps=float(config.get("layer_norm_eps", 1e-5)),
         )
     except KeyError as error:

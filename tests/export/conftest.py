@@ -1,0 +1,21 @@
+"""What the tests of export share: checkpoints are made once, and only where the extra is installed."""
+
+import pytest
+import tiny
+
+WHY = "needs the export extra: pip install '.[test,export]'"
+
+
+@pytest.fixture(scope="session")
+def checkpoint_of(tmp_path_factory):
+    """Give the folder of a tiny checkpoint of a form; it is shared, so never write into it."""
+    for name in ("torch", "transformers"):
+        pytest.importorskip(name, reason=WHY)
+    made = {}
+
+    def give(form="xlsr"):
+        if form not in made:
+            made[form] = tiny.make_checkpoint(tmp_path_factory.mktemp("checkpoint"), form)
+        return made[form]
+
+    return give

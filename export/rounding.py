@@ -116,7 +116,7 @@ def _upper_of_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the upper U with UᵀU = matrix⁻¹, without the inverse: factored back to front, the factor is upper itself."""
     import torch
 
-    backward = torch.from_numpy(np.ascontiguousarray(matrix[::-1, ::-1]))
+    backward = torch.from_numpy(matrix[::-1, ::-1].copy())
     lower = torch.linalg.cholesky(backward)
     solved = torch.linalg.solve_triangular(lower, torch.eye(len(matrix), dtype=torch.float64), upper=False)
     return solved.numpy()[::-1, ::-1]

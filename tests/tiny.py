@@ -1,5 +1,7 @@
 """Tiny seeded checkpoints of every form that export takes, and what transformers itself makes of them."""
 
+from functools import lru_cache
+
 import numpy as np
 
 RATE_HZ = 16_000
@@ -56,6 +58,23 @@ def make_checkpoint(folder, form="xlsr", seed=0, **options):
     return folder
 
 
+def stress(folder):
+    """Save "xlsr" with the stress recipe of DESIGN.md, scaled down: outlier channels between and inside of blocks."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(make_checkpoint(folder) / "model.safetensors")
+    for i in range(SMALL["num_hidden_layers"]):
+        at = f"wav2vec2.encoder.layers.{i}.feed_forward"
+        between, inside = [7, 30], [11, 40, 77, 100]
+        weights[f"{at}.output_dense.weight"][between] *= 20
+        weights[f"{at}.output_dense.bias"][between] *= 20
+        weights[f"{at}.intermediate_dense.weight"][inside] *= 20
+        weights[f"{at}.intermediate_dense.bias"][inside] *= 20
+        weights[f"{at}.output_dense.weight"][:, inside] /= 20
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 def voice(seconds, seed=0, offset=0.01):
     """A buzz whose pitch and loudness wander, over noise, off zero: float32 ``(samples,)``."""
     rng = np.random.default_rng(seed)
@@ -67,12 +86,19 @@ def voice(seconds, seed=0, offset=0.01):
     return (0.1 * buzz * (0.2 + slow[::-1]) + 0.01 * rng.standard_normal(samples) + offset).astype(np.float32)
 
 
+@lru_cache
+def whole_model(folder):
+    import transformers
+
+    return transformers.AutoModel.from_pretrained(folder, local_files_only=True).eval()
+
+
 def hidden_states(folder, wave):
     """What the whole model gives: float64 ``(layers + 1, frames, hidden)`` of one waveform."""
     import torch
     import transformers
 
-    model = transformers.AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    model = whole_model(folder)
     try:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
         wave = extractor(wave, sampling_rate=RATE_HZ).input_values[0]
@@ -82,6 +108,13 @@ def hidden_states(folder, wave):
     with torch.inference_mode():
         out = model(torch.from_numpy(np.asarray(wave, np.float32))[None], output_hidden_states=True)
     return np.stack([state[0].numpy().astype(np.float64) for state in out.hidden_states])
+
+
+def drift_of(vectors, exact):
+    """(1 − cos(vector, exact)) / mean distance between snippets, of each snippet: DESIGN.md."""
+    found, exact = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in np.asarray([vectors, exact], np.float64))
+    apart = (1 - exact @ exact.T)[np.triu_indices(len(exact), 1)].mean()
+    return (1 - (found * exact).sum(axis=1)) / apart
 
 
 def pooled(states, poolings=("max", "mean", "std")):

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from tiny import SMALL, hidden_states, make_checkpoint, pooled, voice
+from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
 from abxfast.contract import INPUT_NAME, OUTPUT_NAME
 from abxfast.export import transformer
@@ -40,10 +40,7 @@ class Subject:
         return np.stack([session.run(None, {INPUT_NAME: wave[None]})[0][0, 0] for wave in SNIPPETS]).astype(float)
 
     def drift(self, **options):
-        """Mean of (1 − cos(vector, exact)) / mean distance between snippets."""
-        found, exact = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (self.vectors(**options), self.exact))
-        apart = (1 - exact @ exact.T)[np.triu_indices(len(exact), 1)].mean()
-        return (1 - (found * exact).sum(axis=1)).mean() / apart
+        return drift_of(self.vectors(**options), self.exact).mean()
 
     def ours(self):
         return {"precision": "int8", "smoothing": self.calibrated.smoothing, "rounded": self.calibrated.rounded}
@@ -54,35 +51,15 @@ def opened(model):
 
 
 @pytest.fixture(scope="module")
-def subject(checkpoint_of, tmp_path_factory):
+def subject(checkpoint_of):
     made = {}
 
     def give(form):
         if form not in made:
-            folder = stress(tmp_path_factory.mktemp("stress")) if form == "stress" else checkpoint_of(form)
-            made[form] = Subject(folder)
+            made[form] = Subject(checkpoint_of(form))
         return made[form]
 
     return give
-
-
-def stress(folder):
-    """Give the stress recipe of DESIGN.md, scaled down: outlier channels in the residual stream and inside of blocks."""
-    from safetensors.torch import load_file, save_file
-
-    make_checkpoint(folder, "xlsr")
-    weights = load_file(folder / "model.safetensors")
-    for i in range(LAYERS):
-        at = f"wav2vec2.encoder.layers.{i}.feed_forward"
-        rows = [7, 30]
-        weights[f"{at}.output_dense.weight"][rows] *= 20
-        weights[f"{at}.output_dense.bias"][rows] *= 20
-        rows = [11, 40, 77, 100]
-        weights[f"{at}.intermediate_dense.weight"][rows] *= 20
-        weights[f"{at}.intermediate_dense.bias"][rows] *= 20
-        weights[f"{at}.output_dense.weight"][:, rows] /= 20
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 # -- smoothing
@@ -128,7 +105,7 @@ def test_the_stress_checkpoint_survives(subject):
     one = subject("stress")
     assert {f"blocks.{i}.{kind}" for i in (1, 2) for kind in ("qkv", "ffn1")} <= set(one.calibrated.smoothing)
     naive, ours = one.drift(precision="int8"), one.drift(**one.ours())
-    assert naive > 4 * ours
+    assert naive > 10 * ours
     assert ours < 0.02
     plain = subject("xlsr")
     assert plain.drift(**plain.ours()) < 0.9 * plain.drift(precision="int8")

@@ -146,14 +146,16 @@ def export(
         del reference
         rows = parity.measure(aside, wanted)
         drift = max(row.drift95 for row in rows)
-        if precision == "int8" and (drift > WANTED_DRIFT or _beyond(rows, LIMITS[precision])):
-            made.keep_worst(drift)
+        beyond = _beyond(rows, LIMITS[precision]._replace(drift=WANTED_DRIFT))
+        if precision == "int8" and beyond:
+            made.keep_worst(drift, WANTED_DRIFT if beyond[0] == "drift" else 0.0)
             made.write(aside)
             rows = parity.measure(aside, wanted)
         _judge(rows, limits, made, path)
         info = replace(made.info(path), parity=parity.to_metadata(rows, material.name) | made.findings())
         made.append_parity(aside, info)
-        os.replace(aside, path)  # noqa: PTH105 - replaces on every system
+        with _disk_errors(path):
+            os.replace(aside, path)  # noqa: PTH105 - replaces on every system
     return Exported(path, info, rows)
 
 
@@ -207,8 +209,11 @@ class _Maker:
                 raise ExportError(f"--keep {name}: no such layer, expected a name such as blocks.3.ffn2{hint}")
         self.recipe = replace(self.recipe, kept=self.recipe.kept.union(names))
 
-    def keep_worst(self, drift: float) -> None:
-        """Keep in fp32 the inputs that cost the most accuracy for their multiplications, within the budget."""
+    def keep_worst(self, drift: float, wanted: float) -> None:
+        """Keep in fp32 the inputs that cost the most accuracy for their multiplications, within the budget.
+
+        As many as bring the drift to what is wanted, if each costs what its stage loses.
+        """
         from abxfast.export.calibration import damages
         from abxfast.export.cost import multiplications
 
@@ -227,7 +232,7 @@ class _Maker:
         total, budget, left = sum(damage.values()), BUDGET * sum(cost.values()), drift
         kept = set(self.recipe.kept)
         for name in self.worst:
-            if left <= WANTED_DRIFT:
+            if left <= wanted:
                 break
             if cost[name] <= budget:
                 kept.add(name)
@@ -287,8 +292,7 @@ class _Maker:
         """Put the parity report at the end of the file, in place of the one that is there."""
         import onnx
 
-        tail = onnx.ModelProto()
-        key = f"{PREFIX}parity"
+        tail, key = onnx.ModelProto(), f"{PREFIX}parity"
         tail.metadata_props.add(key=key, value=info.to_metadata()[key])
         with _disk_errors(path), path.open("r+b") as file:
             file.truncate(self._base)
@@ -305,10 +309,10 @@ def _beyond(rows: Sequence[Row], limits: Limits) -> tuple[str, float, float, Row
         ("drift", limits.drift, "drift95"),
         ("change of an ABX score", limits.abx, "abx"),
     ):
-        if limit is not None:
-            worst = max(rows, key=lambda row: getattr(row, key))
-            if not getattr(worst, key) <= limit:
-                return what, getattr(worst, key), limit, worst
+        over = [row for row in rows if limit is not None and not getattr(row, key) <= limit]  # NaN too
+        if over:
+            worst = max(over, key=lambda row: getattr(row, key))
+            return what, getattr(worst, key), limit, worst
     return None
 
 

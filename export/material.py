@@ -91,7 +91,7 @@ def _cut(wave: NDArray[np.float32], name: str) -> Material:
         raise ExportError(f"--check {name}: {found:.1f} s of audio, expected at least {LEAST_S:g} s")
     end = round(len(wave) * CALIBRATION_SHARE)
     step = round(PIECE_S * SAMPLE_RATE_HZ)
-    pieces = [wave[i : i + step] for i in range(0, end, step)]
+    pieces = [wave[i : min(i + step, end)] for i in range(0, end, step)]
     pieces = [piece for piece in pieces if len(piece) >= SAMPLE_RATE_HZ or len(pieces) == 1]
     middle = (end + len(wave)) // 2
     return Material(name, pieces, (wave[end:middle], wave[middle:]))

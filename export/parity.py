@@ -142,14 +142,16 @@ class References(NamedTuple):
 
 def references(reference: Reference, material: Material) -> list[References]:
     """Run PyTorch over the snippets of each length that the material is long enough for."""
-    found = []
+    found, left_out = [], []
     for length_s in LENGTHS_S:
         waves = cut(material, length_s)
         if waves is None:
-            logger.warning("parity: the audio is too short for snippets of %g s; not checked", length_s)
+            left_out.append(f"{length_s:g}")
             continue
         logger.info("reference: PyTorch on %d snippets of %g s", len(waves), length_s)
         found.append(References(length_s, waves, np.stack([reference(wave) for wave in waves])))
+    if left_out:
+        logger.warning("parity: the audio is too short to check snippets of %s s", ", ".join(left_out))
     return found
 
 

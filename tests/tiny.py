@@ -75,15 +75,15 @@ def stress(folder):
     return folder
 
 
-def voice(seconds, seed=0, offset=0.01):
+def voice(seconds, seed=0, offset=0.01, pitch_hz=90, noise=0.01):
     """A buzz whose pitch and loudness wander, over noise, off zero: float32 ``(samples,)``."""
     rng = np.random.default_rng(seed)
     samples = round(seconds * RATE_HZ)
     knots = np.arange(0, samples + 2_000, 2_000)
     slow = np.interp(np.arange(samples), knots, rng.random(len(knots)))
-    turns = np.cumsum(90 + 120 * slow) / RATE_HZ
+    turns = np.cumsum(pitch_hz + 120 * slow) / RATE_HZ
     buzz = sum(np.sin(2 * np.pi * k * turns) / k for k in range(1, 20))
-    return (0.1 * buzz * (0.2 + slow[::-1]) + 0.01 * rng.standard_normal(samples) + offset).astype(np.float32)
+    return (0.1 * buzz * (0.2 + slow[::-1]) + noise * rng.standard_normal(samples) + offset).astype(np.float32)
 
 
 @lru_cache

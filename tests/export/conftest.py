@@ -6,6 +6,16 @@ import tiny
 WHY = "needs the export extra: pip install '.[test,export]'"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Keep PyTorch from spreading products of this size over threads, which costs more than it gives."""
+    torch = pytest.importorskip("torch", reason=WHY)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def checkpoint_of(tmp_path_factory):
     """Give the folder of a tiny checkpoint of a form; it is shared, so never write into it."""

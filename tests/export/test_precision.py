@@ -217,7 +217,9 @@ def test_cost_is_the_number_of_multiplications(subject):
 def test_fp16_is_close_on_the_processor(subject, form):
     one = subject(form)
     model = one.model(precision="fp16", chunk=0)
-    assert [v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)] == [onnx.TensorProto.FLOAT] * 2
-    halves = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
-    assert sum(np.prod(t.dims) for t in halves) > 0.7 * sum(np.prod(t.dims) for t in model.graph.initializer) - 1e5
+    ends = [value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)]
+    assert ends == [onnx.TensorProto.FLOAT] * 2
+    matrices = [t for t in model.graph.initializer if len(t.dims) == 2 and t.data_type != onnx.TensorProto.INT64]
+    assert len(matrices) >= 6 + 1 + 6 * LAYERS
+    assert [t.data_type for t in matrices].count(onnx.TensorProto.FLOAT) <= 1  # the first convolution
     assert one.drift(precision="fp16", chunk=0) < 0.005

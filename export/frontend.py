@@ -146,7 +146,7 @@ class FrontEnd:
 
     def _first(self, g: Graph) -> str:
         """Give the first convolution, in fp32 always, as one matrix: its bias is the last row, which meets a one."""
-        weight, bias = self._linear(0, 1)[1:]
+        weight, bias = self._linear(0)[1:]
         return g.constant(np.vstack([weight, np.zeros(weight.shape[1]) if bias is None else bias]), np.float32)
 
     def _first_of_group(self, g: Graph, wave: str, samples: str) -> str:

@@ -191,7 +191,8 @@ def _row(variant: str, snippet_s: float, vectors: NDArray[np.float64], exact: ND
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, np.maximum(norms, np.finfo(np.float64).tiny))
+    unit: NDArray[np.float64] = vectors / np.maximum(norms, np.finfo(np.float64).tiny)
+    return unit
 
 
 def to_metadata(rows: Sequence[Row], name: str) -> dict[str, object]:

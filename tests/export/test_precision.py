@@ -115,7 +115,7 @@ def test_peaks_are_the_greatest_numbers(subject, checkpoint_of):
     one = subject("base")
     states = [np.abs(hidden_states(checkpoint_of("base"), wave)).max(axis=(1, 2)) for wave in CALIBRATION]
     np.testing.assert_allclose(one.calibrated.greatest, np.max(states, axis=0), rtol=1e-4)
-    assert set(one.calibrated.peaks) == set(multiplications(one.shape, LAYERS)) - {"conv.0", "position"}
+    assert set(one.calibrated.peaks) == set(multiplications(one.shape, LAYERS)) - {"position"}
 
 
 # -- the parts of an int8 graph
@@ -186,7 +186,7 @@ def test_damage_finds_the_layer_that_costs_the_most(subject):
     """One layer's weights are spoilt after rounding; what it loses is measured, and it alone."""
     one = subject("xlsr")
     before = damages(*one.args, one.calibrated, normalise=one.normalise)
-    assert set(before) == set(multiplications(one.shape, LAYERS)) - {"conv.0"}
+    assert set(before) == set(multiplications(one.shape, LAYERS))
     assert all(0 < lost < 0.01 for lost in before.values()), before
     for spoilt in ("blocks.1.ffn2", "projection", "conv.3"):
         rounded = dict(one.calibrated.rounded)
@@ -205,7 +205,7 @@ def test_cost_is_the_number_of_multiplications(subject):
     assert found["blocks.0.qkv"] == 3 * 64 * 64
     assert found["blocks.1.ffn2"] == found["blocks.1.ffn1"] == 64 * 128
     assert found["blocks.2.linear_1"] == 64 * 16
-    assert found["conv.0"] == 64 * 10 * 1 * 32  # 64 rows of 5 samples in a frame of 320
+    assert found["conv.1"] == 32 * 3 * 32 * 32  # 32 rows of 10 samples in a frame of 320
     assert found["conv.6"] == 1 * 2 * 32 * 32
     assert found["position"] == one.weights["encoder.pos_conv_embed.conv.weight"].size
 

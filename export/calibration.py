@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
 from abxfast.contract import INPUT_NAME
 from abxfast.export.frontend import FrontEnd, normalised
 from abxfast.export.graph import Graph, value_info
@@ -50,7 +51,7 @@ class Calibrated(NamedTuple):
     greatest : list of float
         The greatest |x| of each hidden state, from 0 on.
     peaks : dict of str to float
-        The greatest |x| that goes into, or comes out of, the linear layers on an input.
+        The greatest |x| that goes into, stands in, or comes out of the linear layers on an input.
     """
 
     smoothing: dict[str, NDArray[np.float32]]
@@ -94,7 +95,8 @@ def calibrate(
         result.greatest.append(max(float(np.abs(value).max()) for value in out))
         for name, (x, linear) in inputs.items():
             some = x[:: max(1, len(x) // SAMPLE_FRAMES)]
-            result.peaks[name] = max(float(np.abs(v).max()) for v in (x, *(some @ layer.weight for layer in linear)))
+            values = [x, *(layer.weight for layer in linear), *(some @ layer.weight for layer in linear)]
+            result.peaks[name] = max(float(np.abs(value).max()) for value in values)
             if rounding:
                 _round(result, name, x, linear, folded=_folded(name, shape))
         if rounding:

@@ -164,20 +164,6 @@ def expected_shapes(shape: Architecture, layers: int) -> dict[str, tuple[int, ..
     def linear(name: str, inner: int, outer: int) -> None:
         wanted[f"{name}.weight"], wanted[f"{name}.bias"] = (outer, inner), (outer,)
 
-    before = 1
-    for i, (width, kernel) in enumerate(zip(shape.conv_channels, shape.conv_kernels, strict=True)):
-        at = f"feature_extractor.conv_layers.{i}"
-        wanted[f"{at}.conv.weight"] = (width, before, kernel)
-        if shape.conv_bias:
-            wanted[f"{at}.conv.bias"] = (width,)
-        if shape.conv_norm == "layer" or i == 0:
-            affine(f"{at}.layer_norm", width)
-        before = width
-    if shape.projection_norm:
-        affine("feature_projection.layer_norm", before)
-    linear("feature_projection.projection", before, shape.hidden)
-    wanted["encoder.pos_conv_embed.conv.weight"] = (shape.hidden, shape.hidden // shape.pos_groups, shape.pos_kernel)
-    wanted["encoder.pos_conv_embed.conv.bias"] = (shape.hidden,)
     if not shape.stable or layers == shape.layers:
         affine("encoder.layer_norm", shape.hidden)
     for i in range(layers):
@@ -192,6 +178,27 @@ def expected_shapes(shape: Architecture, layers: int) -> dict[str, tuple[int, ..
             affine(f"{at}.adapter_layer.norm", shape.hidden)
             linear(f"{at}.adapter_layer.linear_1", shape.hidden, shape.adapter)
             linear(f"{at}.adapter_layer.linear_2", shape.adapter, shape.hidden)
+    return _front_end_shapes(shape) | wanted
+
+
+def _front_end_shapes(shape: Architecture) -> dict[str, tuple[int, ...]]:
+    """Give the weights up to hidden state 0, but for a norm after the positions."""
+    wanted: dict[str, tuple[int, ...]] = {}
+    before = 1
+    for i, (width, kernel) in enumerate(zip(shape.conv_channels, shape.conv_kernels, strict=True)):
+        at = f"feature_extractor.conv_layers.{i}"
+        wanted[f"{at}.conv.weight"] = (width, before, kernel)
+        if shape.conv_bias:
+            wanted[f"{at}.conv.bias"] = (width,)
+        if shape.conv_norm == "layer" or i == 0:
+            wanted[f"{at}.layer_norm.weight"] = wanted[f"{at}.layer_norm.bias"] = (width,)
+        before = width
+    at = "feature_projection"
+    if shape.projection_norm:
+        wanted[f"{at}.layer_norm.weight"] = wanted[f"{at}.layer_norm.bias"] = (before,)
+    wanted[f"{at}.projection.weight"], wanted[f"{at}.projection.bias"] = (shape.hidden, before), (shape.hidden,)
+    wanted[f"{_POSITION}.weight"] = (shape.hidden, shape.hidden // shape.pos_groups, shape.pos_kernel)
+    wanted[f"{_POSITION}.bias"] = (shape.hidden,)
     return wanted
 
 
@@ -200,7 +207,7 @@ _WEIGHT_NORM = (f"{_POSITION}.weight_g", f"{_POSITION}.weight_v")
 
 
 def _modern(name: str) -> str:
-    """Bring the two namings of a weight norm, and of two layer norms, to one."""
+    """Bring the two namings of a weight norm to one."""
     parts = name.replace("parametrizations.weight.original0", "weight_g")
     return parts.replace("parametrizations.weight.original1", "weight_v")
 
@@ -271,23 +278,12 @@ def _locate(source: str, revision: str | None) -> tuple[Path, str]:
         return folder, ""
     if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise ExportError(f"{source}: neither a folder nor an id of the Hugging Face hub such as owner/name")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    def fetch(patterns: list[str], *, offline: bool = False) -> Path:
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns, local_files_only=offline))
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        root = fetch([CONFIG, PREPROCESSOR, "README.md", "*.index.json"])
-        architecture = read_architecture(_json(root / CONFIG), f"{source}: {CONFIG}")  # before gigabytes are fetched
-        del architecture
-        from huggingface_hub import HfApi
-
-        try:
-            there = set(HfApi().list_repo_files(source, revision=revision))
-            root = fetch([CONFIG, PREPROCESSOR, "README.md", *_patterns(there)])
-        except (HfHubHTTPError, OSError):  # no network: what is in the cache is what there is
-            root = fetch([CONFIG, PREPROCESSOR, "README.md", *WEIGHTS, "model-*.safetensors"], offline=True)
+        root = _fetch(source, revision)
+    except ExportError:
+        raise
     except LocalEntryNotFoundError as error:
         raise ExportError(
             f"{source}: not in the cache, and the Hugging Face hub cannot be reached; connect once, or give a folder"
@@ -295,11 +291,27 @@ def _locate(source: str, revision: str | None) -> tuple[Path, str]:
     except RepositoryNotFoundError as error:
         raise ExportError(f"{source}: no such model on the Hugging Face hub (or it is private)") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
-        if isinstance(error, ExportError):
-            raise
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{source}: cannot be fetched ({reason})") from error
     return root, root.name
+
+
+def _fetch(source: str, revision: str | None) -> Path:
+    """Fetch what an export takes of a model on the hub; without a network, find it in the cache."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    def fetch(*weights: str, offline: bool = False) -> Path:
+        patterns = [CONFIG, PREPROCESSOR, "README.md", *weights]
+        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns, local_files_only=offline))
+
+    root = fetch("*.index.json")
+    read_architecture(_json(root / CONFIG), f"{source}: {CONFIG}")  # before gigabytes are fetched
+    try:
+        there = set(HfApi().list_repo_files(source, revision=revision))
+    except (HfHubHTTPError, OSError):  # no network: what is in the cache is what there is
+        return fetch(*WEIGHTS, "model-*.safetensors", "pytorch_model-*.bin", offline=True)
+    return fetch(*_patterns(there))
 
 
 def _patterns(there: set[str]) -> list[str]:

@@ -44,8 +44,9 @@ def run(
     size = done.path.stat().st_size / 1e6
     licence = done.info.licence or "not stated by the checkpoint"
     return (
-        f"{show(done.info.parity)}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, {', '.join(done.info.variants)}; "
-        f"licence of the weights: {licence}\nNext: abxfast embed RECORDINGS -o NAME.store --encoder {done.path}"
+        f"{show(done.info.parity)}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, "
+        f"{', '.join(done.info.variants)}; licence of the weights: {licence}\n"
+        f"Next: abxfast embed RECORDINGS -o NAME.store --encoder {done.path}"
     )
 
 

@@ -309,8 +309,8 @@ def _beyond(rows: Sequence[Row], limits: Limits) -> tuple[str, float, float, Row
         ("drift", limits.drift, "drift95"),
         ("change of an ABX score", limits.abx, "abx"),
     ):
-        over = [row for row in rows if limit is not None and not getattr(row, key) <= limit]  # NaN too
-        if over:
+        over = [] if limit is None else [row for row in rows if not getattr(row, key) <= limit]  # NaN too
+        if over and limit is not None:
             worst = max(over, key=lambda row: getattr(row, key))
             return what, getattr(worst, key), limit, worst
     return None
@@ -371,7 +371,8 @@ def _check_size(checkpoint: Checkpoint, layers: int, precision: str, path: Path)
         smaller = "fp16 or int8" if precision == "fp32" else "int8"
         advice = "fewer --layers" if precision == "int8" else f"--precision {smaller}, or fewer --layers"
         raise ExportError(
-            f"{path}: would be {size / 1e9:.1f} GB, and an ONNX file of more than 2 GB cannot stand alone; take {advice}"
+            f"{path}: would be {size / 1e9:.1f} GB, and an ONNX file of more than 2 GB cannot stand alone; "
+            f"take {advice}"
         )
     free = shutil.disk_usage(path.resolve().parent).free
     if free < 1.2 * size:

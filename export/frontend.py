@@ -1,8 +1,8 @@
 """The front end: waveform to frames, convolutions as products of matrices over channels-last values.
 
-A convolution of kernel k and stride s over ``[frames, channels]`` reads, for each output, k rows from every s-th on. With
-rows folded s at a time, ``[frames / s, s · channels]`` (which moves nothing), that is the fold itself, the fold one
-further, and so on: views laid side by side, and one product. The layer norms, which run over channels, need no
+A convolution of kernel k and stride s over ``[frames, channels]`` reads, for each output, k rows from every s-th on.
+With rows folded s at a time, ``[frames / s, s · channels]`` (which moves nothing), that is the fold itself, the fold
+one further, and so on: views laid side by side, and one product. The layer norms, which run over channels, need no
 transposition, and the weights become constants of a product, which can be int8.
 """
 
@@ -57,8 +57,9 @@ class FrontEnd:
         See `read_weights`.
     linears : Linears
     chunk : int
-        Frames that are taken through all convolutions at once; 0 for all. A quarter to half a second stays in a processor's cache, where
-        the 32,000 rows of the first convolution of 10 s (65 MB) do not, and keeps memory flat at any length.
+        Frames that are taken through all convolutions at once; 0 for all. A quarter to half a second stays in a
+        processor's cache, where the 32,000 rows of the first convolution of 10 s (65 MB) do not, and keeps memory flat
+        at any length.
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class FrontEnd:
                 taps = g("Pad", views(value), g.ints(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
                 value = g("MatMul", taps, first)
             else:
-                value = self._linears.full(g, self._linears.convolve(g, value, self._linear(i, before), views))
+                value = self._linears.full(g, self._linears.convolve(g, value, self._linear(i), views))
             if shape.conv_norm == "layer":
                 value = layer_norm(
                     g, value, self._weights[f"{at}.layer_norm.weight"], self._weights[f"{at}.layer_norm.bias"], NORM_EPS
@@ -135,7 +136,7 @@ class FrontEnd:
             value = g("Gelu", value)
         return value
 
-    def _linear(self, i: int, before: int) -> Linear:
+    def _linear(self, i: int) -> Linear:
         """Turn a kernel ``(outer, inner, k)`` into a matrix ``(k · inner, outer)``, row by row in the order of time."""
         at = f"feature_extractor.conv_layers.{i}.conv"
         weight = self._weights[f"{at}.weight"]
@@ -145,7 +146,7 @@ class FrontEnd:
 
     def _first(self, g: Graph) -> str:
         """Give the first convolution, in fp32 always, as one matrix: its bias is the last row, which meets a one."""
-        weight, bias = self._linear(0, 1)[1:]
+        weight, bias = self._linear(0)[1:]
         return g.constant(np.vstack([weight, np.zeros(weight.shape[1]) if bias is None else bias]), np.float32)
 
     def _first_of_group(self, g: Graph, wave: str, samples: str) -> str:
@@ -165,7 +166,7 @@ class FrontEnd:
         fold = -(-kernel // stride) - 1
         padded = _padded(g, wave, samples, g("Mul", g("Add", rows, g.ints(fold)), g.ints(stride)))
         taps = g("Cast", _views(g, padded, kernel, stride, 1), to=DOUBLE)  # [batch, rows, k] in float64
-        linear = self._linear(0, 1)
+        linear = self._linear(0)
         weight = g.constant(linear.weight, np.float64)
         mean = g("ReduceMean", taps, g.ints(1), keepdims=1)
         off = g("Sub", taps, mean)
@@ -199,7 +200,7 @@ def _views(g: Graph, value: str, kernel: int, stride: int, channels: int) -> str
     for i in range(n_views):
         end = i + 1 - n_views
         width = min(stride, kernel - i * stride) * channels
-        starts, ends = [i, 0], [end if end else np.iinfo(np.int64).max, width]
+        starts, ends = [i, 0], [end or np.iinfo(np.int64).max, width]
         parts.append(g("Slice", folded, g.ints(*starts), g.ints(*ends), g.ints(1, 2)))
     return g("Concat", *parts, axis=-1)
 

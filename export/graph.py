@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import onnx
@@ -37,13 +37,13 @@ class Graph:
         """Give the name of a constant; small ones that are equal are kept once."""
         if self._outer is not None:
             return self._outer.constant(value, dtype)
-        array = np.ascontiguousarray(np.asarray(value, dtype=dtype))
+        array = np.asarray(value, dtype=dtype, order="C")
         small = array.nbytes <= 64  # noqa: PLR2004 - axes, shapes and scalars
-        key = (array.dtype.str, np.shape(value), array.tobytes() if small else b"")
+        key = (array.dtype.str, array.shape, array.tobytes() if small else b"")
         if small and key in self._known:
             return self._known[key]
         name = f"c{len(self._constants)}"
-        self._constants[name] = numpy_helper.from_array(array.reshape(np.shape(value)), name)
+        self._constants[name] = numpy_helper.from_array(array, name)
         if small:
             self._known[key] = name
         return name
@@ -56,14 +56,14 @@ class Graph:
         """Give an int64 scalar."""
         return self.constant(value, np.int64)
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: object) -> list[str]:
+    def op(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> list[str]:
         """Add a node, and give the names of its outputs."""
         stem = f"{kind.lower()}{self._next()}"
         names = [stem if i == 0 else f"{stem}_{i}" for i in range(outputs)]
         self.nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
         return names
 
-    def __call__(self, kind: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+    def __call__(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with a single output, and give its name."""
         return self.op(kind, *inputs, domain=domain, **attributes)[0]
 
@@ -104,6 +104,8 @@ class Graph:
         return self._count
 
 
-def value_info(name: str, shape: Sequence[str | int] | None, dtype: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+def value_info(
+    name: str, shape: Sequence[str | int | None] | None, dtype: int = TensorProto.FLOAT
+) -> onnx.ValueInfoProto:
     """Describe an input or output of a graph."""
     return helper.make_tensor_value_info(name, dtype, shape)

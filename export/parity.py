@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from abxfast.export.checkpoint import PREPROCESSOR
 from abxfast.scoring import score_embeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -96,7 +96,7 @@ class Reference:
         from transformers import AutoModel
         from transformers.utils import logging as chatter
 
-        chatter.set_verbosity_error()
+        chatter.set_verbosity_error()  # type: ignore[no-untyped-call]
         model, told = AutoModel.from_pretrained(
             checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
         )
@@ -120,12 +120,13 @@ class Reference:
         return np.stack(rows)
 
 
-def _extractor(checkpoint: Checkpoint) -> object:
+def _extractor(checkpoint: Checkpoint) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Give what brings a waveform to what the model takes: transformers' own, where the checkpoint has its settings."""
     if (checkpoint.folder / PREPROCESSOR).is_file():
         from transformers import AutoFeatureExtractor
 
-        extractor = AutoFeatureExtractor.from_pretrained(checkpoint.folder, local_files_only=True)
+        extractor: Any = AutoFeatureExtractor
+        extractor = extractor.from_pretrained(checkpoint.folder, local_files_only=True)
         return lambda wave: extractor(wave, sampling_rate=SAMPLE_RATE_HZ).input_values[0].astype(np.float32)
     if not checkpoint.normalise:
         return lambda wave: wave
@@ -189,7 +190,9 @@ def _row(variant: str, snippet_s: float, vectors: NDArray[np.float64], exact: ND
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.maximum(norms, np.finfo(np.float64).tiny)
+    return unit
 
 
 def to_metadata(rows: Sequence[Row], name: str) -> dict[str, object]:

@@ -35,7 +35,8 @@ def round_input(x: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = min(float(x.min()), 0.0), max(float(x.max()), 0.0)
     step = (high - low) / STEPS or 1.0
     zero = np.clip(np.round(-low / step), 0, STEPS)
-    return ((np.clip(np.round(x / step) + zero, 0, STEPS) - zero) * step).astype(np.float32)
+    steps = np.clip(np.round(x / step) + zero, 0, STEPS) - zero
+    return np.asarray(steps * step, np.float32)
 
 
 def error(x: NDArray[np.float32], weight: NDArray[np.float32]) -> float:
@@ -119,4 +120,5 @@ def _upper_of_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     backward = torch.from_numpy(matrix[::-1, ::-1].copy())
     lower = torch.linalg.cholesky(backward)
     solved = torch.linalg.solve_triangular(lower, torch.eye(len(matrix), dtype=torch.float64), upper=False)
-    return solved.numpy()[::-1, ::-1]
+    upper: NDArray[np.float64] = solved.numpy()[::-1, ::-1]
+    return upper

@@ -1,7 +1,7 @@
 """``abxfast/saturation.onnx``: a product that tells whether this processor's int8 kernels saturate.
 
-x86 without VNNI adds pairs of uint8 · int8 in 16 bits, which 255 · 127 · 2 overflows. onnxruntime has a slower kernel that
-does not, to be asked for; on processors that need it not, asking for it costs a factor of three.
+x86 without VNNI adds pairs of uint8 · int8 in 16 bits, which 255 · 127 · 2 overflows. onnxruntime has a slower kernel
+that does not, to be asked for; on processors that need it not, asking for it costs a factor of three.
 
 Run as ``python -m abxfast.export.saturation -o abxfast/saturation.onnx`` (needs the ``onnx`` package only).
 """

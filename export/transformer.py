@@ -86,7 +86,8 @@ class Transformer:
         query, key, inner, out = (
             self._linear(f"{at}.{side}_proj", f"{name}.{side}") for side in ("q", "k", "v", "out")
         )
-        bias = out.bias + inner.bias.astype(np.float64) @ out.weight
+        carried = self._weights[f"{at}.v_proj.bias"].astype(np.float64) @ out.weight
+        bias = self._weights[f"{at}.out_proj.bias"] + carried
         smooth = self._smoothing.get(out.name)
         columns = inner.weight if smooth is None else inner.weight / smooth
         inputs = [query, key._replace(bias=None), inner._replace(weight=columns, bias=None)]

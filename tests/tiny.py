@@ -22,7 +22,7 @@ STABLE, POST = {"do_stable_layer_norm": True}, {"do_stable_layer_norm": False}
 FORMS = {
     # name: class of transformers, config, do_normalize of the preprocessor (None: there is no such file)
     "xlsr": ("Wav2Vec2ForPreTraining", LAYER | STABLE, True),
-    "layer, post norm": ("Wav2Vec2ForCTC", LAYER | POST | {"adapter_attn_dim": 16}, False),  # transformers has none there
+    "layer, post norm": ("Wav2Vec2ForCTC", LAYER | POST | {"adapter_attn_dim": 16}, False),  # has none
     "base": ("Wav2Vec2ForPreTraining", GROUP | POST, True),
     "group, stable": ("Wav2Vec2ForCTC", GROUP | STABLE, None),
     "layer, no bias": ("Wav2Vec2Model", LAYER | STABLE | {"conv_bias": False}, None),
@@ -46,7 +46,7 @@ def make_checkpoint(folder, form="xlsr", seed=0, **options):
     model = getattr(transformers, kind)(config_class(**SMALL | of_kind | config | options)).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.ndim == 1 and "layer_norm" in name or name.endswith((".bias", "adapter_layer.norm.weight")):
+            if (weight.ndim == 1 and "layer_norm" in name) or name.endswith((".bias", "adapter_layer.norm.weight")):
                 weight += 0.2 * torch.randn_like(weight)
             elif "adapter_layer.linear" in name:
                 weight.normal_(0, 0.2)

@@ -93,7 +93,8 @@ def test_a_weight_norm_multiplied_out_already(checkpoint_of, tmp_path):
     expected = read(checkpoint_of())
     weights = {name: tensor for name, tensor in table(checkpoint_of()).items() if "original" not in name}
     name = "encoder.pos_conv_embed.conv.weight"
-    folder = changed(checkpoint_of(), tmp_path / "out", weights | {f"wav2vec2.{name}": torch.from_numpy(expected[name])})
+    weights[f"wav2vec2.{name}"] = torch.from_numpy(expected[name])
+    folder = changed(checkpoint_of(), tmp_path / "out", weights)
     np.testing.assert_array_equal(read(folder)[name], expected[name])
 
 
@@ -141,7 +142,8 @@ def test_halves_are_read(checkpoint_of, tmp_path, dtype):
 
 
 def test_blocks_above_the_truncation_may_lack(checkpoint_of, tmp_path):
-    weights = {name: t for name, t in table(checkpoint_of()).items() if not name.startswith("wav2vec2.encoder.layers.2")}
+    block = "wav2vec2.encoder.layers.2."
+    weights = {name: tensor for name, tensor in table(checkpoint_of()).items() if not name.startswith(block)}
     folder = changed(checkpoint_of(), tmp_path / "two", weights)
     assert QUERY in read(folder, 2)
     assert not any(name.startswith("encoder.layers.2") for name in read(checkpoint_of(), 2))
@@ -360,7 +362,7 @@ def cache(hub, checkpoint, source="facebook/wav2vec2-large-xlsr-53"):
 
 
 def test_an_id_that_is_not_in_the_cache(hub):
-    with pytest.raises(ExportError, match="nobody/nothing: not in the cache, and the Hugging Face hub cannot be reached"):
+    with pytest.raises(ExportError, match="nobody/nothing: not in the cache, and the Hugging Face hub"):
         open_checkpoint("nobody/nothing")
     assert not hub.exists() or not any(hub.rglob("config.json"))
 

@@ -115,7 +115,7 @@ def test_peaks_are_the_greatest_numbers(subject, checkpoint_of):
     one = subject("base")
     states = [np.abs(hidden_states(checkpoint_of("base"), wave)).max(axis=(1, 2)) for wave in CALIBRATION]
     np.testing.assert_allclose(one.calibrated.greatest, np.max(states, axis=0), rtol=1e-4)
-    assert set(one.calibrated.peaks) == set(multiplications(one.shape, LAYERS)) - {"conv.0", "position"}
+    assert set(one.calibrated.peaks) == set(multiplications(one.shape, LAYERS)) - {"position"}
 
 
 # -- the parts of an int8 graph
@@ -186,7 +186,7 @@ def test_damage_finds_the_layer_that_costs_the_most(subject):
     """One layer's weights are spoilt after rounding; what it loses is measured, and it alone."""
     one = subject("xlsr")
     before = damages(*one.args, one.calibrated, normalise=one.normalise)
-    assert set(before) == set(multiplications(one.shape, LAYERS)) - {"conv.0"}
+    assert set(before) == set(multiplications(one.shape, LAYERS))
     assert all(0 < lost < 0.01 for lost in before.values()), before
     for spoilt in ("blocks.1.ffn2", "projection", "conv.3"):
         rounded = dict(one.calibrated.rounded)
@@ -205,7 +205,7 @@ def test_cost_is_the_number_of_multiplications(subject):
     assert found["blocks.0.qkv"] == 3 * 64 * 64
     assert found["blocks.1.ffn2"] == found["blocks.1.ffn1"] == 64 * 128
     assert found["blocks.2.linear_1"] == 64 * 16
-    assert found["conv.0"] == 64 * 10 * 1 * 32  # 64 rows of 5 samples in a frame of 320
+    assert found["conv.1"] == 32 * 3 * 32 * 32  # 32 rows of 10 samples in a frame of 320
     assert found["conv.6"] == 1 * 2 * 32 * 32
     assert found["position"] == one.weights["encoder.pos_conv_embed.conv.weight"].size
 
@@ -217,7 +217,9 @@ def test_cost_is_the_number_of_multiplications(subject):
 def test_fp16_is_close_on_the_processor(subject, form):
     one = subject(form)
     model = one.model(precision="fp16", chunk=0)
-    assert [v.type.tensor_type.elem_type for v in (*model.graph.input, *model.graph.output)] == [onnx.TensorProto.FLOAT] * 2
-    halves = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
-    assert sum(np.prod(t.dims) for t in halves) > 0.7 * sum(np.prod(t.dims) for t in model.graph.initializer) - 1e5
+    ends = [value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)]
+    assert ends == [onnx.TensorProto.FLOAT] * 2
+    matrices = [t for t in model.graph.initializer if len(t.dims) == 2 and t.data_type != onnx.TensorProto.INT64]
+    assert len(matrices) >= 6 + 1 + 6 * LAYERS
+    assert [t.data_type for t in matrices].count(onnx.TensorProto.FLOAT) <= 1  # the first convolution
     assert one.drift(precision="fp16", chunk=0) < 0.005

@@ -3,8 +3,8 @@
     python benchmarks/session.py xlsr53-l21.int8.onnx
 
 takes any encoder, such as the one of seeded weights that ``benchmarks/embed.py make`` exports. glibc is set as
-``abxfast embed`` sets it. Settings run in turn, each in a process of its own; a figure is the median of the rounds. On a busy
-machine CPU seconds (a second of audio) hold better than speed.
+``abxfast embed`` sets it. Settings run in turn, each in a process of its own; a figure is the median of the rounds. On
+a busy machine CPU seconds (a second of audio) hold better than speed.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import tiny
 WHY = "needs the export extra: pip install '.[test,export]'"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def one_thread():
     """Keep PyTorch from spreading products of this size over threads, which costs more than it gives."""
     torch = pytest.importorskip("torch", reason=WHY)
@@ -17,10 +17,9 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def checkpoint_of(tmp_path_factory):
+def checkpoint_of(one_thread, tmp_path_factory):  # noqa: ARG001
     """Give the folder of a tiny checkpoint of a form; it is shared, so never write into it."""
-    for name in ("torch", "transformers"):
-        pytest.importorskip(name, reason=WHY)
+    pytest.importorskip("transformers", reason=WHY)
     made = {}
 
     def give(form="xlsr"):

@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from embed_make import DRIFT_S, RATE_HZ, abxfast, make, read_prompts
+from embed_make import DRIFT_S, LENGTHS_S, RATE_HZ, abxfast, make, read_prompts
 from embed_runners import OPENERS, RUNNERS, int8_rate, usable
 from embed_table import draw, to_markdown
 
@@ -40,7 +40,7 @@ GPU_BATCH_S = 160
 PROGRAM_FILES = 6
 
 
-def one(folder, name, workers, device, *, least_s=LEAST_S, vectors=False):
+def one(folder, name, workers, device, *, lengths=LENGTHS_S, least_s=LEAST_S, vectors=False):
     """Measure one runner in this process, or keep its vectors of the snippets of 10 s."""
     if name == "int8-rate":
         add(folder, {"runner": name, "gops": int8_rate()})
@@ -56,7 +56,8 @@ def one(folder, name, workers, device, *, least_s=LEAST_S, vectors=False):
             waves = np.load(folder / f"snippets-{DRIFT_S}.npy")
             np.save(folder / f"vectors-{device}-{name}.npy", np.concatenate(list(pool.map(run, waves[:, None]))))
             return
-        for seconds, count in A_ROUND.items():
+        for seconds in lengths:
+            count = A_ROUND[seconds]
             batch = 1 if device == "cpu" else GPU_BATCH_S // seconds
             waves = np.resize(np.load(folder / f"snippets-{seconds}.npy"), (count * batch, seconds * RATE_HZ))
             parts = np.split(waves, count)
@@ -124,7 +125,19 @@ def program(folder, speech, minutes):
     for number in range(PROGRAM_FILES):
         wave = np.concatenate([prompts[i] for _ in range(4) for i in rng.permutation(len(prompts))])[:share]
         soundfile.write(recordings / f"{number}.wav", wave, rate_hz)
-    bare = [sys.executable, __file__, "one", str(folder), "ours-int8", "--workers", str(usable()), "--least-s", "10"]
+    bare = [
+        sys.executable,
+        __file__,
+        "one",
+        str(folder),
+        "ours-int8",
+        "--workers",
+        str(usable()),
+        "--least-s",
+        "10",
+        "--lengths",
+        str(DRIFT_S),
+    ]
     subprocess.run(bare, check=True)  # noqa: S603
     command = [*abxfast(), "embed", recordings, "-o", folder / "program.store", "--snippet", str(DRIFT_S)]
     process = subprocess.Popen([*command, "--encoder", folder / "full.int8.onnx"])  # noqa: S603
@@ -150,6 +163,7 @@ def main():
     parser.add_argument("--device", choices=RUNNERS, default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=usable(), help="for one: threads that each take a snippet")
+    parser.add_argument("--lengths", type=int, nargs="*", choices=LENGTHS_S, default=LENGTHS_S, help="for one: seconds")
     parser.add_argument("--least-s", type=float, default=LEAST_S, help="for one: of a timing")
     parser.add_argument("--vectors", action="store_true", help="for one: keep vectors in place of timing")
     parser.add_argument("--minutes", type=int, default=60, help="for program: of speech")
@@ -162,7 +176,15 @@ def main():
     elif wish.verb == "run":
         run_all(wish.folder, wish.device, wish.rounds)
     elif wish.verb == "one":
-        one(wish.folder, wish.runner, wish.workers, wish.device, least_s=wish.least_s, vectors=wish.vectors)
+        one(
+            wish.folder,
+            wish.runner,
+            wish.workers,
+            wish.device,
+            lengths=wish.lengths,
+            least_s=wish.least_s,
+            vectors=wish.vectors,
+        )
     elif wish.verb == "program":
         program(wish.folder, wish.speech, wish.minutes)
     else:

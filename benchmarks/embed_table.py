@@ -70,13 +70,16 @@ def collect(folder, device):
         rows[name] = {
             "speed": {s: speeds[way][s] for s, way in best.items()},
             "way": best,
-            **{key: statistics.median(line[key] for line in chosen) for key in ("load_s", "file_mb", "peak_mb")},
+            "load_s": statistics.median(line["load_s"] for line in chosen),
+            "file_mb": chosen[0]["file_mb"],
+            "peak_mb": max(line["peak_mb"] for line in chosen),
         }
     return rows, lines
 
 
 def undisturbed(lines, seconds):
     """Give the median speed of the runs that other work did not disturb, or the speed of the least disturbed one."""
+    lines = [line for line in lines if seconds in line["speed"]]
     least = max(QUIET, min(line["others"][seconds] for line in lines))
     return statistics.median(line["speed"][seconds] for line in lines if line["others"][seconds] <= least)
 

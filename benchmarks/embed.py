@@ -171,6 +171,8 @@ def main():
     wish = parser.parse_args()
     if wish.verb in ("make", "program") and wish.speech is None:
         parser.error(f"{wish.verb} needs --speech")
+    if wish.verb == "one" and wish.runner not in {*RUNNERS[wish.device], "int8-rate"}:
+        parser.error(f"one needs a runner: int8-rate, {', '.join(RUNNERS[wish.device])}")
     if wish.verb == "make":
         make(wish.folder, wish.speech, gpu=wish.device == "cuda")
     elif wish.verb == "run":

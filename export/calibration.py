@@ -171,7 +171,7 @@ def _folded(name: str, shape: Architecture) -> bool | None:
 def _round(result: Calibrated, name: str, x: NDArray[np.float32], layers: list[Linear], *, folded: bool | None) -> None:
     if folded is not None:
         together = np.concatenate([layer.weight for layer in layers], axis=1)
-        scale = smoothing(x[:: max(1, len(x) // SAMPLE_FRAMES)], together, folded=folded)
+        scale = smoothing(_telling(x), together, folded=folded)
         if scale is not None:
             result.smoothing[name] = scale
             x = x / scale
@@ -183,6 +183,15 @@ def _round(result: Calibrated, name: str, x: NDArray[np.float32], layers: list[L
     losses = Losses(x)
     for layer in layers:
         result.rounded[layer.name] = losses.round_weights(layer.weight)
+
+
+def _telling(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give frames that stand for all: every so many, and for each channel the one where it is greatest.
+
+    A single frame with an outlier sets the step of all frames of its snippet.
+    """
+    greatest = np.unique(np.abs(x).argmax(axis=0))
+    return x[np.union1d(np.arange(0, len(x), max(1, len(x) // SAMPLE_FRAMES)), greatest)]
 
 
 def _run(

@@ -190,8 +190,9 @@ def _telling(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
     A single frame with an outlier sets the step of all frames of its snippet.
     """
-    greatest = np.unique(np.abs(x).argmax(axis=0))
-    return x[np.union1d(np.arange(0, len(x), max(1, len(x) // SAMPLE_FRAMES)), greatest)]
+    rows = np.union1d(np.arange(0, len(x), max(1, len(x) // SAMPLE_FRAMES)), np.abs(x).argmax(axis=0))
+    telling: NDArray[np.float32] = x[rows]
+    return telling
 
 
 def _run(

@@ -71,9 +71,9 @@ class Encoder:
     Notes
     -----
     The session runs on the thread that calls it (``intra_op_num_threads=1``) and may be called from many at once. A
-    thread a snippet spent 10 to 15 % less processor time than all threads on one snippet, holds the weights once, and
-    leaves no thread to spin, which cost 25 % more at 1 s. The memory arena is on: without it every large value is
-    fetched from the system anew and handed back, which cost a third of the speed of two threads.
+    thread a snippet spent 3 to 30 % less processor time than all threads on one snippet, most at 1 s, and holds the
+    weights once. The memory arena is on: without it every large value is fetched from the system anew and handed back,
+    which cost 40 % of the speed of two threads.
     ``benchmarks/session.py`` measures this; ``benchmarks/RESULTS.md`` has the table.
     """
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.encoder import usable_threads
+from abxfast.errors import TaskError
 from abxfast.scoring import AbxScores, score_embeddings
 from abxfast.statistics import (
     Intervals,
@@ -87,6 +88,8 @@ def score(
     threads: int | None,
 ) -> Scored:
     """Score an experiment, and keep what each snippet won."""
+    if not len(embeddings):
+        raise TaskError("there is no snippet")
     task = experiment.task
     on = encode(task.on, labels)[0]
     units = make_units(

@@ -19,10 +19,12 @@ from abxfast.study.between import classification_rows
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
 from abxfast.study.file import read_study
+from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study
 from abxfast.study.levels import measure
 from abxfast.study.selection import gather
 from abxfast.study.sentences import say_lengths, say_pairs, say_summary
+from abxfast.task import Task
 
 RATE_HZ = 16_000
 
@@ -70,6 +72,22 @@ def test_mantel_says_when_there_is_nothing_to_test():
     assert "too few recordings" in few.note
     assert math.isnan(mantel(scores[:2, :2], np.arange(2.0), permutations=10, seed=[0]).p)
     assert math.isnan(mantel(scores, np.arange(6.0), permutations=0, seed=[0]).p)
+
+
+# -- inference
+
+
+def test_a_test_of_too_many_values_is_not_left_out_in_silence():
+    words = [f"w{number}" for number in range(257) for _ in range(2)]
+    names = [str(number) for number in range(514)]
+    labels = {"word": words, "recording": names, "start_s": [0.0] * 514, "end_s": [1.0] * 514}
+    experiment = SimpleNamespace(task=Task("word"), min_gap_s=0.0, different=(), max_size_group=None, max_x_across=None)
+    vectors = np.random.default_rng(0).standard_normal((514, 4)).astype(np.float32)
+    scored = score(vectors, labels, experiment, seed=0, memory_mb=512, threads=1)
+    cells = np.zeros(scored.scores.table.num_rows, np.int64)
+    found = infer(vectors, labels, experiment, scored, cells, np.array([[0, 1]]), permutations=20, seed=0, threads=1)
+    assert math.isnan(found.all_test.p[0])
+    assert found.all_test.note == ["not tested: more than 256 values"]
 
 
 # -- classification

@@ -23,7 +23,7 @@ from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study
 from abxfast.study.levels import measure
 from abxfast.study.selection import gather
-from abxfast.study.sentences import say_lengths, say_pairs, say_summary
+from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
 from abxfast.task import Task
 
 RATE_HZ = 16_000
@@ -276,6 +276,14 @@ def test_what_correlation_alone_may_do_is_not_called_a_difference(p, note, says)
     ((_, text),) = say_summary(summary, [row], "recording")
     assert ("1 of 1 pairs can be told apart" in text) is (says.startswith("A and B can be"))
     assert ("1 score above chance, which the test does not bear out" in text) is not (says.startswith("A and B can be"))
+
+
+def test_drift_is_not_called_a_change_alone():
+    """The halves of a recording that does not change differ too, where neighbours are alike (see calibration)."""
+    row = {"label": "A", "snippet_s": 1.0, "within": 0.5, "drift": 0.6, "drift_low": 0.55, "drift_high": 0.65}
+    *_, (_, text) = say_floors([row])
+    assert text.startswith("1 of 1 recordings score above chance between their first half and their second at 1 s")
+    assert text.endswith("most A: 0.60 [0.55, 0.65]; they change, or snippets that lie near to each other are alike.")
 
 
 def test_a_length_that_the_test_does_not_bear_out_is_not_recommended():

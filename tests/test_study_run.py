@@ -175,8 +175,9 @@ def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
     before = contents(results)
     (folder / "others.csv").write_bytes((folder / "recordings.csv").read_bytes())
     (folder / "other.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
-        run(folder / "other.toml", results, report=False)
+    for work in (make_plan, run):
+        with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
+            work(folder / "other.toml", results)
     assert contents(results) == before
 
 
@@ -202,6 +203,27 @@ def test_a_damaged_recording_takes_no_part_and_is_named(folder, tmp_path):
     assert "1 row could not be embedded" in matrix["note"]
     noted = {row["recording"]: row["note"] for row in read(tmp_path / "results", "recordings")}
     assert "cut short" in noted["r3.wav"]
+
+
+def test_where_no_recording_can_be_embedded_the_summary_says_so(folder, tmp_path):
+    for path in (*folder.glob("r?.wav"), folder / "recordings.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "study.toml").write_text(STUDY.replace("variants", "channel = 3\nvariants"), encoding="utf-8")
+    report = run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    assert len(report.failures) == 4
+    rows = read(tmp_path / "results", "summary")
+    assert len(rows) == 12
+    assert all(row["note"].startswith("not scored: there is no snippet; ") for row in rows)
+
+
+def test_the_plan_says_where_nothing_can_be_scored(folder, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        f'[study]\nmanifest = "{(folder / "recordings.csv").as_posix()}"\nsnippets = [1, "whole"]\n'
+        '[experiment.matrix]\non = "recording"\n',
+        encoding="utf-8",
+    )
+    plan = make_plan(tmp_path / "study.toml", tmp_path / "results")
+    assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
 
 
 def test_the_plan_foresees_what_the_run_counts(folder, results):
@@ -286,10 +308,11 @@ def test_a_file_that_was_only_touched_is_not_missed(folder, results):
     assert contents(results) == before
 
 
-def test_tokens_without_repetition_get_no_interval(tmp_path):
-    """One token of each word and voice: a score, but nothing that says how sure it is."""
+@pytest.mark.parametrize("words", [4, 12])
+def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
+    """One token of each word and voice: what other words would score, if there are words enough to tell."""
     rows = ["path,word,voice"]
-    for number in range(8):
+    for number in range(2 * words):
         wave = 0.1 * np.random.default_rng(number).standard_normal(8_000)
         soundfile.write(tmp_path / f"{number}.wav", wave, 16_000)
         rows.append(f"{number}.wav,w{number // 2},v{number % 2}")
@@ -301,9 +324,13 @@ def test_tokens_without_repetition_get_no_interval(tmp_path):
     )
     run(tmp_path / "study.toml", tmp_path / "results", report=False)
     (summary,) = read(tmp_path / "results", "summary")
-    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (24, 24, None)
-    assert 0 < summary["score"] < 1
-    assert summary["low"] is None
-    assert "nothing is repeated" in summary["note"]
+    cells = 2 * words * (words - 1)
+    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (cells, cells, None)
     told = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
-    assert not any("can be told apart" in text for text in told)
+    assert not any("can be told apart" in text for text in told)  # of two words, each pair is two tokens
+    if words < 10:
+        assert summary["low"] is None
+        assert summary["note"].startswith("no interval: a single recording stands for one side, and no label has 10")
+    else:
+        assert 0 < summary["low"] < summary["score"] < summary["high"] < 1
+        assert summary["note"] == "the interval is one over the 12 values of word, all else held as it is"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from abxfast.encoder import usable_threads
+from abxfast.errors import TaskError
 from abxfast.scoring import AbxScores, score_embeddings
 from abxfast.statistics import (
     Intervals,
@@ -36,8 +38,6 @@ _MOST_SHARES = 30_000_000
 
 _UNIT = "exchangeable unit"
 """A label of our own, which no column of a manifest is likely to be called."""
-_MOST_VALUES = 256
-"""Values of ON that the test of all of them together can take."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Inference:
     ----------
     pairs, all : Intervals
     pair_tests, all_test : Test or None
-        None where no permutations were asked for, or there are too many values for one test.
+        None where no permutations were asked for.
     """
 
     pairs: Intervals
@@ -86,6 +86,8 @@ def score(
     threads: int | None,
 ) -> Scored:
     """Score an experiment, and keep what each snippet won."""
+    if not len(embeddings):
+        raise TaskError("there is no snippet")
     task = experiment.task
     on = encode(task.on, labels)[0]
     units = make_units(
@@ -93,7 +95,7 @@ def score(
         on,
         encode("recording", labels)[0],
         np.asarray(labels["start_s"], np.float64),
-        context(labels, task.by),
+        context(labels, (*task.by, *task.across)),
     )
     across = context(labels, task.across)
     strata = 1 if across is None else len(np.unique(across))
@@ -146,8 +148,10 @@ def infer(
     """
     table, task = scored.scores.table, experiment.task
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
-    of_pairs = _widths(intervals(wins2, triplets, scored.shares, pair_of_cell, scored.units))
-    of_all = _widths(intervals(wins2, triplets, scored.shares, np.zeros_like(pair_of_cell), scored.units))
+    of_pairs, of_all = (
+        intervals(wins2, triplets, scored.shares, row_of_cell, scored.units, values=_values(scored))
+        for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
+    )
     if not permutations:
         return Inference(of_pairs, of_all, None, None)
     on = encode(task.on, labels)[0]
@@ -164,18 +168,23 @@ def infer(
             seed=seed,
             threads=threads or usable_threads(),
         )
-        for which in ((pairs, None) if on.max() < _MOST_VALUES else (pairs,))
+        for which in (pairs, None)
     ]
-    return Inference(of_pairs, of_all, tests[0], tests[1] if len(tests) > 1 else None)
+    return Inference(of_pairs, of_all, *tests)
 
 
-def _widths(found: Intervals) -> Intervals:
-    """Take back intervals without width: where each cell is one triplet, no unit can differ from its cell's score."""
-    flat = (found.low == found.high) & (found.score > 0) & (found.score < 1)
-    why = "no interval: nothing is repeated within the cells, as with one token of each kind"
-    note = [why if none else text for none, text in zip(flat, found.note, strict=True)]
-    low, high = np.where(flat, np.nan, found.low), np.where(flat, np.nan, found.high)
-    return replace(found, low=low, high=high, note=note)
+def _values(scored: Scored) -> dict[str, NDArray[np.int64]]:
+    """Give the values of ON, BY and ACROSS that the tokens of each cell have, as codes."""
+    task, table = scored.scores.task, scored.scores.table
+    columns: dict[str, tuple[str, ...]] = {task.on: (task.on, f"{task.on}_b")}
+    columns |= {name: (name,) for name in task.by}
+    columns |= {name: (name, f"{name}_x") for name in task.across}
+    found = {}
+    for label, names in columns.items():
+        joined = pa.concat_arrays([table[name].combine_chunks() for name in names])
+        codes = joined.dictionary_encode().indices.to_numpy().astype(np.int64)
+        found[label] = codes.reshape(len(names), -1).T
+    return found
 
 
 def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:

@@ -35,10 +35,12 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     score = _score(summary) if interval else f"{summary['score']:.2f}"
     sure = "" if interval else ", without an interval"
     sure += f", p = {_p(p)}" if _known(p) else ""
-    told = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE)
+    told = sum(1 for row in pairs if _told(row))
+    untested = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE) - told
     not_told = sum(1 for row in pairs if _known(row["low"]) and row["low"] <= CHANCE <= row["high"])
     unsure = sum(1 for row in pairs if not _known(row["low"]))
     counts = [f"{told} of {len(pairs)} pairs can be told apart", f"{not_told} can't" if not_told else ""]
+    counts.append(f"{untested} score above chance, which the test does not bear out" if untested else "")
     counts.append(f"{unsure} can't be judged" if unsure else "")
     yield (
         "summary",
@@ -58,10 +60,16 @@ def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
             yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
         elif not _known(row["low"]):
             yield "pair", f"{both} can't be judged {at}: {score}; {row['note']}."
-        elif row["low"] > CHANCE:
+        elif _told(row):
             floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
             but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
             yield "pair", f"{both} can be told apart {at}: {score}{but}."
+        elif row["low"] > CHANCE:
+            why = f"; {row['note']}" if row["note"] else ""
+            yield (
+                "pair",
+                f"{both} score above chance {at}: {score}, which the test does not bear out (p = {_p(row['p'])}{why}).",
+            )
         elif row["high"] < CHANCE:
             yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
         else:
@@ -88,8 +96,9 @@ def say_floors(floors: Sequence[Row]) -> Said:
         yield (
             "floor",
             (
-                f"{len(drifting)} of {len(floors)} recordings change from their first half to their second {at}, most "
-                f"{worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, {worst['drift_high']:.2f}]."
+                f"{len(drifting)} of {len(floors)} recordings score above chance between their first half and their "
+                f"second {at}, most {worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, "
+                f"{worst['drift_high']:.2f}]; they change, or snippets that lie near to each other are alike."
             ),
         )
 
@@ -151,8 +160,9 @@ def say_lengths(rows: Sequence[Row]) -> Said:
     rivals = [row for row in sure if row is not best and row["high"] >= best["low"]]
     unsure = [row for row in timed if row not in sure]
     but = f" ({_listed(unsure)} s can't be judged)" if unsure else ""
-    if best["low"] <= CHANCE:
-        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{but}."
+    if not _told(best):
+        p = f", p = {_p(best['p'])}" if _known(best.get("p")) else ""
+        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{p}{but}."
     elif rivals:
         together = _listed(sorted([best, *rivals], key=lambda row: row["snippet_s"]))
         yield (
@@ -180,6 +190,16 @@ def _at(row: Mapping[str, Any]) -> str:
 
 def _known(value: float | None) -> bool:
     return value is not None and value == value  # noqa: PLR0124
+
+
+def _told(row: Mapping[str, Any]) -> bool:
+    """Say whether the interval and the test agree that a score is above chance.
+
+    Neighbouring snippets that are alike lift a score, and what an interval is about is the score; the test leaves them
+    out, and says where there is too little to exchange.
+    """
+    above = bool(_known(row["low"]) and row["low"] > CHANCE)
+    return above and not (_known(row.get("p")) and row["p"] > LEVEL)
 
 
 def _score(row: Mapping[str, Any]) -> str:

@@ -78,6 +78,30 @@ def test_whole_recordings_within_strata_of_by():
     assert found.distinct[0] == 18  # 6 · 6, half of which exchange the two names
 
 
+def test_labels_are_drawn_within_across():
+    """One token of each word in each voice: which is whose is drawn within each voice, not between them."""
+    vectors, word, start_s = simulated(13, 2, n_recordings=3, shift=1.0)
+    voice = np.tile([0, 1], 3)
+    vectors[voice == 1, 1] += 3.0
+    units = make_units(vectors, word, np.arange(6), start_s, voice)
+    found = permutation_tests(vectors, word, units, across=voice, permutations=5_000)
+    d = reference.distances(vectors)
+
+    def mean_score(label):
+        scores = []
+        for value, own in itertools.product(range(3), (0, 1)):
+            a, b = (np.flatnonzero((voice == own) & ((label == value) == same)) for same in (True, False))
+            wins2, triplets, _ = reference.counts(d, a, b, np.flatnonzero((voice != own) & (label == value)))
+            scores.append(wins2 / 2 / triplets)
+        return np.mean(scores)
+
+    every = [mean_score(label) for label in every_relabelling(word, voice)]
+    observed = mean_score(word)
+    assert found.score[0] == pytest.approx(observed, abs=1e-12)
+    assert found.p[0] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.03)
+    assert found.distinct[0] == 6  # 36, of which six name the words anew
+
+
 def test_all_values_at_once_is_one_against_the_rest():
     vectors, recording, start_s = simulated(2, 6, n_recordings=3, shift=2.0)
     units = make_units(vectors, recording, recording, start_s)

@@ -117,9 +117,9 @@ def export(
     MissingPackageError
         Where the ``export`` extra is not installed.
     """
+    _need_packages()
     path = _output(Path(output))
     _check_options(precision, layers, poolings)
-    _need_packages()
     from abxfast.export import parity
     from abxfast.export.checkpoint import open_checkpoint, read_weights
     from abxfast.export.material import read_material

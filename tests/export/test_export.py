@@ -2,11 +2,11 @@
 
 import errno
 import hashlib
-import importlib.util
 import json
 import logging
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -476,11 +476,6 @@ def no_room(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 50_000))
 
 
-def no_torch(monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "torch" else find(name, *a))
-
-
 def no_network(monkeypatch):
     from huggingface_hub import constants
 
@@ -526,7 +521,6 @@ BAD = {
     "no room after all": (fail_to_write, {}, "No space left on device"),
     "no room at the end": (fail_to_sync, {}, "Disk quota exceeded"),
     "no right to replace": (fail_to_replace, {}, "Permission denied"),
-    "no torch": (no_torch, {}, "export needs torch; install the export extra"),
     "too large": (
         lambda monkeypatch: monkeypatch.setattr(exporting, "MOST_BYTES", 300_000),
         {"--precision": "fp32"},
@@ -567,6 +561,20 @@ def test_bad_input_is_one_line(run, checkpoint_of, recordings, tmp_path, monkeyp
     assert word in err
     assert left(out) == []
     assert left(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", exporting.NEEDS)
+def test_without_the_extra(checkpoint_of, tmp_path, name):
+    """In a process of its own, where the package is really not to be had."""
+    program = f"import sys; sys.modules[{name!r}] = None; from abxfast.cli import main; main()"
+    words = ["export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    one_line(done.stderr)
+    assert f"export needs {name}; install the export extra" in done.stderr
+    assert left(tmp_path) == []
 
 
 def test_the_real_limit_is_told_before_any_weight_is_read(run, recordings, tmp_path):

@@ -296,9 +296,16 @@ def export(
 ) -> None:
     """Make an encoder of a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
     with talking(quiet=quiet, verbose=verbose):
+        import signal
+
         from abxfast.export.command import run
 
-        typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind then either
+        try:
+            typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))
+        except KeyboardInterrupt:
+            sys.stderr.write("abxfast: stopped; nothing was written\n")
+            sys.exit(INTERRUPTED)
 
 
 @app.command()

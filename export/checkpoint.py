@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ, Architecture, read_architecture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ class Checkpoint:
     licence : str
         As its model card says; empty where there is none.
     weights : tuple of Path
-        The files that hold the weights.
+        The files that hold the weights; see `with_weights`.
     """
 
     source: str
@@ -59,7 +60,7 @@ class Checkpoint:
     normalise: bool
     normalise_from: str
     licence: str
-    weights: tuple[Path, ...]
+    weights: tuple[Path, ...] = ()
 
     def sha256(self) -> str:
         """Give the SHA-256 of the weights; of several files, that of their sums one after another."""
@@ -73,7 +74,12 @@ class Checkpoint:
 
 
 def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """Find a checkpoint, and read all of it but the weights.
+    """Find a checkpoint and its weights; see `describe` and `with_weights`."""
+    return with_weights(describe(source, revision))
+
+
+def describe(source: str, revision: str | None = None) -> Checkpoint:
+    """Find a checkpoint, and read all of it but the weights, which are not fetched yet.
 
     Parameters
     ----------
@@ -89,8 +95,7 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
         Where there is no such checkpoint, or it is of another kind.
     """
     folder, commit = _locate(source, revision)
-    config = _json(folder / CONFIG)
-    architecture = read_architecture(config, f"{source}: {CONFIG}")
+    architecture = read_architecture(_json(folder / CONFIG), f"{source}: {CONFIG}")
     normalise, said_by = _normalisation(folder, architecture, source)
     return Checkpoint(
         source=source if commit else folder.resolve().name,
@@ -100,8 +105,21 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
         normalise=normalise,
         normalise_from=said_by,
         licence=_licence(folder),
-        weights=_weight_files(folder, source),
     )
+
+
+def with_weights(checkpoint: Checkpoint) -> Checkpoint:
+    """Find the files of the weights, fetched first where the checkpoint is one of the hub.
+
+    Raises
+    ------
+    ExportError
+        Where there are none, or they cannot be had.
+    """
+    if checkpoint.revision:
+        with _hub_errors(checkpoint.source, checkpoint.revision):
+            _fetch_weights(checkpoint.source, checkpoint.revision)
+    return replace(checkpoint, weights=_weight_files(checkpoint.folder, checkpoint.source))
 
 
 def read_weights(checkpoint: Checkpoint, layers: int) -> dict[str, NDArray[np.float32]]:
@@ -278,40 +296,52 @@ def _locate(source: str, revision: str | None) -> tuple[Path, str]:
         return folder, ""
     if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise ExportError(f"{source}: neither a folder nor an id of the Hugging Face hub such as owner/name")
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    with _hub_errors(source, revision):
+        root = _fetch(source, revision, CONFIG, PREPROCESSOR, "README.md", "*.index.json")
+    return root, root.name
+
+
+@contextmanager
+def _hub_errors(source: str, revision: str | None) -> Iterator[None]:
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
-        root = _fetch(source, revision)
-    except ExportError:
-        raise
+        yield
     except LocalEntryNotFoundError as error:
         raise ExportError(
             f"{source}: not in the cache, and the Hugging Face hub cannot be reached; connect once, or give a folder"
         ) from error
+    except RevisionNotFoundError as error:
+        raise ExportError(f"--revision {revision}: {source} has no such branch, tag or commit") from error
     except RepositoryNotFoundError as error:
         raise ExportError(f"{source}: no such model on the Hugging Face hub (or it is private)") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{source}: cannot be fetched ({reason})") from error
-    return root, root.name
 
 
-def _fetch(source: str, revision: str | None) -> Path:
-    """Fetch what an export takes of a model on the hub; without a network, find it in the cache."""
-    from huggingface_hub import HfApi, snapshot_download
+def _fetch(source: str, revision: str | None, *patterns: str, offline: bool = False) -> Path:
+    """Fetch files of a model on the hub; without a network, find them in the cache."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, revision=revision, allow_patterns=list(patterns), local_files_only=offline))
+
+
+def _fetch_weights(source: str, commit: str) -> None:
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    def fetch(*weights: str, offline: bool = False) -> Path:
-        patterns = [CONFIG, PREPROCESSOR, "README.md", *weights]
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns, local_files_only=offline))
-
-    root = fetch("*.index.json")
-    read_architecture(_json(root / CONFIG), f"{source}: {CONFIG}")  # before gigabytes are fetched
     try:
-        there = set(HfApi().list_repo_files(source, revision=revision))
+        there = set(HfApi().list_repo_files(source, revision=commit))
     except (HfHubHTTPError, OSError):  # no network: what is in the cache is what there is
-        return fetch(*WEIGHTS, "model-*.safetensors", "pytorch_model-*.bin", offline=True)
-    return fetch(*_patterns(there))
+        _fetch(source, commit, *WEIGHTS, "model-*.safetensors", "pytorch_model-*.bin", offline=True)
+    else:
+        _fetch(source, commit, *_patterns(there))
 
 
 def _patterns(there: set[str]) -> list[str]:

@@ -29,7 +29,10 @@ def run(
     if output is None:
         stem = f"{Path(source.rstrip('/')).name}-l{max(numbers)}.{precision}"
         output = encoders_folder() / f"{stem}.onnx"
-        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExportError(f"{output.parent}: cannot be made ({error.strerror}); name a file with -o") from error
     done = export(
         source,
         output,

@@ -12,22 +12,20 @@ from dataclasses import replace
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from abxfast._version import __version__
 from abxfast.contract import PREFIX, EncoderInfo
-from abxfast.errors import ExportError, MissingPackageError
+from abxfast.errors import EncoderError, ExportError, MissingPackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Iterable, Iterator, Sequence
 
     from abxfast.export.checkpoint import Checkpoint
     from abxfast.export.encoder_graph import Recipe
     from abxfast.export.material import Material
-    from abxfast.export.parity import Row
+    from abxfast.export.parity import References, Row
 
 logger = logging.getLogger(__name__)
 
@@ -121,30 +119,25 @@ def export(
     path = _output(Path(output))
     _check_options(precision, layers, poolings)
     from abxfast.export import parity
-    from abxfast.export.checkpoint import open_checkpoint, read_weights
+    from abxfast.export.checkpoint import describe, with_weights
     from abxfast.export.material import read_material
 
-    checkpoint = open_checkpoint(source, revision)
-    deepest = max(layers)
-    if deepest > checkpoint.architecture.layers:
-        raise ExportError(
-            f"--layers {deepest}: {source} has {checkpoint.architecture.layers} blocks; give layers from 0 to that"
-        )
-    logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
-    _check_size(checkpoint, deepest, precision, path)
-    material = read_material(None if check is None else Path(check))
-    weights = read_weights(checkpoint, deepest)
-    made = _Maker(checkpoint, weights, material, tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings)), precision)
-    made.keep(keep)
-    limits = LIMITS[precision]
-    if allow_drift is not None:
-        limits = Limits(drift=allow_drift)
+    layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
     with _aside(path) as aside:
+        checkpoint = describe(source, revision)
+        logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
+        _check_shape(checkpoint, layers[-1], keep, precision, path)
+        material = read_material(None if check is None else Path(check))
+        checkpoint = with_weights(checkpoint)
+        made = _Maker(path, checkpoint, material, layers, poolings, precision, keep)
+        limits = LIMITS[precision]
+        if allow_drift is not None:
+            limits = Limits(drift=allow_drift)
         made.write(aside)
-        reference = parity.Reference(checkpoint, made.recipe.layers, made.recipe.poolings)
+        reference = parity.Reference(checkpoint, layers, poolings)
         wanted = parity.references(reference, material)
         del reference
-        rows = parity.measure(aside, wanted)
+        rows = _measure(aside, wanted, path)
         if precision == "int8":
             drift = max(row.drift95 for row in rows)
             # How far a score moved does not tell how much to keep: then all that the budget allows.
@@ -152,9 +145,9 @@ def export(
             if drift > goal:
                 made.keep_worst(drift, goal)
                 made.write(aside)
-                rows = parity.measure(aside, wanted)
+                rows = _measure(aside, wanted, path)
         _judge(rows, limits, made, path)
-        info = replace(made.info(path), parity=parity.to_metadata(rows, material.name) | made.findings())
+        info = replace(made.info, parity=parity.to_metadata(rows, material.name) | made.findings())
         made.append_parity(aside, info)
         with _disk_errors(path):
             os.replace(aside, path)  # noqa: PTH105 - replaces on every system
@@ -166,22 +159,25 @@ class _Maker:
 
     def __init__(
         self,
+        path: Path,
         checkpoint: Checkpoint,
-        weights: Mapping[str, NDArray[np.float32]],
         material: Material,
         layers: tuple[int, ...],
         poolings: tuple[str, ...],
         precision: str,
+        keep: Iterable[str],
     ) -> None:
         from abxfast.export.calibration import calibrate
+        from abxfast.export.checkpoint import read_weights
         from abxfast.export.encoder_graph import CHUNK, Recipe
 
+        weights = read_weights(checkpoint, layers[-1])
         self._checkpoint, self._weights, self._material = checkpoint, weights, material
         self.calibrated = calibrate(
             checkpoint.architecture,
             weights,
             material.calibration,
-            max(layers),
+            layers[-1],
             normalise=checkpoint.normalise,
             rounding=precision == "int8",
         )
@@ -189,6 +185,7 @@ class _Maker:
             layers,
             poolings,
             precision,
+            frozenset(keep),
             smoothing=self.calibrated.smoothing,
             rounded=self.calibrated.rounded,
             chunk=0 if precision == "fp16" else CHUNK,
@@ -198,18 +195,7 @@ class _Maker:
             self.recipe = replace(self.recipe, kept=self.recipe.kept.union(risky))
         self._base = 0
         self.worst: list[str] = []
-
-    def keep(self, names: Iterable[str]) -> None:
-        """Keep inputs in fp32, whatever they cost."""
-        from abxfast.export.cost import multiplications
-
-        known = multiplications(self._checkpoint.architecture, max(self.recipe.layers))
-        for name in names:
-            if name not in known:
-                near = get_close_matches(name, known, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ExportError(f"--keep {name}: no such layer, expected a name such as blocks.3.ffn2{hint}")
-        self.recipe = replace(self.recipe, kept=self.recipe.kept.union(names))
+        self.info = _describe(path.stem, checkpoint, self.recipe)
 
     def keep_worst(self, drift: float, wanted: float) -> None:
         """Keep in fp32 the inputs that cost the most accuracy for their multiplications, within the budget.
@@ -250,27 +236,6 @@ class _Maker:
             "kept in fp32": sorted(self.recipe.kept) if self.recipe.precision != "fp32" else [],
         }
 
-    def info(self, path: Path) -> EncoderInfo:
-        """Describe the file, but for its parity."""
-        checkpoint, shape = self._checkpoint, self._checkpoint.architecture
-        tools = {"abxfast": __version__, "python": platform.python_version()}
-        tools |= {name: version(name) for name in ("torch", "transformers", "onnx", "onnxruntime", "numpy")}
-        return EncoderInfo(
-            name=path.stem,
-            variants=self.recipe.variants,
-            default_variant=f"layer{max(self.recipe.layers)}.{self.recipe.poolings[0]}",
-            sample_rate_hz=16_000,
-            least_samples=shape.receptive,
-            frame_hop_samples=shape.hop,
-            normalisation="zero-mean unit-variance" if checkpoint.normalise else "none",
-            precision=self.recipe.precision,
-            source=checkpoint.source,
-            revision=checkpoint.revision,
-            sha256=checkpoint.sha256(),
-            licence=checkpoint.licence,
-            tools=tools,
-        )
-
     def write(self, path: Path) -> None:
         """Write the model with all metadata but parity, which is appended: protobuf messages join end to end."""
         from onnx import helper
@@ -279,8 +244,7 @@ class _Maker:
 
         shape = self._checkpoint.architecture
         model = build(shape, self._weights, self.recipe, normalise=self._checkpoint.normalise)
-        info = self.info(path.with_name(path.name.split(".making-")[0]))
-        metadata = info.to_metadata()
+        metadata = self.info.to_metadata()
         metadata.pop(f"{PREFIX}parity")
         helper.set_model_props(model, metadata)
         data = model.SerializeToString(deterministic=True)
@@ -288,7 +252,7 @@ class _Maker:
         with _disk_errors(path):
             path.write_bytes(data)
         self._base = len(data)
-        self.append_parity(path, info)
+        self.append_parity(path, self.info)
 
     def append_parity(self, path: Path, info: EncoderInfo) -> None:
         """Put the parity report at the end of the file, in place of the one that is there."""
@@ -302,6 +266,36 @@ class _Maker:
             file.write(tail.SerializeToString())
             file.flush()
             os.fsync(file.fileno())
+
+
+def _describe(name: str, checkpoint: Checkpoint, recipe: Recipe) -> EncoderInfo:
+    """Say what a file is, but for its parity."""
+    tools = {"abxfast": __version__, "python": platform.python_version()}
+    tools |= {tool: version(tool) for tool in ("torch", "transformers", "onnx", "onnxruntime", "numpy")}
+    return EncoderInfo(
+        name=name,
+        variants=recipe.variants,
+        default_variant=f"layer{recipe.layers[-1]}.{recipe.poolings[0]}",
+        sample_rate_hz=16_000,
+        least_samples=checkpoint.architecture.receptive,
+        frame_hop_samples=checkpoint.architecture.hop,
+        normalisation="zero-mean unit-variance" if checkpoint.normalise else "none",
+        precision=recipe.precision,
+        source=checkpoint.source,
+        revision=checkpoint.revision,
+        sha256=checkpoint.sha256(),
+        licence=checkpoint.licence,
+        tools=tools,
+    )
+
+
+def _measure(aside: Path, wanted: Sequence[References], path: Path) -> list[Row]:
+    from abxfast.export import parity
+
+    try:
+        return parity.measure(aside, wanted)
+    except EncoderError as error:
+        raise ExportError(str(error).replace(str(aside), f"{path}: not written")) from error
 
 
 def _beyond(rows: Sequence[Row], limits: Limits) -> tuple[str, float, float, Row] | None:
@@ -362,13 +356,25 @@ def _need_packages() -> None:
         )
 
 
-def _check_size(checkpoint: Checkpoint, layers: int, precision: str, path: Path) -> None:
+def _check_shape(checkpoint: Checkpoint, deepest: int, keep: Iterable[str], precision: str, path: Path) -> None:
+    """Hold what is asked for against what the model has, before its weights are fetched."""
     from math import prod
 
     from abxfast.export.checkpoint import expected_shapes
+    from abxfast.export.cost import multiplications
 
-    numbers = sum(prod(shape) for shape in expected_shapes(checkpoint.architecture, layers).values())
-    size = numbers * BYTES[precision]
+    shape = checkpoint.architecture
+    if deepest > shape.layers:
+        raise ExportError(
+            f"--layers {deepest}: {checkpoint.source} has {shape.layers} blocks; give layers from 0 to that"
+        )
+    known = multiplications(shape, deepest)
+    for name in keep:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ExportError(f"--keep {name}: no such layer, expected a name such as blocks.3.ffn2{hint}")
+    size = sum(prod(wanted) for wanted in expected_shapes(shape, deepest).values()) * BYTES[precision]
     if size > MOST_BYTES:
         smaller = "fp16 or int8" if precision == "fp32" else "int8"
         advice = "fewer --layers" if precision == "int8" else f"--precision {smaller}, or fewer --layers"
@@ -383,12 +389,11 @@ def _check_size(checkpoint: Checkpoint, layers: int, precision: str, path: Path)
 
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
-    """Give a name beside the file that nothing is left under."""
-    aside = path.with_name(f"{path.name}.making-{os.getpid()}")
-    try:
-        yield aside
-    finally:
-        aside.unlink(missing_ok=True)
+    """Give a place for the file, beside the one that it is to have, of which nothing is left."""
+    with _disk_errors(path):
+        made = TemporaryDirectory(prefix=f"{path.name}.making-", dir=path.parent, ignore_cleanup_errors=True)
+    with made as folder:
+        yield Path(folder) / path.name
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import soundfile
 
 from abxfast.audio import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
@@ -52,9 +53,15 @@ def read_material(folder: Path | None) -> Material:
         Where the folder holds no audio, or too little.
     """
     if folder is None:
-        with tempfile.TemporaryDirectory() as made:
-            write_corpus(Path(made))
-            return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
+        try:
+            with tempfile.TemporaryDirectory() as made:
+                write_corpus(Path(made))
+                return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise ExportError(
+                f"the stimuli of abxfast demo cannot be written to the temporary folder ({error}); make room there, "
+                "set TMPDIR, or give recordings with --check"
+            ) from error
     return _cut(_joined(folder, f"--check {folder}"), folder.resolve().name)
 
 

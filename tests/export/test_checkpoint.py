@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -387,6 +388,17 @@ def test_a_cache_without_weights(hub, checkpoint_of, tmp_path):
     (bare / "model.safetensors").unlink()
     with pytest.raises(ExportError, match="no weights"):
         open_checkpoint(cache(hub, bare))
+
+
+def test_a_revision_that_the_hub_does_not_have(monkeypatch):
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    def unknown(*_, **__):
+        raise RevisionNotFoundError("404 Client Error", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unknown)
+    with pytest.raises(ExportError, match="--revision v9: some/model has no such branch, tag or commit"):
+        open_checkpoint("some/model", "v9")
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, poole
 
 from abxfast import cli
 from abxfast.encoder import Encoder
-from abxfast.errors import AbxfastError
+from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import exporting, parity
 from abxfast.export.cost import multiplications
 from abxfast.export.exporting import export
@@ -157,12 +158,13 @@ def test_smaller_precisions_are_smaller(made):
 
 
 def test_all_layers_in_one_file(run, checkpoint_of, recordings, tmp_path):
-    path = tmp_path / "all.onnx"
+    path = tmp_path / "all.making-1.onnx"
     words = ("export", checkpoint_of("xlsr"), "-o", path, "--precision", "fp32", "--check", recordings)
     status, out, err = run(*words, "--layers", f"1-{LAYERS}", "--pooling", "std,max")
     assert status == 0, err
     names = [f"layer{layer}.{pooling}" for layer in range(1, LAYERS + 1) for pooling in ("std", "max")]
     encoder = Encoder(path, "cpu")
+    assert encoder.info.name == "all.making-1"
     assert list(encoder.info.variants) == names
     assert encoder.info.default_variant == f"layer{LAYERS}.std"
     wave = snippets(recordings, count=1)
@@ -171,6 +173,7 @@ def test_all_layers_in_one_file(run, checkpoint_of, recordings, tmp_path):
     for name in (*names, "drift", "licence of the weights: not stated", "abxfast embed", str(path)):
         assert name in out
     assert "normalisation of waveforms: True (preprocessor_config.json)" in err
+    assert "all.making-1.onnx runs on cpu" in err
     assert "abxfast: parity: the audio is too short to check snippets of 5, 10, 20 s" in err
 
 
@@ -207,15 +210,20 @@ def test_without_a_name_it_goes_where_encoders_are(run, checkpoint_of, recording
     assert "layer2.max (default)" in out
 
 
+def cache(hub, checkpoint):
+    """Put a checkpoint into a cache of the hub, as some/xlsr."""
+    commit = "c3f9d884181a224a6ac87bf8885c84d1cff3384f"
+    at = hub / "models--some--xlsr"
+    (at / "refs").mkdir(parents=True)
+    (at / "refs" / "main").write_text(commit)
+    return shutil.copytree(checkpoint, at / "snapshots" / commit), commit
+
+
 def test_from_the_cache_of_the_hub(run, checkpoint_of, recordings, tmp_path, monkeypatch):
     from huggingface_hub import constants
 
-    commit = "c3f9d884181a224a6ac87bf8885c84d1cff3384f"
-    at = tmp_path / "hub" / "models--some--xlsr"
-    folder = shutil.copytree(checkpoint_of("xlsr"), at / "snapshots" / commit)
+    folder, commit = cache(tmp_path / "hub", checkpoint_of("xlsr"))
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
-    (at / "refs").mkdir()
-    (at / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     path = tmp_path / "a.onnx"
@@ -486,6 +494,21 @@ def no_network(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
 
 
+def read_only(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("os.mkdir", refuse)
+    monkeypatch.setattr("abxfast.export.material.read_material", None)  # it is told before anything is begun
+
+
+def no_number(monkeypatch):
+    def fail(encoder, _):
+        raise EncoderError(f"{encoder.path}: gives NaN")
+
+    monkeypatch.setattr(Encoder, "encode", fail)
+
+
 def truncated(folder):
     data = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(data[: len(data) // 2])
@@ -521,6 +544,8 @@ BAD = {
     "no room after all": (fail_to_write, {}, "No space left on device"),
     "no room at the end": (fail_to_sync, {}, "Disk quota exceeded"),
     "no right to replace": (fail_to_replace, {}, "Permission denied"),
+    "a disk that cannot be written": (read_only, {}, "out/m.onnx: cannot be written (Read-only file system)"),
+    "a graph that gives no number": (no_number, {}, "abxfast: out/m.onnx: not written: gives NaN"),
     "too large": (
         lambda monkeypatch: monkeypatch.setattr(exporting, "MOST_BYTES", 300_000),
         {"--precision": "fp32"},
@@ -601,15 +626,57 @@ def test_the_real_limit_is_told_before_any_weight_is_read(run, recordings, tmp_p
     assert left(tmp_path) == ["source"]
 
 
-def test_stopped_in_the_middle_nothing_is_left(run, checkpoint_of, recordings, tmp_path, monkeypatch):
+@pytest.mark.parametrize("options", [{"--layers": "4"}, {"--keep": "conv.0"}, {"--check": "none"}, {"-o": "/m.onnx"}])
+def test_what_is_wrong_is_told_before_weights_are_fetched(
+    run, checkpoint_of, recordings, tmp_path, monkeypatch, options
+):
+    from huggingface_hub import constants
+
+    cache(tmp_path / "hub", checkpoint_of("xlsr"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("abxfast.export.checkpoint._fetch_weights", None)
+    monkeypatch.setattr(exporting, "MOST_BYTES", 0 if option[1] == "fp32" else exporting.MOST_BYTES)
+    words = {"-o": tmp_path / "m.onnx", "--layers": "2", "--check": recordings} | dict([option])
+    status, _, err = run("export", "some/xlsr", "-q", *(word for pair in words.items() for word in pair))
+    assert status == 2
+    one_line(err)
+
+
+def test_no_place_for_the_stimuli(monkeypatch):
+    from abxfast.export.material import read_material
+
+    def full(*_):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr("abxfast.export.material.write_corpus", full)
+    with pytest.raises(ExportError, match=r"cannot be written to the temporary folder .*--check"):
+        read_material(None)
+
+
+def test_no_place_where_encoders_are(run, checkpoint_of, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("abxfast.encoder.platformdirs.user_data_path", lambda *_, **__: tmp_path / "file")
+    status, _, err = run("export", checkpoint_of("xlsr"), "--layers", "2", "-q")
+    assert status == 2
+    one_line(err)
+    assert "name a file with -o" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_nothing_is_left(run, checkpoint_of, recordings, tmp_path, monkeypatch, number):
     def stop(*_):
-        raise KeyboardInterrupt
+        assert left(tmp_path) != []
+        signal.raise_signal(number)
 
     monkeypatch.setattr(parity, "references", stop)
     words = ("export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2", "--check", recordings, "-q")
-    status, _, err = run(*words)
-    assert status == 130
-    assert "Traceback" not in err
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        status, out, err = run(*words)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (status, out, err) == (130, "", "abxfast: stopped; nothing was written\n")
     assert left(tmp_path) == []
 
 

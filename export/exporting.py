@@ -20,7 +20,7 @@ from abxfast.contract import PREFIX, EncoderInfo
 from abxfast.errors import EncoderError, ExportError, MissingPackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from abxfast.export.checkpoint import Checkpoint
     from abxfast.export.encoder_graph import Recipe
@@ -37,7 +37,7 @@ BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 WANTED_DRIFT = 0.02
 """An int8 encoder that drifts more gets its worst layers back in fp32, within `BUDGET`."""
 MOST_HALF = 16_000.0
-"""A layer that meets greater numbers on the calibration audio stays in fp32: float16 ends at 65,504."""
+"""A layer that holds or meets greater numbers on the calibration audio stays in fp32: float16 ends at 65,504."""
 BUDGET = 0.04
 """Share of the multiplications that may stay in fp32 for that."""
 
@@ -154,6 +154,11 @@ def export(
     return Exported(path, info, rows)
 
 
+def risky(peaks: Mapping[str, float]) -> list[str]:
+    """Name the inputs whose layers are better off in fp32, where others are in fp16; see `Calibrated.peaks`."""
+    return [name for name, peak in peaks.items() if not peak <= MOST_HALF]
+
+
 class _Maker:
     """Builds the model, as often as it takes."""
 
@@ -191,8 +196,7 @@ class _Maker:
             chunk=0 if precision == "fp16" else CHUNK,
         )
         if precision == "fp16":
-            risky = [name for name, peak in self.calibrated.peaks.items() if peak > MOST_HALF]
-            self.recipe = replace(self.recipe, kept=self.recipe.kept.union(risky))
+            self.recipe = replace(self.recipe, kept=self.recipe.kept.union(risky(self.calibrated.peaks)))
         self._base = 0
         self.worst: list[str] = []
         self.info = _describe(path.stem, checkpoint, self.recipe)

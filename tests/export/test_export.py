@@ -626,9 +626,11 @@ def test_the_real_limit_is_told_before_any_weight_is_read(run, recordings, tmp_p
     assert left(tmp_path) == ["source"]
 
 
-@pytest.mark.parametrize("options", [{"--layers": "4"}, {"--keep": "conv.0"}, {"--check": "none"}, {"-o": "/m.onnx"}])
+@pytest.mark.parametrize(
+    "option", [("--layers", "4"), ("--keep", "conv.0"), ("--check", "no"), ("--precision", "fp32")]
+)
 def test_what_is_wrong_is_told_before_weights_are_fetched(
-    run, checkpoint_of, recordings, tmp_path, monkeypatch, options
+    run, checkpoint_of, recordings, tmp_path, monkeypatch, option
 ):
     from huggingface_hub import constants
 

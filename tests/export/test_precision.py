@@ -7,7 +7,7 @@ import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
 from abxfast.contract import INPUT_NAME, OUTPUT_NAME
-from abxfast.export import transformer
+from abxfast.export import exporting, transformer
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import open_checkpoint, read_weights
 from abxfast.export.cost import multiplications
@@ -85,13 +85,13 @@ def test_smoothing_is_exact_before_anything_is_rounded(subject, form):
 def test_rounded_weights_are_those_of_the_smoothed_graph(subject, form):
     """What was rounded in calibration is what the graph multiplies with in fp32, layer by layer."""
     one = subject(form)
-    linears = Linears()
+    linears = Linears(watched={})
     graph = Graph()
     parts = transformer.Transformer(one.shape, one.weights, linears, one.calibrated.smoothing)
     hidden = INPUT_NAME
     for i in range(LAYERS):
         hidden = parts.block(graph, hidden, i)
-    layers = {layer.name: layer for _, on_input in linears.watched.values() for layer in on_input}
+    layers = {layer.name: layer for one in linears.watched.values() for layer in one.layers}
     assert len(layers) == 6 * LAYERS
     for name, layer in layers.items():
         weight8, scale = one.calibrated.rounded[name]
@@ -223,3 +223,74 @@ def test_fp16_is_close_on_the_processor(subject, form):
     assert len(matrices) >= 6 + 1 + 6 * LAYERS
     assert [t.data_type for t in matrices].count(onnx.TensorProto.FLOAT) <= 1  # the first convolution
     assert one.drift(precision="fp16", chunk=0) < 0.005
+
+
+def beyond(weights, name, factor=1.0, at=(), to=None):
+    """Give weights of which one is another, or multiplied."""
+    spoilt = weights[name].copy()
+    if to is None:
+        spoilt *= factor
+    else:
+        spoilt[at] = to
+    return {name: spoilt}
+
+
+BLOCK = "encoder.layers.1"
+HUGE = {
+    # what is spoilt: the inputs of layers that meet it
+    f"{BLOCK}.feed_forward.intermediate_dense.bias": ({"at": 5, "to": 1e5}, {"blocks.1.ffn1", "blocks.1.ffn2"}),
+    f"{BLOCK}.feed_forward.output_dense.bias": ({"at": 7, "to": 1e5}, {"blocks.1.ffn2"}),
+    f"{BLOCK}.feed_forward.output_dense.weight": ({"at": (3, 4), "to": 1e5}, {"blocks.1.ffn2"}),
+    f"{BLOCK}.attention.v_proj.bias": ({"at": 5, "to": 1e6}, {"blocks.1.out"}),
+    f"{BLOCK}.attention.q_proj.weight": ({"factor": 20_000}, {"blocks.1.qkv"}),
+    "feature_projection.projection.bias": ({"at": 3, "to": 1e5}, {"projection"}),
+    "feature_extractor.conv_layers.3.conv.bias": ({"at": 3, "to": -1e5}, {"conv.3"}),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_numbers_that_float16_does_not_hold_are_found(subject, name):
+    """Weights, biases, what a bias makes of a product, scores of attention: all of what a graph in float16 holds."""
+    one = subject("xlsr")
+    options, expected = HUGE[name]
+    weights = one.weights | beyond(one.weights, name, **options)
+    calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
+    kept = frozenset(exporting.risky(calibrated.peaks))
+    assert expected <= kept
+    assert len(kept) <= 3
+    recipe = Recipe((LAYERS,), precision="fp16", kept=kept, chunk=0)
+    with np.errstate(over="raise"):  # of a weight, as it is made float16
+        model = build(one.shape, weights, recipe, normalise=one.normalise)
+    assert np.isfinite(opened(model).run(None, {INPUT_NAME: SNIPPETS[:1]})[0]).all()
+
+
+def test_scores_of_attention_are_measured(subject, checkpoint_of):
+    """Neither queries nor keys are beyond what float16 holds, but their product is."""
+    one = subject("xlsr")
+    at = f"{BLOCK}.attention"
+    spoilt = {
+        name: 150 * one.weights[name]
+        for side in "qk"
+        for name in (f"{at}.{side}_proj.weight", f"{at}.{side}_proj.bias")
+    }
+    calibrated = calibrate(
+        one.shape, one.weights | spoilt, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False
+    )
+    expected = 0
+    for wave in CALIBRATION:
+        x = hidden_states(checkpoint_of("xlsr"), wave)[1]
+        x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + one.shape.eps)
+        x = x * one.weights[f"{BLOCK}.layer_norm.weight"] + one.weights[f"{BLOCK}.layer_norm.bias"]
+        q = x @ spoilt[f"{at}.q_proj.weight"].T + spoilt[f"{at}.q_proj.bias"]
+        k = x @ spoilt[f"{at}.k_proj.weight"].T
+        assert max(np.abs(q).max(), np.abs(k).max()) < exporting.MOST_HALF
+        for head in range(4):
+            some = slice(16 * head, 16 * head + 16)
+            expected = max(expected, np.abs(q[:, some] @ k[:, some].T).max() / 4)
+    assert calibrated.peaks["blocks.1.qkv"] == pytest.approx(expected, rel=1e-3)
+    assert exporting.risky(calibrated.peaks) == ["blocks.1.qkv"]
+
+
+def test_half_of_what_float16_holds_is_too_much():
+    """Other audio may be louder than that of the calibration."""
+    assert exporting.risky({"a": 32_768.0, "b": 65_504.0, "c": 1e9, "d": 100.0}) == ["a", "b", "c"]

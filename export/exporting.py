@@ -10,6 +10,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -197,39 +198,48 @@ class _Maker:
         )
         if precision == "fp16":
             self.recipe = replace(self.recipe, kept=self.recipe.kept.union(risky(self.calibrated.peaks)))
-        self._base = 0
-        self.worst: list[str] = []
+        self._path, self._base = path, 0
         self.info = _describe(path.stem, checkpoint, self.recipe)
 
-    def keep_worst(self, drift: float, wanted: float) -> None:
-        """Keep in fp32 the inputs that cost the most accuracy for their multiplications, within the budget.
-
-        As many as bring the drift to what is wanted, if each costs what its stage loses.
-        """
+    @cached_property
+    def _damages(self) -> dict[str, float]:
         from abxfast.export.calibration import damages
-        from abxfast.export.cost import multiplications
 
-        shape = self._checkpoint.architecture
-        damage = damages(
-            shape,
+        return damages(
+            self._checkpoint.architecture,
             self._weights,
             self._material.calibration,
-            max(self.recipe.layers),
+            self.recipe.layers[-1],
             self.calibrated,
             normalise=self._checkpoint.normalise,
         )
-        cost = multiplications(shape, max(self.recipe.layers))
-        damage = {name: lost for name, lost in damage.items() if name not in self.recipe.kept}
-        self.worst = sorted(damage, key=lambda name: -damage[name] / cost[name])
-        total, budget, left = sum(damage.values()), BUDGET * sum(cost.values()), drift
+
+    @cached_property
+    def _cost(self) -> dict[str, int]:
+        from abxfast.export.cost import multiplications
+
+        return multiplications(self._checkpoint.architecture, self.recipe.layers[-1])
+
+    def worst(self) -> list[str]:
+        """Name the inputs that are rounded, those first that cost the most accuracy for their multiplications."""
+        rounded = [name for name in self._damages if name not in self.recipe.kept]
+        return sorted(rounded, key=lambda name: -self._damages[name] / self._cost[name])
+
+    def keep_worst(self, drift: float, wanted: float) -> None:
+        """Keep in fp32 the worst inputs, within the budget.
+
+        As many as bring the drift to what is wanted, if each costs what its stage loses.
+        """
+        worst = self.worst()
+        total, budget, left = sum(self._damages[name] for name in worst), BUDGET * sum(self._cost.values()), drift
         kept = set(self.recipe.kept)
-        for name in self.worst:
+        for name in worst:
             if left <= wanted:
                 break
-            if cost[name] <= budget:
+            if self._cost[name] <= budget:
                 kept.add(name)
-                budget -= cost[name]
-                left -= drift * damage[name] / total
+                budget -= self._cost[name]
+                left -= drift * self._damages[name] / total
         logger.info("drift %.3f; kept in fp32: %s", drift, ", ".join(sorted(kept - self.recipe.kept)) or "nothing")
         self.recipe = replace(self.recipe, kept=frozenset(kept))
 
@@ -253,7 +263,7 @@ class _Maker:
         helper.set_model_props(model, metadata)
         data = model.SerializeToString(deterministic=True)
         del model
-        with _disk_errors(path):
+        with _disk_errors(self._path):
             path.write_bytes(data)
         self._base = len(data)
         self.append_parity(path, self.info)
@@ -264,7 +274,7 @@ class _Maker:
 
         tail, key = onnx.ModelProto(), f"{PREFIX}parity"
         tail.metadata_props.add(key=key, value=info.to_metadata()[key])
-        with _disk_errors(path), path.open("r+b") as file:
+        with _disk_errors(self._path), path.open("r+b") as file:
             file.truncate(self._base)
             file.seek(self._base)
             file.write(tail.SerializeToString())
@@ -322,10 +332,12 @@ def _judge(rows: Sequence[Row], limits: Limits, made: _Maker, path: Path) -> Non
         return
     what, found, limit, row = beyond
     advice = {
-        "int8": f"most is lost in {', '.join(made.worst[:3])}; keep them with --keep, or take --precision fp16 or fp32",
+        "int8": "take --precision fp16 or fp32",
         "fp16": "take --precision fp32",
         "fp32": "this should not be: report it",
     }[made.recipe.precision]
+    if made.recipe.precision == "int8" and (worst := made.worst()):
+        advice = f"most is lost in {', '.join(worst[:3])}; keep them with --keep, or {advice}"
     raise ExportError(
         f"{path}: not written: {what} {found:.3g} of {row.variant} at {row.snippet_s:g} s, at most {limit:g} is "
         f"allowed; {advice}, or let it through with --allow-drift"

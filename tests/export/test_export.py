@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import logging
+import re
 import shutil
 import signal
 import socket
@@ -318,6 +319,31 @@ def test_an_encoder_that_drifts_is_not_left_behind(run, checkpoint_of, recording
     assert left(path.parent) == ["m.onnx"]
 
 
+@pytest.mark.usefixtures("unsmoothed")
+def test_the_layers_that_are_advised_are_not_in_fp32_yet(checkpoint_of, recordings, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(exporting, "BUDGET", 0.2)
+    caplog.set_level("INFO", "abxfast")
+    options = {"layers": (3,), "check": recordings, "keep": ["blocks.0.ffn2"], "allow_drift": 1e-6}
+    with pytest.raises(ExportError) as told:
+        export(str(checkpoint_of("stress")), tmp_path / "m.onnx", **options)
+    (line,) = (message for message in caplog.messages if "; kept in fp32: " in message)
+    kept = {"blocks.0.ffn2", *line.partition("fp32: ")[2].split(", ")}
+    advised = re.search("most is lost in (.*?);", str(told.value))[1].split(", ")
+    assert len(advised) == 3
+    assert kept.isdisjoint(advised)
+    assert len(kept) > 1
+    assert kept | set(advised) <= set(multiplications(exporting_shape(checkpoint_of("stress")), 3))
+
+
+def test_a_drift_that_needs_no_mending_comes_with_advice_too(checkpoint_of, recordings, tmp_path):
+    with pytest.raises(ExportError, match=r"most is lost in (blocks|conv|proj|pos)\S*, \S+, \S+; keep them"):
+        export(str(checkpoint_of("xlsr")), tmp_path / "m.onnx", layers=(2,), check=recordings, allow_drift=1e-6)
+    everything = list(multiplications(exporting_shape(checkpoint_of("xlsr")), 1))
+    options = {"layers": (1,), "check": recordings, "keep": everything, "allow_drift": 0.0}
+    with pytest.raises(ExportError, match=r"allowed; take --precision fp16 or fp32"):
+        export(str(checkpoint_of("xlsr")), tmp_path / "m.onnx", **options)
+
+
 def test_a_wrong_fp32_graph_is_found(run, checkpoint_of, recordings, tmp_path, monkeypatch):
     monkeypatch.setattr("abxfast.export.frontend.WAVE_EPS", 0.01)
     words = ("export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "3", "--check", recordings, "-q")
@@ -379,7 +405,7 @@ def test_the_worst_come_back_within_the_budget(checkpoint_of, recordings, tmp_pa
 def exporting_shape(source):
     from abxfast.export.checkpoint import open_checkpoint
 
-    return open_checkpoint(source).architecture
+    return open_checkpoint(str(source)).architecture
 
 
 def test_what_is_asked_to_stay_stays(run, checkpoint_of, recordings, tmp_path):
@@ -541,8 +567,8 @@ BAD = {
     "a truncated file": (truncated, {}, "model.safetensors: cannot be read as weights"),
     "a missing weight": (lacking, {}, "the weights lack encoder.layers.1.feed_forward.output_dense.bias"),
     "no room": (no_room, {}, "make room"),
-    "no room after all": (fail_to_write, {}, "No space left on device"),
-    "no room at the end": (fail_to_sync, {}, "Disk quota exceeded"),
+    "no room after all": (fail_to_write, {}, "out/m.onnx: cannot be written (No space left on device)"),
+    "no room at the end": (fail_to_sync, {}, "out/m.onnx: cannot be written (Disk quota exceeded)"),
     "no right to replace": (fail_to_replace, {}, "Permission denied"),
     "a disk that cannot be written": (read_only, {}, "out/m.onnx: cannot be written (Read-only file system)"),
     "a graph that gives no number": (no_number, {}, "abxfast: out/m.onnx: not written: gives NaN"),

@@ -24,6 +24,7 @@ from abxfast import cli
 from abxfast.encoder import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import exporting, parity
+from abxfast.export.checkpoint import open_checkpoint
 from abxfast.export.cost import multiplications
 from abxfast.export.exporting import export
 
@@ -403,8 +404,6 @@ def test_the_worst_come_back_within_the_budget(checkpoint_of, recordings, tmp_pa
 
 
 def exporting_shape(source):
-    from abxfast.export.checkpoint import open_checkpoint
-
     return open_checkpoint(str(source)).architecture
 
 
@@ -553,7 +552,7 @@ def lacking(folder):
 
     weights = load_file(folder / "model.safetensors")
     del weights["wav2vec2.encoder.layers.1.feed_forward.output_dense.bias"]
-    save_file(weights, folder / "model.safetensors")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 BAD = {
@@ -669,6 +668,31 @@ def test_what_is_wrong_is_told_before_weights_are_fetched(
     status, _, err = run("export", "some/xlsr", "-q", *(word for pair in words.items() for word in pair))
     assert status == 2
     one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"architectures": 5}),
+        ("config.json", {"hidden_dropout": "x"}),
+        ("config.json", {"_attn_implementation": "flash_attention_2"}),
+        ("preprocessor_config.json", {"feature_extractor_type": "Foo"}),
+    ],
+)
+def test_what_transformers_cannot_load(checkpoint_of, tmp_path, file, change):
+    folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "odd")
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | change))
+    with pytest.raises(ExportError, match="transformers, which the encoder is checked against, cannot load it"):
+        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
+
+
+def test_weights_that_transformers_would_fill_in(checkpoint_of, tmp_path):
+    folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "odd")
+    lacking(folder)
+    with pytest.raises(
+        ExportError, match=r"transformers finds no encoder\.layers\.1\.feed_forward\.output_dense\.bias"
+    ):
+        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
 
 
 def test_no_place_for_the_stimuli(monkeypatch):

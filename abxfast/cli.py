@@ -290,7 +290,7 @@ def export(
         Path | None, typer.Option(help="Recordings to calibrate and check on; without, those of the demo.")
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Keep these layers in fp32; repeat at will.")] = None,
-    allow_drift: Annotated[float | None, typer.Option(help="Drift to let through.")] = None,
+    allow_drift: Annotated[float | None, typer.Option(help="Drift to let through, in place of all limits.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:

@@ -103,7 +103,7 @@ def export(
     keep : sequence of str
         Inputs of linear layers that stay in fp32 in any case, such as ``blocks.3.ffn2``.
     allow_drift : float, optional
-        Drift to let through, in place of the threshold of the precision.
+        Drift to let through, in place of all limits of the precision; a warning says what was beyond them.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def export(
     """
     _need_packages()
     path = _output(Path(output))
-    _check_options(precision, layers, poolings)
+    _check_options(precision, layers, poolings, allow_drift)
     from abxfast.export import parity
     from abxfast.export.checkpoint import describe, with_weights
     from abxfast.export.material import read_material
@@ -131,9 +131,6 @@ def export(
         material = read_material(None if check is None else Path(check))
         checkpoint = with_weights(checkpoint)
         made = _Maker(path, checkpoint, material, layers, poolings, precision, keep)
-        limits = LIMITS[precision]
-        if allow_drift is not None:
-            limits = Limits(drift=allow_drift)
         made.write(aside)
         reference = parity.Reference(checkpoint, layers, poolings)
         wanted = parity.references(reference, material)
@@ -147,7 +144,7 @@ def export(
                 made.keep_worst(drift, goal)
                 made.write(aside)
                 rows = _measure(aside, wanted, path)
-        _judge(rows, limits, made, path)
+        _judge(rows, allow_drift, made, path)
         info = replace(made.info, parity=parity.to_metadata(rows, material.name) | made.findings())
         made.append_parity(aside, info)
         with _disk_errors(path):
@@ -312,8 +309,21 @@ def _measure(aside: Path, wanted: Sequence[References], path: Path) -> list[Row]
         raise ExportError(str(error).replace(str(aside), f"{path}: not written")) from error
 
 
-def _beyond(rows: Sequence[Row], limits: Limits) -> tuple[str, float, float, Row] | None:
-    """Give the first thing that is beyond its limit: what, found, limit and where."""
+class _Excess(NamedTuple):
+    """Something that is beyond its limit."""
+
+    what: str
+    found: float
+    limit: float
+    row: Row
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.found:.3g} of {self.row.variant} at {self.row.snippet_s:g} s"
+
+
+def _beyond(rows: Sequence[Row], limits: Limits) -> list[_Excess]:
+    """Give all that is beyond its limit, where it is worst."""
+    found = []
     for what, limit, key in (
         ("greatest difference", limits.difference, "difference"),
         ("drift", limits.drift, "drift95"),
@@ -322,15 +332,18 @@ def _beyond(rows: Sequence[Row], limits: Limits) -> tuple[str, float, float, Row
         over = [] if limit is None else [row for row in rows if not getattr(row, key) <= limit]  # NaN too
         if over and limit is not None:
             worst = max(over, key=lambda row: getattr(row, key))
-            return what, getattr(worst, key), limit, worst
-    return None
+            found.append(_Excess(what, getattr(worst, key), limit, worst))
+    return found
 
 
-def _judge(rows: Sequence[Row], limits: Limits, made: _Maker, path: Path) -> None:
-    beyond = _beyond(rows, limits)
-    if beyond is None:
+def _judge(rows: Sequence[Row], allow_drift: float | None, made: _Maker, path: Path) -> None:
+    limits = LIMITS[made.recipe.precision]
+    excesses = _beyond(rows, limits if allow_drift is None else Limits(drift=allow_drift))
+    if not excesses:
+        let_through = "; ".join(f"{excess} (limit {excess.limit:g})" for excess in _beyond(rows, limits))
+        if let_through:
+            logger.warning("%s: let through by --allow-drift %g: %s", path, allow_drift, let_through)
         return
-    what, found, limit, row = beyond
     advice = {
         "int8": "take --precision fp16 or fp32",
         "fp16": "take --precision fp32",
@@ -339,8 +352,8 @@ def _judge(rows: Sequence[Row], limits: Limits, made: _Maker, path: Path) -> Non
     if made.recipe.precision == "int8" and (worst := made.worst()):
         advice = f"most is lost in {', '.join(worst[:3])}; keep them with --keep, or {advice}"
     raise ExportError(
-        f"{path}: not written: {what} {found:.3g} of {row.variant} at {row.snippet_s:g} s, at most {limit:g} is "
-        f"allowed; {advice}, or let it through with --allow-drift"
+        f"{path}: not written: {excesses[0]}, at most {excesses[0].limit:g} is allowed; {advice}, or let it through "
+        "with --allow-drift"
     )
 
 
@@ -352,7 +365,7 @@ def _output(path: Path) -> Path:
     return path
 
 
-def _check_options(precision: str, layers: Sequence[int], poolings: Sequence[str]) -> None:
+def _check_options(precision: str, layers: Sequence[int], poolings: Sequence[str], allow_drift: float | None) -> None:
     from abxfast.export.encoder_graph import POOLINGS
 
     if precision not in PRECISIONS:
@@ -362,6 +375,8 @@ def _check_options(precision: str, layers: Sequence[int], poolings: Sequence[str
     unknown = [pooling for pooling in poolings if pooling not in POOLINGS]
     if unknown or not poolings:
         raise ExportError(f"--pooling: found {', '.join(unknown) or 'none'}, expected some of {', '.join(POOLINGS)}")
+    if allow_drift is not None and not allow_drift >= 0:
+        raise ExportError(f"--allow-drift: found {allow_drift}, expected a number from 0 on")
 
 
 def _need_packages() -> None:

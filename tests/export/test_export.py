@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -315,7 +316,10 @@ def test_an_encoder_that_drifts_is_not_left_behind(run, checkpoint_of, recording
     assert left(path.parent) == ["m.onnx"]
     assert path.read_bytes() == b"an older one"
     status, out, err = run(*words, "--allow-drift", "2")
-    assert (status, err) == (0, SHORT)
+    assert status == 0
+    one_line(err.removeprefix(SHORT))
+    found = re.search(r"m.onnx: let through by --allow-drift 2: drift (\S+) of layer3.max at 1 s \(limit 0.03\)", err)
+    assert float(found[1]) == pytest.approx(max(row["drift95"] for row in Encoder(path, "cpu").info.parity["rows"]))
     assert max(row["drift95"] for row in Encoder(path, "cpu").info.parity["rows"]) > 0.03
     assert left(path.parent) == ["m.onnx"]
 
@@ -356,10 +360,35 @@ def test_a_wrong_fp32_graph_is_found(run, checkpoint_of, recordings, tmp_path, m
     assert left(tmp_path) == []
 
 
+def test_what_is_let_through_is_said(caplog):
+    """Also what is no drift; and only what is beyond a limit."""
+    row = parity.Row("layer1.max", 5.0, 0.0, 0.0, 0.02, 0.02, 0.0123)
+    maker = SimpleNamespace(recipe=SimpleNamespace(precision="int8"))
+    exporting._judge([row], 0.05, maker, Path("m.onnx"))
+    expected = (
+        "m.onnx: let through by --allow-drift 0.05: change of an ABX score 0.0123 of layer1.max at 5 s (limit 0.01)"
+    )
+    assert caplog.messages == [expected]
+    exporting._judge([row._replace(abx=0.009)], 0.05, maker, Path("m.onnx"))
+    assert caplog.messages == [expected]
+
+
+@pytest.mark.parametrize(
+    ("precision", "key", "limit"),
+    [("fp32", "difference", 1e-4), ("fp16", "drift95", 0.005), ("int8", "drift95", 0.03), ("int8", "abx", 0.01)],
+)
+def test_the_limits_are_those_of_the_manual(precision, key, limit):
+    row = parity.Row("layer1.max", 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    maker = SimpleNamespace(recipe=SimpleNamespace(precision=precision), worst=list)
+    exporting._judge([row, row._replace(**{key: 0.99 * limit})], None, maker, Path("m.onnx"))
+    with pytest.raises(ExportError, match=f"at most {limit:g} is allowed"):
+        exporting._judge([row, row._replace(**{key: 1.01 * limit})], None, maker, Path("m.onnx"))
+
+
 def test_a_drift_that_is_no_number_is_too_much():
     row = parity.Row("layer1.max", 1.0, 0.0, 0.0, float("nan"), float("nan"), 0.0)
     for rows in ([row], [row._replace(drift95=0.0), row], [row, row._replace(drift95=0.0)]):
-        assert exporting._beyond(rows, exporting.LIMITS["int8"]) is not None
+        assert exporting._beyond(rows, exporting.LIMITS["int8"])
 
 
 # -- what stays in fp32
@@ -584,6 +613,7 @@ BAD = {
     "another suffix": (None, {"-o": "m.bin"}, "expected a name that ends in .onnx"),
     "an unknown precision": (None, {"--precision": "int4"}, "expected one of fp32, fp16, int8"),
     "an unknown pooling": (None, {"--pooling": "max,median"}, "found median, expected some of max, mean, std"),
+    "a drift that is no number": (None, {"--allow-drift": "nan"}, "--allow-drift: found nan, expected a number from 0"),
     "an unknown layer to keep": (None, {"--keep": "block.1.fnn2"}, "did you mean blocks.1.ffn2?"),
     "a revision of a folder": (None, {"--revision": "main"}, "is a folder, which has none"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,8 @@ from abxfast.stimuli import write_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 MOST_S = 640.0
 """Seconds that are used, an equal share of each recording."""
@@ -79,6 +82,8 @@ def _joined(folder: Path, origin: str) -> NDArray[np.float32]:
             problems.append(str(error))
     if not parts:
         raise ExportError(f"{origin}: no recording that can be read{f' ({problems[0]})' if problems else ''}")
+    for problem in problems:
+        logger.warning("%s: left out: %s", origin, problem)
     return np.concatenate(parts)
 
 

@@ -264,6 +264,18 @@ def test_numbers_that_float16_does_not_hold_are_found(subject, name):
     assert np.isfinite(opened(model).run(None, {INPUT_NAME: SNIPPETS[:1]})[0]).all()
 
 
+def test_a_weight_that_meets_nothing_counts(subject):
+    """Its channel is silent on the audio of the calibration, so that no product tells of it."""
+    one = subject("xlsr")
+    at = f"{BLOCK}.feed_forward"
+    weights = one.weights | beyond(one.weights, f"{at}.output_dense.weight", at=(3, 4), to=1e5)
+    weights |= beyond(one.weights, f"{at}.intermediate_dense.weight", at=4, to=0)
+    weights |= beyond(one.weights, f"{at}.intermediate_dense.bias", at=4, to=-20)
+    peaks = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False).peaks
+    assert peaks["blocks.1.ffn2"] == pytest.approx(1e5)
+    assert exporting.risky(peaks) == ["blocks.1.ffn2"]
+
+
 def test_scores_of_attention_are_measured(subject, checkpoint_of):
     """Neither queries nor keys are beyond what float16 holds, but their product is."""
     one = subject("xlsr")

@@ -195,7 +195,7 @@ class Transformer:
         for r in range(block):
             matrix[offset + r : offset + r + len(kernel), :, r] = kernel
         bias = np.tile(self._weights["encoder.pos_conv_embed.conv.bias"][rows], block)
-        return Linear("position", matrix.reshape(reach * block * width, block * width), bias)
+        return Linear(f"position.{group}", matrix.reshape(reach * block * width, block * width), bias)
 
     def _norm(self, g: Graph, value: str, name: str, feeds: str = "") -> str:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]

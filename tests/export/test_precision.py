@@ -13,7 +13,7 @@ from abxfast.export.checkpoint import open_checkpoint, read_weights
 from abxfast.export.cost import multiplications
 from abxfast.export.encoder_graph import Recipe, build
 from abxfast.export.graph import Graph, value_info
-from abxfast.export.linear import Linears
+from abxfast.export.linear import Linears, Rounded
 
 torch = pytest.importorskip("torch", reason="needs the export extra: pip install '.[test,export]'")
 LAYERS = SMALL["num_hidden_layers"]
@@ -150,6 +150,23 @@ def test_the_positions_in_int8_are_a_convolution(subject, form, frames):
     # A weight or input between two steps may fall on either side; no more than one of each in a product.
     np.testing.assert_allclose(found, expected, rtol=0, atol=2 * float(scale.max()) + 1e-4)
     assert np.abs(found - expected).mean() < 1e-4
+
+
+def test_each_group_of_positions_has_its_own_weights(subject):
+    one = subject("xlsr")
+    x = np.random.default_rng(0).standard_normal((1, 30, 64)).astype(np.float32)
+
+    def placed(rounded):
+        g = Graph()
+        parts = transformer.Transformer(one.shape, one.weights, Linears("int8", rounded=rounded), {})
+        g.rename(parts._position_int8(g, INPUT_NAME), OUTPUT_NAME)
+        model = g.model("g", [value_info(INPUT_NAME, ["b", "t", 64])], [value_info(OUTPUT_NAME, None)])
+        return opened(model).run(None, {INPUT_NAME: x})[0]
+
+    banded = transformer.Transformer(one.shape, one.weights, Linears(), {})._banded(5, 4, 4, 33, 0)
+    nothing = Rounded(np.zeros(banded.weight.shape, np.int8), np.ones(banded.weight.shape[1], np.float32))
+    differs = (placed({}) != placed({"position.5": nothing})).any(axis=(0, 1))
+    assert np.flatnonzero(differs).tolist() == [20, 21, 22, 23]
 
 
 @pytest.mark.parametrize("form", ["xlsr", "base", "mms"])

@@ -120,13 +120,14 @@ def export(
     path = _output(Path(output))
     _check_options(precision, layers, poolings, allow_drift)
     from abxfast.export import parity
-    from abxfast.export.checkpoint import describe, with_weights
+    from abxfast.export.checkpoint import PREPROCESSOR, describe, with_weights
     from abxfast.export.material import read_material
 
     layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
     with _aside(path) as aside:
         checkpoint = describe(source, revision)
-        logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
+        level = logging.INFO if checkpoint.normalise_from == PREPROCESSOR else logging.WARNING
+        logger.log(level, "normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
         _check_shape(checkpoint, layers[-1], keep, precision, path)
         material = read_material(None if check is None else Path(check))
         checkpoint = with_weights(checkpoint)
@@ -243,6 +244,7 @@ class _Maker:
     def findings(self) -> dict[str, object]:
         """Give what was found on the way, for the record."""
         return {
+            "normalisation by": self._checkpoint.normalise_from,
             "greatest |x| of each hidden state": [float(f"{x:.4g}") for x in self.calibrated.greatest],
             "kept in fp32": sorted(self.recipe.kept) if self.recipe.precision != "fp32" else [],
         }

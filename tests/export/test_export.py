@@ -208,6 +208,11 @@ def test_without_a_name_it_goes_where_encoders_are(run, checkpoint_of, recording
     status, out, err = run("export", folder, "--layers", "2", "--precision", "fp32", "--check", recordings, "-q")
     assert (status, err) == (0, SHORT)
     assert left(tmp_path / "data" / "encoders") == ["mine-l2.fp32.onnx"]
+    monkeypatch.chdir(folder)
+    (tmp_path / "data" / "encoders" / "mine-l2.fp32.onnx").unlink()
+    status, _, err = run("export", ".", "--layers", "2", "--precision", "fp32", "--check", recordings, "-q")
+    assert (status, err) == (0, SHORT)
+    assert left(tmp_path / "data" / "encoders") == ["mine-l2.fp32.onnx"]
     status, out, _ = run("info", "mine-l2.fp32")
     assert status == 0
     assert "layer2.max (default)" in out
@@ -236,6 +241,18 @@ def test_from_the_cache_of_the_hub(run, checkpoint_of, recordings, tmp_path, mon
     info = Encoder(path, "cpu").info
     assert (info.source, info.revision, info.licence) == ("some/xlsr", commit, "apache-2.0")
     assert "licence of the weights: apache-2.0" in out
+
+
+def test_what_is_found_on_the_way_is_said(run, checkpoint_of, recordings, tmp_path):
+    """The greatest |x| of each layer for fp16, and by what rule waveforms are normalised where no file says it."""
+    path, form = tmp_path / "m.onnx", "layer, no bias"
+    words = ("export", checkpoint_of(form), "-o", path, "--layers", "1", "--check", recordings, "-q")
+    status, out, err = run(*words, "--precision", "fp16")
+    assert status == 0
+    assert "normalisation of waveforms: True (no preprocessor_config.json: by feat_extract_norm 'layer')" in err
+    greatest = Encoder(path, "cpu").info.parity["greatest |x| of each hidden state"]
+    assert f"greatest |x| of layers 0 to 1: {greatest[0]:g}, {greatest[1]:g}" in out
+    assert "no preprocessor_config.json" in run("info", path)[1]
 
 
 # -- parity
@@ -282,6 +299,19 @@ def test_calibration_and_check_hear_different_audio(recordings):
     files = [soundfile.read(path, dtype="float32")[0] for path in sorted(recordings.iterdir())]
     np.testing.assert_array_equal(whole, np.concatenate(files))
     assert [len(half) for half in material.halves] == [round(12 * RATE_HZ * 7 / 16)] * 2
+
+
+def test_recordings_that_cannot_be_read_are_told(recordings, tmp_path, caplog):
+    from abxfast.export.material import read_material
+
+    folder = shutil.copytree(recordings, tmp_path / "mixed")
+    for name in ("bad.wav", "worse.flac"):
+        (folder / name).write_bytes(b"RIFFxxxx")
+    assert len(read_material(folder).calibration) == len(read_material(recordings).calibration)
+    assert len(caplog.messages) == 2
+    for name, line in zip(("bad.wav", "worse.flac"), caplog.messages, strict=True):
+        assert line.startswith(f"--check {folder}: left out: ")
+        assert name in line
 
 
 def test_without_recordings_those_of_the_demo_serve():
@@ -587,6 +617,7 @@ def lacking(folder):
 BAD = {
     # what is done to the world or to the folder, more options, what the line says
     "an unknown id": (no_network, {"source": "nobody/nothing"}, "nobody/nothing: not in the cache"),
+    "no source": (None, {"source": ""}, "no checkpoint given, expected a folder or an id of the Hugging Face hub"),
     "no config": (no_config, {}, "no config.json"),
     "a text model": (text_model, {}, "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS) and HuBERT"),
     "a layer that is not there": (None, {"--layers": "4"}, "has 3 blocks"),

@@ -42,7 +42,7 @@ class _Stage(NamedTuple):
 
 
 class _Input(NamedTuple):
-    """The input of some linear layers: rows of it, the layers, and the greatest |x| of all that float16 would hold."""
+    """The input of some linear layers: rows of it, the layers, and the greatest |x| of what float16 would hold."""
 
     x: NDArray[np.float32]
     layers: list[Linear]
@@ -60,7 +60,7 @@ class Calibrated(NamedTuple):
         The greatest |x| of each hidden state, from 0 on.
     peaks : dict of str to float
         The greatest |x| that goes into, stands in, or comes out of the linear layers on an input, in any frame; scores
-        of attention count as what comes out of ``qkv``.
+        of attention count as what comes out of ``qkv``. Empty where weights are rounded, since it takes its time.
     """
 
     smoothing: dict[str, NDArray[np.float32]]
@@ -100,13 +100,15 @@ def calibrate(
     Calibrated
     """
     result = Calibrated({}, {}, [], {})
-    for stage, (_, _, out, inputs) in enumerate(_stages(shape, weights, waves, layers, normalise=normalise)):
+    stages = _stages(shape, weights, waves, layers, normalise=normalise, peaks=not rounding)
+    for stage, (_, _, out, inputs) in enumerate(stages):
         result.greatest.append(max(float(np.abs(value).max()) for value in out))
         for name, (x, linear, peak) in inputs.items():
-            constants = [value for layer in linear for value in (layer.weight, layer.bias) if value is not None]
-            result.peaks[name] = max(peak, *(float(np.abs(value).max()) for value in constants))
             if rounding:
                 _round(result, name, x, linear, folded=_folded(name, shape))
+                continue
+            constants = [value for layer in linear for value in (layer.weight, layer.bias) if value is not None]
+            result.peaks[name] = max(peak, *(float(np.abs(value).max()) for value in constants))
         if rounding:
             logger.info("rounded stage %d of %d", stage, layers)
     return result
@@ -148,8 +150,9 @@ def _stages(
     layers: int,
     *,
     normalise: bool,
+    peaks: bool = False,
 ) -> Iterator[_Stage]:
-    """Run the stages in fp32, one after another."""
+    """Run the stages in fp32, one after another; see `_run`."""
 
     def front(g: Graph, transformer: Transformer, linears: Linears) -> str:
         wave = normalised(g, INPUT_NAME) if normalise else INPUT_NAME
@@ -163,7 +166,7 @@ def _stages(
 
         put = block if stage else front
         linears = Linears(watched={})
-        out, inputs = _run(put, Transformer(shape, weights, linears, {}), linears, values)
+        out, inputs = _run(put, Transformer(shape, weights, linears, {}), linears, values, measured=peaks)
         yield _Stage(put, values, out, inputs)
         values = out
 
@@ -208,14 +211,22 @@ def _run(
     transformer: Transformer,
     linears: Linears,
     values: Sequence[NDArray[np.float32]],
+    *,
+    measured: bool = False,
 ) -> tuple[list[NDArray[np.float32]], dict[str, _Input]]:
-    """Run one stage over each value; give its outputs, and what is watched, frames one after another."""
+    """Run one stage over each value; give its outputs, and what is watched, frames one after another.
+
+    Peaks are 0 unless they are to be measured.
+    """
     import onnxruntime
 
     g = Graph()
     out = put(g, transformer, linears)
     watched = linears.watched or {}
-    peaks = {name: [g("ReduceMax", g("Abs", number)) for number in one.numbers] for name, one in watched.items()}
+    peaks: dict[str, list[str]] = {name: [] for name in watched}
+    for name, one in watched.items() if measured else ():
+        numbers = [*one.numbers, *([transformer.scores(g, *one.attention)] if one.attention else [])]
+        peaks[name] = [g("ReduceMax", g("Abs", number)) for number in numbers]
     names = list(
         dict.fromkeys([out, *(one.value for one in watched.values()), *(n for some in peaks.values() for n in some)])
     )
@@ -232,7 +243,7 @@ def _run(
         for name, one in watched.items():
             rows = found[one.value].reshape(-1, found[one.value].shape[-1])
             parts[name].append(rows[:: max(1, -(-len(rows) // share))].copy())
-            greatest[name] = max(greatest[name], *(float(found[peak].max()) for peak in peaks[name]))
+            greatest[name] = max([greatest[name], *(float(found[peak].max()) for peak in peaks[name])])
     return outputs, {
         name: _Input(np.concatenate(parts[name]), one.layers, greatest[name]) for name, one in watched.items()
     }

@@ -65,12 +65,15 @@ class Watched(NamedTuple):
         The input.
     layers : list of Linear
     numbers : list of str
-        Values that are in float16 where the layers are: the input, products with and without bias, scores of attention.
+        Values that are in float16 where the layers are: the input, and products with and without bias.
+    attention : tuple of str
+        Queries and keys, where that is what the layers give.
     """
 
     value: str
     layers: list[Linear]
     numbers: list[str]
+    attention: tuple[str, ...] = ()
 
 
 @dataclass

@@ -93,13 +93,14 @@ class Transformer:
         inputs = [query, key._replace(bias=None), inner._replace(weight=columns, bias=None)]
         q, k, v = self._smoothed(g, value, inputs, f"{name}.qkv", folded=self._shape.stable)
         if self._linears.watched is not None:
-            self._linears.watched[f"{name}.qkv"].numbers.append(self._scores(g, q, k))
+            watched = self._linears.watched[f"{name}.qkv"]
+            self._linears.watched[f"{name}.qkv"] = watched._replace(attention=(q, k))
         attended = g("MultiHeadAttention", q, k, v, domain=CONTRIB, num_heads=self._shape.heads)
         self._linears.like(attended, q)
         out = out._replace(bias=bias.astype(np.float32))
         return self._linears.full(g, self._smoothed(g, attended, [out], out.name, folded=True)[0])
 
-    def _scores(self, g: Graph, q: str, k: str) -> str:
+    def scores(self, g: Graph, q: str, k: str) -> str:
         """Give what attention takes the softmax of, which `MultiHeadAttention` keeps to itself."""
         width = self._shape.hidden // self._shape.heads
         heads = g.ints(0, 0, self._shape.heads, width)

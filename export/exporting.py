@@ -120,14 +120,13 @@ def export(
     path = _output(Path(output))
     _check_options(precision, layers, poolings, allow_drift)
     from abxfast.export import parity
-    from abxfast.export.checkpoint import PREPROCESSOR, describe, with_weights
+    from abxfast.export.checkpoint import describe, with_weights
     from abxfast.export.material import read_material
 
     layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
     with _aside(path) as aside:
         checkpoint = describe(source, revision)
-        level = logging.INFO if checkpoint.normalise_from == PREPROCESSOR else logging.WARNING
-        logger.log(level, "normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
+        logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
         _check_shape(checkpoint, layers[-1], keep, precision, path)
         material = read_material(None if check is None else Path(check))
         checkpoint = with_weights(checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -103,7 +104,7 @@ class Reference:
             )
             self._extract = _extractor(checkpoint)
         except Exception as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            reason = shorten(str(error) or type(error).__name__, 200, placeholder=" …")
             raise ExportError(
                 f"{checkpoint.source}: transformers, which the encoder is checked against, cannot load it ({reason})"
             ) from error

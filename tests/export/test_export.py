@@ -246,7 +246,7 @@ def test_from_the_cache_of_the_hub(run, checkpoint_of, recordings, tmp_path, mon
 def test_what_is_found_on_the_way_is_said(run, checkpoint_of, recordings, tmp_path):
     """The greatest |x| of each layer for fp16, and by what rule waveforms are normalised where no file says it."""
     path, form = tmp_path / "m.onnx", "layer, no bias"
-    words = ("export", checkpoint_of(form), "-o", path, "--layers", "1", "--check", recordings, "-q")
+    words = ("export", checkpoint_of(form), "-o", path, "--layers", "1", "--check", recordings)
     status, out, err = run(*words, "--precision", "fp16")
     assert status == 0
     assert "normalisation of waveforms: True (no preprocessor_config.json: by feat_extract_norm 'layer')" in err
@@ -784,11 +784,13 @@ def test_stopped_in_the_middle_nothing_is_left(run, checkpoint_of, recordings, t
 
     monkeypatch.setattr(parity, "references", stop)
     words = ("export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2", "--check", recordings, "-q")
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    before = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background may have been told to ignore it
     try:
         status, out, err = run(*words)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(each, handler)
     assert (status, out, err) == (130, "", "abxfast: stopped; nothing was written\n")
     assert left(tmp_path) == []
 

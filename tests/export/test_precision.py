@@ -295,6 +295,20 @@ def test_a_weight_that_meets_nothing_counts(subject):
     assert exporting.risky(peaks) == ["blocks.1.ffn2"]
 
 
+def test_a_product_and_its_bias_count_together(subject):
+    """Neither is beyond what a layer in float16 may meet, but their sum is."""
+    one = subject("xlsr")
+    weight, bias = (f"{BLOCK}.feed_forward.intermediate_dense.{kind}" for kind in ("weight", "bias"))
+    weights = one.weights | {weight: 1_000 * one.weights[weight], bias: np.zeros_like(one.weights[bias])}
+    found = []
+    for constant in (0, 15_500):
+        weights[bias] = weights[bias] + np.float32(constant)
+        calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
+        found.append(calibrated.peaks["blocks.1.ffn1"])
+    assert 1_000 < found[0] < exporting.MOST_HALF < found[1]
+    assert found[1] <= 15_501 + found[0]
+
+
 def test_scores_of_attention_are_measured(subject, checkpoint_of):
     """Neither queries nor keys are beyond what float16 holds, but their product is."""
     one = subject("xlsr")

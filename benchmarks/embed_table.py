@@ -26,7 +26,7 @@ def drift(vectors, reference):
     """Give mean and 95th percentile of (1 − cos to the reference) / mean distance of snippets."""
     a, b = (v.astype(np.float64) / np.linalg.norm(v, axis=1, keepdims=True) for v in (vectors, reference))
     apart = (1 - b @ b.T)[np.triu_indices(len(b), 1)].mean()
-    off = (1 - (a * b).sum(axis=1)) / apart
+    off = np.maximum(1 - (a * b).sum(axis=1), 0) / apart  # rounding takes some below 0
     return off.mean(), np.percentile(off, 95)
 
 

@@ -201,8 +201,7 @@ def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: 
         return "no triplet"
     if short:
         return (
-            f"no interval: a recording is too short for the correlation of its snippets: fewer than {LEAST_BLOCKS} "
-            "stretches of it may count as independent"
+            f"no interval: a recording is too short: fewer than {LEAST_BLOCKS} stretches of it may count as independent"
         )
     if least < 2:  # noqa: PLR2004
         what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]

@@ -135,7 +135,7 @@ def permutation_tests(
     alone = len(tests) == 1
 
     def one(pair: tuple[int, int] | None) -> tuple[float, float, float, str]:
-        plan = _plan(embeddings, on, units, pair, by, different_recordings=different_recordings)
+        plan = _plan(embeddings, on, units, pair, by, across, different_recordings=different_recordings)
         result = _test(embeddings, plan, units, by, across, permutations, seed, threads if alone else 1)
         if progress is not None:
             progress()
@@ -158,6 +158,7 @@ def _plan(
     units: Units,
     pair: tuple[int, int] | None,
     by: NDArray[np.int64],
+    across: NDArray[np.int64],
     *,
     different_recordings: bool,
 ) -> _Plan:
@@ -185,10 +186,12 @@ def _plan(
         gap[:] = memory(correlation)
     elif units.kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
-        stratum = strata_of(unit, by[rows, None])
+        # What ACROSS names, such as voices, is not what is asked about: recordings keep it under every labelling.
+        stratum = strata_of(unit, np.stack((by[rows], across[rows]), axis=1))
     else:
         unit = np.arange(len(rows))
-        stratum = np.unique(np.stack((recording, by[rows]), axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+        fixed = np.stack((recording, by[rows], across[rows]), axis=1)
+        stratum = np.unique(fixed, axis=0, return_inverse=True)[1].reshape(-1)
     if different_recordings and units.kind != "block":
         gap[:] = np.iinfo(np.int64).max
     label = np.unique(on[rows], return_inverse=True)[1].reshape(-1)

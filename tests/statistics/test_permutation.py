@@ -78,6 +78,40 @@ def test_whole_recordings_within_strata_of_by():
     assert found.distinct[0] == 18  # 6 · 6, half of which exchange the two names
 
 
+def test_whole_recordings_within_strata_of_across():
+    vectors, recording, start_s = simulated(1, 3, n_recordings=8, shift=0.1)
+    on, across = recording % 2, recording // 4
+    units = make_units(vectors, on, recording, start_s)
+    found = permutation_tests(vectors, on, units, np.array([[0, 1]]), across=across, permutations=5_000)
+    d = reference.distances(vectors)
+
+    def mean_score(label):
+        own = label[recording]
+        scores = []
+        for here, there in ((0, 1), (1, 0)):
+            for value in (0, 1):
+                a, b, x = ((across == g) & (own == v) for g, v in ((here, value), (here, 1 - value), (there, value)))
+                wins2, triplets, _ = reference.counts(d, *(np.flatnonzero(rows) for rows in (a, b, x)))
+                scores.append(wins2 / 2 / triplets)
+        return np.mean(scores)
+
+    every = [mean_score(label) for label in every_relabelling(np.arange(8) % 2, np.arange(8) // 4)]
+    observed = mean_score(np.arange(8) % 2)
+    assert found.score[0] == pytest.approx(observed, abs=1e-12)
+    assert found.p[0] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.03)
+    assert found.distinct[0] == 18  # 6 · 6, half of which exchange the two names
+
+
+def test_a_pair_with_a_single_value_of_across_is_not_tested():
+    vectors, recording, start_s = simulated(1, 3, n_recordings=4)
+    on, across = np.array([0, 0, 1, 2])[recording], np.array([0, 1, 0, 0])[recording]
+    units = make_units(vectors, on, recording, start_s)
+    pairs = np.array([[0, 1], [1, 2]])
+    found = permutation_tests(vectors, on, units, pairs, across=across, permutations=99)
+    assert np.isnan(found.p[1])
+    assert found.note[1] == "not tested: no triplet"
+
+
 def test_all_values_at_once_is_one_against_the_rest():
     vectors, recording, start_s = simulated(2, 6, n_recordings=3, shift=2.0)
     units = make_units(vectors, recording, recording, start_s)

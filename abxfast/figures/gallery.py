@@ -147,7 +147,8 @@ def _line(encoder: str, points: list[tuple[Key, dict[str, Any]]], floors: dict[K
 
 
 def _mean_within(floors: pa.Table | None) -> float:
-    known = [] if floors is None else [value for value in floors["within"].to_pylist() if value is not None]
+    rows = [] if floors is None else floors.select(["within", "within_low"]).to_pylist()
+    known = [row["within"] for row in rows if row["within_low"] is not None]
     return float(np.mean(known)) if known else float("nan")
 
 

@@ -55,7 +55,7 @@
     for (const cell of $$("td[data-score]", root)) {
       const { back, ink } = colour(Number(cell.dataset.score));
       cell.style.backgroundColor = back;
-      cell.style.color = ink;
+      cell.style.color = "unsure" in cell.dataset && ink === "#23262b" ? "#6b7079" : ink;
     }
   }
 
@@ -258,11 +258,13 @@
         const line = make("tr", {}, make("th", { scope: "row", title: text(id), dir: "auto" }, now.short[row], make("span", { class: "no" }, String(row + 1))));
         order.forEach((_, column) => {
           const [pair, value] = cells.get(`${row} ${column}`) || [null, null];
-          const self = row === column && floorOf.has(row) ? floors.within[floorOf.get(row)] : null;
+          const self = row === column && floorOf.has(row) && isNumber(floors.within_low[floorOf.get(row)]) ? floors.within[floorOf.get(row)] : null;
+          const sure = row === column || (pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5)));
           const number = row === column ? self : value;
           const cell = make("td", {
             "data-row": row, "data-column": column, "data-pair": pair, "data-score": isNumber(number) ? number : null,
             class: row === column ? (isNumber(self) ? "self" : "none") : isNumber(value) ? null : "none",
+            "data-unsure": !sure && isNumber(value),
             tabindex: "-1",
           }, values && isNumber(number) ? number.toFixed(2) : "");
           line.append(cell);
@@ -299,7 +301,8 @@
       paint(table);
       return [make("div", { class: "matrixbox" }, table),
         make("p", { class: "note" }, `Row: A and X. Column: B. Point at a cell for its interval${now.tables.listening ? ", choose it to hear its snippets" : ""}.`
-          + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s." : ""))];
+          + (values ? " Grey figures: the interval holds 0.5, or there is none." : "")
+          + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s, where it is long enough." : ""))];
     }
     function about(cell, pairs, floors, floorOf) {
       const row = Number(cell.dataset.row), column = Number(cell.dataset.column);

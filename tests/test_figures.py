@@ -4,6 +4,8 @@ import re
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from abxfast.figures.layers import draw_layers
 from abxfast.figures.matrix import draw_matrix
 from abxfast.figures.order import cluster_order, scale
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
-from abxfast.figures.results import short_names
+from abxfast.figures.results import make_matrix, read_results, short_names
 from abxfast.figures.style import fit, settings, width_mm
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/$c_1^2$.wav", "tales/d.wav"]
@@ -73,6 +75,23 @@ class TestDraw:
         results = make_results(tmp_path, NAMES[:2], lengths=(1.0,), variants=("a",))
         assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
 
+    def test_a_map_is_not_made_up_where_most_pairs_have_no_score(self, tmp_path):
+        results = make_results(tmp_path, [f"{number}" for number in range(6)], lengths=(1.0,), variants=("a",))
+        pairs = pq.read_table(results / "tables" / "pairs.parquet")
+        names = zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True)
+        of_one_kind = [int(a) // 2 == int(b) // 2 for a, b in names]
+        pq.write_table(pairs.filter(pa.array(of_one_kind)), results / "tables" / "pairs.parquet")
+        assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
+
+    def test_the_diagonal_has_the_floors_that_have_an_interval(self, tmp_path):
+        results = read_results(make_results(tmp_path, NAMES, lengths=(1.0,), variants=("a",)))
+        ((key, rows),) = results.groups("pairs").items()
+        floors = results.groups("floors")[key]
+        low = pa.array([None if label == NAMES[1] else 0.4 for label in floors["label"].to_pylist()])
+        floors = floors.set_column(floors.column_names.index("within_low"), "within_low", low)
+        one = make_matrix(key, rows, floors)
+        assert np.isnan(np.diag(one.score)).tolist() == [name == NAMES[1] for name in one.names]
+
     def test_a_folder_that_is_none_is_refused_in_one_line(self, tmp_path):
         with pytest.raises(StudyError, match=r"no run\.json; expected a results folder") as caught:
             draw(tmp_path)
@@ -119,10 +138,15 @@ class TestMatrix:
         assert axes.get_ylim() == (3, 0)
 
     def test_a_score_whose_interval_holds_chance_is_grey(self):
-        def colour(figure):
-            return next(text.get_color() for axes in figure.axes for text in axes.texts if text.get_text() == ".51")
+        def colours(figure):
+            return [
+                [text.get_color() for axes in figure.axes for text in axes.texts if text.get_text() == told]
+                for told in (".51", "1.0")
+            ]
 
-        assert colour(self.drawn(0.4, 0.6)) != colour(self.drawn(0.6, 0.9))
+        assert colours(self.drawn(0.4, 0.6)) == colours(self.drawn(np.nan, np.nan))  # or that has none
+        for unsure, sure in zip(colours(self.drawn(0.4, 0.6)), colours(self.drawn(0.6, 0.9)), strict=True):
+            assert not set(unsure) & set(sure)
 
     def test_layers_are_in_their_natural_order(self):
         with settings(["DejaVu Sans"]):

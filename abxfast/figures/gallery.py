@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INDEX = "figures.json"
 _LEAST_ON_A_MAP = 3
+_LEAST_KNOWN = 0.5
+"""Share of the pairs below which a map would be made up: under BY, most have no score."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,11 @@ def _of_matrix(
         return matrix.draw_matrix(clean(title), names, score, low, high)
 
     yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, key, draw_matrix)
-    if len(at) < _LEAST_ON_A_MAP:
+    mean = _mean(score)
+    known = np.isfinite(mean).sum() / (len(at) * (len(at) - 1))
+    if len(at) < _LEAST_ON_A_MAP or known < _LEAST_KNOWN:
         return
-    places = scale(_mean(score))
+    places = scale(mean)
     column = next(iter(results.experiment(key.experiment).get("classify") or ()), "") if one.on == "recording" else ""
     groups = _labels(results, column, full) if column else None
 

@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 from abxfast.figures.style import (
     COLUMN_MM,
     FAINT,
-    INK,
     PAGE_MM,
     POINT_MM,
     QUIET,
@@ -22,6 +21,7 @@ from abxfast.figures.style import (
     colour_bar,
     fit,
     ink_on,
+    quiet_on,
     score_text,
     width_mm,
 )
@@ -135,7 +135,7 @@ def _values(
             ha="center",
             va="center_baseline",
             fontsize=points,
-            color=ink_on(value) if sure or ink_on(value) != INK else QUIET,
+            color=ink_on(value) if sure else quiet_on(value),
             style="italic" if row == column else "normal",
         )
 

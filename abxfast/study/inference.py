@@ -36,6 +36,8 @@ _MOST_SHARES = 30_000_000
 
 _UNIT = "exchangeable unit"
 """A label of our own, which no column of a manifest is likely to be called."""
+_FLAT = 1e-9
+"""Width of an interval that is all rounding."""
 _MOST_VALUES = 256
 """Values of ON that the test of all of them together can take."""
 
@@ -170,9 +172,9 @@ def infer(
 
 
 def _widths(found: Intervals) -> Intervals:
-    """Take back intervals without width: where each cell is one triplet, no unit can differ from its cell's score."""
-    flat = (found.low == found.high) & (found.score > 0) & (found.score < 1)
-    why = "no interval: nothing is repeated within the cells, as with one token of each kind"
+    """Take back intervals without width: where one unit is all of A, of B and of X, it cannot differ from its cell."""
+    flat = (found.high - found.low < _FLAT) & (found.score > 0) & (found.score < 1)
+    why = "no interval: nothing is repeated within the cells, as with one token, or recording, of each kind"
     note = [why if none else text for none, text in zip(flat, found.note, strict=True)]
     low, high = np.where(flat, np.nan, found.low), np.where(flat, np.nan, found.high)
     return replace(found, low=low, high=high, note=note)

@@ -55,7 +55,7 @@
     for (const cell of $$("td[data-score]", root)) {
       const { back, ink } = colour(Number(cell.dataset.score));
       cell.style.backgroundColor = back;
-      cell.style.color = "unsure" in cell.dataset && ink === "#23262b" ? "#6b7079" : ink;
+      cell.style.color = !("unsure" in cell.dataset) ? ink : ink === "#ffffff" ? "#ffffff99" : "#23262b99";
     }
   }
 

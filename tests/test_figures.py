@@ -137,16 +137,14 @@ class TestMatrix:
         }
         assert axes.get_ylim() == (3, 0)
 
-    def test_a_score_whose_interval_holds_chance_is_grey(self):
-        def colours(figure):
-            return [
-                [text.get_color() for axes in figure.axes for text in axes.texts if text.get_text() == told]
-                for told in (".51", "1.0")
-            ]
-
-        assert colours(self.drawn(0.4, 0.6)) == colours(self.drawn(np.nan, np.nan))  # or that has none
-        for unsure, sure in zip(colours(self.drawn(0.4, 0.6)), colours(self.drawn(0.6, 0.9)), strict=True):
-            assert not set(unsure) & set(sure)
+    @pytest.mark.parametrize(
+        ("low", "high", "weight"),
+        [(0.6, 0.9, "bold"), (0.1, 0.4, "bold"), (0.4, 0.6, "normal"), (np.nan, np.nan, "normal")],
+    )
+    def test_a_score_whose_interval_does_not_hold_chance_is_bold(self, low, high, weight):
+        figure = self.drawn(low, high)
+        weights = {text.get_text(): text.get_weight() for axes in figure.axes for text in axes.texts}
+        assert weights == dict.fromkeys((".51", "1.0", ".43", ".70", ".61"), weight) | {".50": "normal"}
 
     def test_layers_are_in_their_natural_order(self):
         with settings(["DejaVu Sans"]):

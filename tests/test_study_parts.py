@@ -219,15 +219,34 @@ def test_a_length_is_recommended_only_where_the_intervals_support_it(rows, says)
         (0.83, 0.78, 0.88, "A and B can be told apart at 10 s: 0.83 [0.78, 0.88]."),
         (0.57, 0.52, 0.62, "0.57 [0.52, 0.62], no more than one recording from itself (0.60)."),
         (0.40, 0.35, 0.45, "below chance"),
-        (0.83, None, None, "A and B can't be judged at 10 s: 0.83, without an interval; too short."),
+        (0.83, None, None, "A and B can't be judged at 10 s: 0.83, without an interval: too short."),
     ],
 )
 def test_a_pair_is_told_apart_only_where_its_interval_says_so(score, low, high, says):
-    row = {"a": "A", "b": "B", "snippet_s": 10.0, "score": score, "low": low, "high": high, "note": "too short"}
+    row = {
+        "a": "A",
+        "b": "B",
+        "snippet_s": 10.0,
+        "score": score,
+        "low": low,
+        "high": high,
+        "note": "no interval: too short",
+    }
     ((_, text),) = say_pairs(
         [row], [{"label": "A", "within": 0.6, "within_low": 0.5}, {"label": "B", "within": 1.0, "within_low": None}]
     )
     assert says in text
+
+
+def test_why_pairs_cannot_be_judged_is_said_once():
+    rows = [
+        {"a": "A", "b": b, "snippet_s": 1.0, "score": score, "low": None, "high": None, "note": f"no interval: {why}"}
+        for b, score, why in (("B", 0.4, "too short"), ("C", 0.9, "too short"), ("D", 0.7, "no triplet"))
+    ]
+    assert [text for _, text in say_pairs(rows, [])] == [
+        "2 pairs can't be judged at 1 s: 0.40 to 0.90, without an interval: too short.",
+        "A and D can't be judged at 1 s: 0.70, without an interval: no triplet.",
+    ]
 
 
 def test_a_floor_counts_only_where_it_has_an_interval():

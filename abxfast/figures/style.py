@@ -150,11 +150,6 @@ def ink_on(score: float) -> str:
     return "#ffffff" if luminance < 0.32 else INK  # noqa: PLR2004
 
 
-def quiet_on(score: float) -> str:
-    """Give the paler ink for a score that nothing is sure of."""
-    return QUIET if ink_on(score) == INK else "#ffffff99"
-
-
 def colour_bar(sheet: Sheet, left: float, top: float, height: float, least: float) -> None:
     """Draw the scale of scores from `least` to 1, upright, with 0.5 marked as chance."""
     axes = sheet.axes(left, top, 2.4, height)

@@ -50,14 +50,15 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
 
 
 def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
-    """Say of each pair whether it can be told apart."""
+    """Say of each pair whether it can be told apart; of those that nothing is known of, once why."""
+    unsure: dict[str, list[Row]] = {}
     within = {row["label"]: row["within"] for row in floors if _known(row["within_low"])}
     for row in pairs:
         both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
         if not _known(row["score"]):
             yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
         elif not _known(row["low"]):
-            yield "pair", f"{both} can't be judged {at}: {score}; {row['note']}."
+            unsure.setdefault(str(row["note"]), []).append(row)
         elif row["low"] > CHANCE:
             floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
             but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
@@ -66,6 +67,12 @@ def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
             yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
         else:
             yield "pair", f"{both} can't be told apart {at}: {score}."
+    for note, rows in unsure.items():
+        which = f"{rows[0]['a']} and {rows[0]['b']}" if len(rows) == 1 else f"{len(rows)} pairs"
+        lowest, highest = (choose(row["score"] for row in rows) for choose in (min, max))
+        scores = f"{lowest:.2f}" if len(rows) == 1 else f"{lowest:.2f} to {highest:.2f}"
+        why = note.removeprefix("no interval: ")
+        yield "pair", f"{which} can't be judged {_at(rows[0])}: {scores}, without an interval: {why}."
 
 
 def say_floors(floors: Sequence[Row]) -> Said:

@@ -22,6 +22,7 @@
   const text = (number) => (number === null || number === undefined ? "" : data.strings[number]);
   const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
   const score = (value) => (isNumber(value) ? value.toFixed(2) : "–");
+  const interval = (table, row, of = "") => (isNumber(table[`${of}low`][row]) ? `[${score(table[`${of}low`][row])}, ${score(table[`${of}high`][row])}]` : "(no interval)");
   const probability = (value) => (!isNumber(value) ? "–" : value < 0.001 ? "< 0.001" : value.toFixed(3));
   const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
   function shown(name, value) {
@@ -55,7 +56,7 @@
     for (const cell of $$("td[data-score]", root)) {
       const { back, ink } = colour(Number(cell.dataset.score));
       cell.style.backgroundColor = back;
-      cell.style.color = !("unsure" in cell.dataset) ? ink : ink === "#ffffff" ? "#ffffff99" : "#23262b99";
+      cell.style.color = ink;
     }
   }
 
@@ -250,7 +251,7 @@
       const floors = now.tables.floors, floorOf = new Map();
       if (floors && text(pairs.on$[0]) === "recording") floors.label$.forEach((label, row) => floorOf.set(place.get(label), row));
       const values = order.length <= WITH_VALUES;
-      const every = order.length <= 40 ? 1 : 5;
+      const every = values ? 1 : 5;
       const head = make("tr", {}, make("th"));
       order.forEach((id, column) => head.append(make("th", { scope: "col", title: text(id) }, (column + 1) % every === 0 || column === 0 ? String(column + 1) : "")));
       const body = make("tbody");
@@ -259,12 +260,11 @@
         order.forEach((_, column) => {
           const [pair, value] = cells.get(`${row} ${column}`) || [null, null];
           const self = row === column && floorOf.has(row) && isNumber(floors.within_low[floorOf.get(row)]) ? floors.within[floorOf.get(row)] : null;
-          const sure = row === column || (pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5)));
+          const sure = row !== column && (pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5)));
           const number = row === column ? self : value;
           const cell = make("td", {
             "data-row": row, "data-column": column, "data-pair": pair, "data-score": isNumber(number) ? number : null,
-            class: row === column ? (isNumber(self) ? "self" : "none") : isNumber(value) ? null : "none",
-            "data-unsure": !sure && isNumber(value),
+            class: row === column ? (isNumber(self) ? "self" : "none") : !isNumber(value) ? "none" : sure ? "sure" : null,
             tabindex: "-1",
           }, values && isNumber(number) ? number.toFixed(2) : "");
           line.append(cell);
@@ -301,7 +301,7 @@
       paint(table);
       return [make("div", { class: "matrixbox" }, table),
         make("p", { class: "note" }, `Row: A and X. Column: B. Point at a cell for its interval${now.tables.listening ? ", choose it to hear its snippets" : ""}.`
-          + (values ? " Grey figures: the interval holds 0.5, or there is none." : "")
+          + (values ? " Bold: the interval does not hold 0.5." : "")
           + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s, where it is long enough." : ""))];
     }
     function about(cell, pairs, floors, floorOf) {
@@ -312,17 +312,16 @@
         if (!floorOf.has(row)) return [make("div", {}, name(row))];
         const at = floorOf.get(row);
         return [make("div", { dir: "auto" }, name(row)),
-          make("div", {}, "against itself: ", bold(score(floors.within[at])), ` [${score(floors.within_low[at])}, ${score(floors.within_high[at])}]`),
-          make("div", {}, `first half against second: ${score(floors.drift[at])} [${score(floors.drift_low[at])}, ${score(floors.drift_high[at])}]`),
+          make("div", {}, "against itself: ", bold(score(floors.within[at])), ` ${interval(floors, at, "within_")}`),
+          make("div", {}, `first half against second: ${score(floors.drift[at])} ${interval(floors, at, "drift_")}`),
           make("div", { class: "soft" }, text(floors.note$[at]))];
       }
       const lines = [make("div", { dir: "auto" }, `A, X: ${name(row)}`), make("div", { dir: "auto" }, `B: ${name(column)}`)];
       if (cell.dataset.pair === undefined) return [...lines, make("div", {}, "not scored")];
       const at = Number(cell.dataset.pair);
-      const interval = isNumber(pairs.low[at]) ? `[${score(pairs.low[at])}, ${score(pairs.high[at])}]` : "no interval";
       lines.push(
         make("div", {}, bold(isNumber(Number(cell.dataset.score)) ? score(Number(cell.dataset.score)) : "–"), " this way"),
-        make("div", {}, `both ways ${score(pairs.score[at])} ${interval}`),
+        make("div", {}, `both ways ${score(pairs.score[at])} ${interval(pairs, at)}`),
         make("div", { class: "soft" }, `p ${probability(pairs.p[at])} · Holm ${probability(pairs.p_holm[at])} · B–H ${probability(pairs.p_bh[at])}`));
       for (const note of [text(pairs.context$[at]), text(pairs.note$[at])]) if (note) lines.push(make("div", { class: "soft" }, note));
       return lines;
@@ -344,7 +343,7 @@
       const rows = heard.a$.map((_, row) => row).filter((row) =>
         (heard.a$[row] === a && heard.b$[row] === b) || (heard.a$[row] === b && heard.b$[row] === a));
       const title = make("p", { class: "choice" }, make("bdi", {}, text(a)), " and ", make("bdi", {}, text(b)),
-        `: ${score(pairs.score[chosen])} [${score(pairs.low[chosen])}, ${score(pairs.high[chosen])}]`);
+        `: ${score(pairs.score[chosen])} ${interval(pairs, chosen)}`);
       const lists = ["most", "least"].map((role) => {
         const mine = rows.filter((row) => text(heard.role$[row]) === role);
         mine.sort((i, j) => (role === "most" ? heard.share[j] - heard.share[i] : heard.share[i] - heard.share[j]));

@@ -95,6 +95,7 @@
       table.closest(".scroll").after(more);
     }
   }
+  const figures = (key) => (/^(triplets_|n_)/.test(key) ? "n minor" : "n");  // minor: not on paper
   function dataTable(name, columns, { skip = [], onRow = null } = {}) {
     const names = Object.keys(columns).filter((key) => !skip.includes(key.replace("$", "")));
     const count = names.length ? columns[names[0]].length : 0;
@@ -103,7 +104,7 @@
     const heads = kept.map((key) => {
       const plain = key.replace("$", "");
       const meaning = (data.meanings[name] || {})[plain];
-      return make("th", { scope: "col", class: key.endsWith("$") ? null : "n", title: meaning }, WORDS[plain] || plain.replaceAll("_", " "));
+      return make("th", { scope: "col", class: key.endsWith("$") ? null : figures(key), title: meaning }, WORDS[plain] || plain.replaceAll("_", " "));
     });
     const body = make("tbody");
     for (let row = 0; row < count; row += 1) {
@@ -111,7 +112,7 @@
       for (const key of kept) {
         const value = columns[key][row];
         if (key.endsWith("$")) line.append(make("td", { dir: "auto", class: key === "note$" ? "wide" : null }, text(value)));
-        else line.append(make("td", { class: "n", "data-v": isNumber(value) ? value : "" }, shown(key, value)));
+        else line.append(make("td", { class: figures(key), "data-v": isNumber(value) ? value : "" }, shown(key, value)));
       }
       if (onRow) onRow(line, row);
       body.append(line);
@@ -422,7 +423,7 @@
         line.cells[0].append(button);
       };
       root.replaceChildren(
-        controls(), ...sentences(), make("h3", {}, "Scores"), ...matrix(),
+        controls(), ...sentences(), make("h3", {}, "Scores: ", make("bdi", {}, `${now.encoder}, ${now.variant}, ${now.length}`)), ...matrix(),
         ...(now.tables.listening ? [listening] : data.heard_all ? [] : [make("p", { class: "note" }, "The listening list of this variant is in tables/listening.csv: it is too long for the page.")]),
         ...titled("Pairs", "pairs", "Choose a row to hear it.", { skip: ["on"], onRow: now.tables.listening ? onRow : null }),
         ...titled("Floors", "floors", "What a recording scores against itself: in alternating blocks of 30 s (within), and its first half against its second (drift). A score between two recordings means something only above these."),

@@ -260,6 +260,20 @@ def test_a_long_recording_is_thinned_and_that_is_told():
     assert found.p[0] == 0.01
 
 
+def test_tokens_of_two_voices_that_take_turns_are_thinned_voice_by_voice():
+    n = 1200
+    random = np.random.default_rng(11)
+    on, voice = np.arange(n) // 2 % 2, np.arange(n) % 2
+    vectors = np.column_stack((random.standard_normal((n, 4)), np.full(n, 4.0)))
+    vectors[:, 0] += 2.0 * on
+    units = make_units(vectors, on, np.arange(n), np.zeros(n))
+    found = permutation_tests(vectors, on, units, np.array([[0, 1]]), across=voice, permutations=99)
+    assert "tested on one snippet in 2" in found.note[0]
+    every = score_embeddings(vectors, {"on": on, "voice": voice}, on="on", across=["voice"]).table["score"].to_numpy()
+    assert found.score[0] == pytest.approx(every.mean(), abs=0.02)
+    assert found.p[0] == 0.01
+
+
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), min_size=2, max_size=7))
 def test_lots_keep_the_counts_and_their_number_is_known(units):

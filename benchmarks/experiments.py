@@ -21,7 +21,6 @@ from pathlib import Path
 
 STUDIES = Path(__file__).parent / "studies"
 OWN_ENCODER = 'encoders = ["mfcc"]'
-LENGTHS = (1.0, 5.0, 10.0, 20.0, None)
 
 
 def run(name, folder, speech, encoder):
@@ -53,8 +52,18 @@ def main():
     parser.add_argument("--only", help="one study: conditions, voice, segments, languages")
     wish = parser.parse_args()
     names = [wish.only] if wish.only else [path.stem for path in sorted(STUDIES.glob("*.toml"))]
+    if wish.verb == "run":
+        if wish.speech is None:
+            parser.error("run needs --speech")
+        for name in names:
+            run(name, wish.folder, wish.speech, wish.encoder)
+        return
+    from experiments_table import draw, to_markdown
+
     for name in names:
-        run(name, wish.folder, wish.speech, wish.encoder)
+        print(f"\n### {name}\n\n{to_markdown(wish.folder / name / 'results')}")
+    if wish.figure is not None:
+        draw(wish.folder, wish.figure)
 
 
 if __name__ == "__main__":

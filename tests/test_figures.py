@@ -1,3 +1,4 @@
+import itertools
 import json
 import logging
 import re
@@ -15,8 +16,9 @@ from abxfast.errors import MissingPackageError, StudyError
 from abxfast.figures import draw, fonts
 from abxfast.figures.layers import draw_layers
 from abxfast.figures.matrix import draw_matrix
-from abxfast.figures.order import cluster_order, scale
+from abxfast.figures.order import Places, cluster_order, scale
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
+from abxfast.figures.recording_map import draw_map
 from abxfast.figures.results import make_matrix, read_results, short_names
 from abxfast.figures.style import fit, settings, width_mm
 
@@ -152,6 +154,19 @@ class TestMatrix:
                 "t", {"1 s": {"layer18.max": 0.6, "layer9.max": 0.71, "layer9.mean": float("nan")}}
             ).figure
         assert letters(figure)[:2] == [".71", ".60"]
+
+
+class TestMap:
+    def test_names_of_points_that_lie_together_do_not_cover_each_other(self):
+        names = [f"spoken-{number}" for number in range(12)]
+        at = np.array([[0.3 * (number % 2) + 0.002 * number, 0.001 * (number % 5)] for number in range(12)])
+        with settings(["DejaVu Sans"]):
+            figure = draw_map("t", names, Places(at, 0.0), None, "").figure
+        renderer = figure.canvas.get_renderer()
+        boxes = [text.get_window_extent(renderer) for axes in figure.axes for text in axes.texts]
+        assert len(boxes) == 12
+        for one, other in itertools.combinations(boxes, 2):
+            assert not one.shrunk(0.9, 0.7).overlaps(other.shrunk(0.9, 0.7))
 
 
 class TestOrder:

@@ -22,6 +22,9 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 logger = logging.getLogger(__name__)
 
+_CELLS = 10_000
+"""Cells that are looked at together for what helps them."""
+
 
 @dataclass(frozen=True)
 class Constraint:
@@ -74,23 +77,41 @@ def warn_if_helped(
 
     Where ON or BY is the recording, that is as it should be.
     """
-    if task.across or "recording" not in _known(labels) or "recording" in (*task.labels, *constraint.different):
+    if "recording" not in _known(labels) or "recording" in (*task.labels, *constraint.different):
         return
-    recording = encode("recording", labels)[0][cells.rows]
+    recording = encode("recording", labels)[0][cells.rows].astype(np.int64)
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
-    stratum = np.zeros(len(cells.bounds) - 1, np.int64)
-    a, b, _ = cells.groups.T
-    np.maximum.at(stratum, a, np.maximum(a, b) + 1)  # all groups of a stratum meet, so that the last one names it
-    there = np.stack((stratum[group], recording, group), axis=1)[stratum[group] > 0]
-    in_group, n = np.unique(there, axis=0, return_counts=True)
-    _, at, in_groups = np.unique(in_group[:, :2], axis=0, return_inverse=True, return_counts=True)
-    helped = (in_groups[at.reshape(-1)] == 1) & (n > 1)
-    if helped.any():
-        logger.warning(
-            "%s: a and x are at times of one recording of which b never is, so that the score may be that of "
-            'recordings; to compare between recordings only, say different=("recording",), --different recording',
-            task,
-        )
+    # A key for each recording of each group, ascending; those of group g from at[g] on.
+    many = int(recording.max(initial=0)) + 1
+    keys, n = np.unique(group * many + recording, return_counts=True)
+    at = np.searchsorted(keys, np.arange(len(cells.bounds)) * many)
+    # Cells with the same A and X together: a recording that is of none of their B helps.
+    a, b, x = cells.groups[np.lexsort((cells.groups[:, 2], cells.groups[:, 0]))].T
+    starts = np.flatnonzero((np.diff(a, prepend=-1) != 0) | (np.diff(x, prepend=-1) != 0))
+    for some in np.array_split(starts, len(a) // _CELLS + 1):
+        if not len(some):
+            continue
+        first, last = some[0], np.append(starts, len(a))[np.searchsorted(starts, some[-1]) + 1]
+        size = (at[a + 1] - at[a])[first:last]
+        cell = first + np.repeat(np.arange(len(size)), size)
+        place = at[a[cell]] + np.arange(len(cell)) - np.repeat(np.cumsum(size) - size, size)
+        own = keys[place] % many
+        shared = _in(keys, x[cell] * many + own) & ((x != a)[cell] | (n[place] > 1))
+        in_b = _in(keys, b[cell] * many + own)
+        pair = np.searchsorted(starts, cell, side="right") * many + own
+        if not np.isin(pair[shared], pair[in_b]).all():
+            logger.warning(
+                "%s: a and x are at times of one recording of which b never is, so that the score may be that of "
+                'recordings; to compare between recordings only, say different=("recording",), --different recording',
+                task,
+            )
+            return
+
+
+def _in(keys: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which values are among keys in ascending order."""
+    found: NDArray[np.bool_] = keys[np.minimum(np.searchsorted(keys, values), len(keys) - 1)] == values
+    return found
 
 
 def _known(labels: Mapping[str, Sequence[object]] | pa.Table) -> list[str]:

@@ -83,8 +83,8 @@ def score_embeddings(
     on, by, across : str, sequences of str
         The label that A and X share and B lacks; labels that all share; labels in which X differs from A and B.
     min_gap_s : float
-        Compare a and x of one recording only where they lie at least as many seconds apart; needs the labels
-        ``recording``, ``start_s`` and ``end_s``.
+        Compare a and x of one recording only where they lie at least as many seconds apart, to the microsecond; needs
+        the labels ``recording``, ``start_s`` and ``end_s``.
     different : sequence of str
         Compare a and x only where they differ in each of these labels.
     max_size_group, max_x_across, seed : int, optional
@@ -92,7 +92,7 @@ def score_embeddings(
     marginals : bool or str
         Ask for `AbxScores.shares`, snippet by snippet (True), or block by block for a label that names the blocks.
     memory_mb : float
-        Bound on the memory taken beyond the embeddings and the result.
+        Bound on the memory taken beyond the embeddings, the result and the list of cells.
     threads : int, optional
         Threads to count with; all unless given. No effect on the counts.
 
@@ -109,9 +109,11 @@ def score_embeddings(
     """
     embeddings = _checked(embeddings)
     task = Task(on, _names(by), _names(across))
-    for name, most in (("max_size_group", max_size_group), ("max_x_across", max_x_across)):
-        if most is not None and most < 1:
-            raise TaskError(f"{name} is {most}, expected at least 1")
+    for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
+        if count is not None and (count != int(count) or count < 1):
+            raise TaskError(f"{name} is {count}, expected a whole number, at least 1")
+    if not 0 < memory_mb < np.inf:
+        raise TaskError(f"memory_mb is {memory_mb}, expected megabytes, more than 0")
     cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
     constraint = Constraint(min_gap_s, _names(different))
     apart = make_apart(constraint, labels, len(embeddings))
@@ -214,8 +216,9 @@ def score_store(
 
 
 def _checked(embeddings: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
-    if not isinstance(embeddings, np.ndarray) or embeddings.dtype not in (np.float32, np.float64):
-        found = getattr(embeddings, "dtype", type(embeddings).__name__)
+    plain = isinstance(embeddings, np.ndarray) and not isinstance(embeddings, np.ma.MaskedArray)
+    if not plain or embeddings.dtype not in (np.float32, np.float64):
+        found = embeddings.dtype if plain else type(embeddings).__name__
         raise TypeError(f"embeddings are {found}, expected a numpy array of float32 or float64")
     if embeddings.ndim != 2 or embeddings.shape[1] == 0:  # noqa: PLR2004
         raise TaskError(f"embeddings have shape {embeddings.shape}, expected (n, dim)")

@@ -54,27 +54,28 @@ def scale(arguments):
     """Draw time and memory over N, and where a method runs out of either."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
     methods = [*METHODS, *(["fastabx"] if arguments.fastabx_python else [])]
     for method in methods:
-        points, end = _measure(method, arguments)
+        points, ends = _measure(method, arguments)
         if not points:
             continue
         n, seconds, megabytes = zip(*points, strict=True)
         for axis, values in zip(axes, (seconds, np.maximum(megabytes, 1)), strict=True):
-            (line,) = axis.loglog(n, values, "o-", label=method, markersize=4)
-            if end:
-                axis.annotate(end, (n[-1], values[-1]), (4, -3), textcoords="offset points", fontsize=7, va="top")
+            label = f"{method}: {', '.join(ends) or 'all of it'}"
+            (line,) = axis.loglog(n, values, "o-", label=label, markersize=4)
+            if ends:
                 axis.plot(n[-1], values[-1], "x", color=line.get_color(), markersize=10)
     for axis, title in zip(axes, ("seconds", "MB beyond the embeddings"), strict=True):
-        axis.set(xlabel="snippets of 1,024 numbers, in recordings of 60", ylabel=title, xlim=(180, 160_000))
+        axis.set(xlabel="snippets of 1,024 numbers, in recordings of 60", ylabel=title)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
     _save(figure, "score_scale.png")
 
 
 def _measure(method, arguments):
-    points = []
+    """Run a method at growing sizes; once it takes too long, see only at which it runs out of memory."""
+    points, ends = [], []
     for n in SIZES:
         command = [sys.executable, __file__, "one", "--method", method, "--n", str(n)]
         command += ["--limit-gb", str(arguments.limit_gb)]
@@ -84,14 +85,16 @@ def _measure(method, arguments):
             run = subprocess.run(command, capture_output=True, text=True, timeout=arguments.limit_s, check=False)  # noqa: S603
         except subprocess.TimeoutExpired:
             print(f"{method} {n}: over {arguments.limit_s:g} s", flush=True)
-            return points, f"over {arguments.limit_s:g} s at {n:,}"
+            ends = ends or [f"over {arguments.limit_s:g} s at {n:,}"]
+            continue
         if run.returncode:
-            why = run.stderr.strip().splitlines()[-1:]
+            why = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
             print(f"{method} {n}: {why}", flush=True)
-            return points, f"over {arguments.limit_gb:g} GB at {n:,}"
-        points.append((n, *json.loads(run.stdout.splitlines()[-1])))
-        print(method, *(f"{value:.4g}" for value in points[-1]), flush=True)
-    return points, ""
+            return points, [*ends, f"out of {arguments.limit_gb:g} GB at {n:,}"]
+        if not ends:
+            points.append((n, *json.loads(run.stdout.splitlines()[-1])))
+            print(method, *(f"{value:.4g}" for value in points[-1]), flush=True)
+    return points, ends
 
 
 def error(arguments):

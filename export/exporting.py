@@ -145,12 +145,14 @@ def export(
         wanted = parity.references(reference, material)
         del reference
         rows = parity.measure(aside, wanted)
-        drift = max(row.drift95 for row in rows)
-        beyond = _beyond(rows, LIMITS[precision]._replace(drift=WANTED_DRIFT))
-        if precision == "int8" and beyond:
-            made.keep_worst(drift, WANTED_DRIFT if beyond[0] == "drift" else 0.0)
-            made.write(aside)
-            rows = parity.measure(aside, wanted)
+        if precision == "int8":
+            drift = max(row.drift95 for row in rows)
+            # How far a score moved does not tell how much to keep: then all that the budget allows.
+            goal = 0.0 if _beyond(rows, Limits(abx=LIMITS[precision].abx)) else WANTED_DRIFT
+            if drift > goal:
+                made.keep_worst(drift, goal)
+                made.write(aside)
+                rows = parity.measure(aside, wanted)
         _judge(rows, limits, made, path)
         info = replace(made.info(path), parity=parity.to_metadata(rows, material.name) | made.findings())
         made.append_parity(aside, info)

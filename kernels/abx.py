@@ -64,7 +64,7 @@ def abx_counts(
     blocks : ndarray of int64, shape (m,), optional
         Asks for marginals: the block of each of `rows` within its group, 0, 1, 2, …
     memory_mb : float
-        Bound on the memory taken beyond the embeddings and the result.
+        Bound on the memory taken beyond the embeddings, the result and the list of cells.
     threads : int, optional
         All that this process may use, unless given.
 

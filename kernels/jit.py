@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +21,28 @@ if "XDG_CACHE_HOME" in os.environ and not Path(os.environ["XDG_CACHE_HOME"]).is_
     del os.environ["XDG_CACHE_HOME"]
 
 
+def digest(folder: Path) -> str:
+    """Give what tells one state of the kernels in a folder from another."""
+    state = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        state.update(path.read_bytes())
+    return state.hexdigest()[:12]
+
+
+_STATE = digest(Path(__file__).parent)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called, and keep the result on disk.
 
     numba looks for a place to keep it beside the module, then in the user's cache folder (or where NUMBA_CACHE_DIR
-    says). Where none of them can be written, it is compiled anew in each process rather than refused. The global
+    says). Where none of them can be written, it is compiled anew in each process rather than refused. numba takes what
+    it kept for good as long as the function's own file is the same, whatever became of the constants and functions of
+    other files that were compiled into it: the name that it is kept under tells the state of all kernels. The global
     interpreter lock is released, since the threads are Python's; fastmath stays off, since it may reorder the
     comparisons and sums that exactness rests on.
     """
+    function.__qualname__ += f"_{_STATE}"
     try:
         return njit(cache=True, nogil=True)(function)
     except RuntimeError:  # "cannot cache function: no locator available"

@@ -17,6 +17,8 @@ SHORT = 24
 """Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""
 _NARROW = 65535
 _LONG = 1024
+_MICROSECOND = 1e-6
+"""Decimal times are no binary numbers: 0.3 − 0.2 is less than 0.1."""
 
 
 class Apart(NamedTuple):
@@ -29,7 +31,7 @@ class Apart(NamedTuple):
     recording : ndarray of int64, shape (m,)
     start_s, end_s : ndarray of float64, shape (m,)
     min_gap_s : float
-        a and x of one recording must lie this far apart; not asked where it is 0 or less.
+        a and x of one recording must lie this far apart, to the microsecond; not asked where it is 0 or less.
     """
 
     codes: NDArray[np.int64]
@@ -143,7 +145,7 @@ def kept_apart(apart, i, j):  # type: ignore[no-untyped-def]
             return True
     if apart.min_gap_s > 0 and apart.recording[i] == apart.recording[j]:
         gap = max(apart.start_s[i], apart.start_s[j]) - min(apart.end_s[i], apart.end_s[j])
-        return gap < apart.min_gap_s
+        return gap < apart.min_gap_s - _MICROSECOND
     return False
 
 

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from abxfast.kernels.units import Units
 
 
-def settle(plan: Plan, units: Units, apart: Apart, sink: Sink, open_: NDArray[np.int64], step: int) -> None:
-    """Count the pairs (x, b) that `count_tile` left open, with products in twice float64's precision.
+def settle(
+    plan: Plan, units: Units, apart: Apart, sink: Sink, open_: NDArray[np.int64], edge: float, step: int
+) -> None:
+    """Count the pairs (x, b) that `count_tile` left open: what lies on an edge with products in twice the precision.
 
     What decides is the unit vectors of x, a and b and nothing else, so the counts do not depend on how the work was
-    cut up.
+    cut up: a comparison further than `edge` from the edges of the tie band comes out the same with any products.
 
     Parameters
     ----------
     plan, units, apart, sink
     open_ : ndarray of int64, shape (n, 3)
         Position of x, position of b, cell.
+    edge : float
+        How far two float64 products err together.
     step : int
         Unit vectors made at a time.
     """
@@ -41,16 +45,40 @@ def settle(plan: Plan, units: Units, apart: Apart, sink: Sink, open_: NDArray[np
         i, a = int(open_[start, 0]), plan.pair_a[pairs[start]]
         first, last = int(plan.bounds[a]), int(plan.bounds[a + 1])
         x = units(i, i + 1)[0]
-        high, low = np.empty(last - first), np.empty(last - first)
-        for begin in range(first, last, step):
-            end = min(begin + step, last)
-            exact_products(x, units(begin, end), high[begin - first : end - first], low[begin - first : end - first])
-        b_high, b_low = np.empty(stop - start), np.empty(stop - start)
-        for begin in range(start, stop, step):
-            end = min(begin + step, stop)
-            others = units.at(open_[begin:end, 1])
-            exact_products(x, others, b_high[begin - start : end - start], b_low[begin - start : end - start])
-        _compare(plan, apart, sink, open_[start:stop], first, high, low, b_high, b_low)
+        of_a = _Products(units, x, np.arange(first, last), step)
+        of_b = _Products(units, x, open_[start:stop, 1], step)
+        a_open, b_open = np.zeros(last - first, np.bool_), np.zeros(stop - start, np.bool_)
+        _find_open(of_a.high, of_b.high, edge, a_open, b_open)
+        of_a.refine(a_open)
+        of_b.refine(b_open)
+        _compare(plan, apart, sink, open_[start:stop], first, of_a.high, of_a.low, of_b.high, of_b.low)
+
+
+class _Products:
+    """The products of x with the vectors at some positions, high + low; in float64, and low 0, until refined."""
+
+    def __init__(self, units: Units, x: NDArray[np.float64], positions: NDArray[np.int64], step: int) -> None:
+        self._units, self._x, self._positions, self._step = units, x, positions, step
+        self.high, self.low = np.empty(len(positions)), np.zeros(len(positions))
+        for begin in range(0, len(positions), step):
+            self.high[begin : begin + step] = units.at(positions[begin : begin + step]) @ x
+
+    def refine(self, which: NDArray[np.bool_]) -> None:
+        """Take some anew in twice the precision."""
+        places = np.flatnonzero(which)
+        for begin in range(0, len(places), self._step):
+            some = places[begin : begin + self._step]
+            high, low = np.empty(len(some)), np.empty(len(some))
+            exact_products(self._x, self._units.at(self._positions[some]), high, low)
+            self.high[some], self.low[some] = high, low
+
+
+@compiled
+def _find_open(near, far, edge, a_open, b_open):  # type: ignore[no-untyped-def]
+    for row in range(len(far)):
+        for k in range(len(near)):
+            if abs(abs(near[k] - far[row]) - TIE) <= edge:
+                a_open[k] = b_open[row] = True
 
 
 @compiled

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
 from abxfast.kernels.count import Sink, count_tile
 from abxfast.kernels.jit import compiled
@@ -106,26 +106,31 @@ class Sweep:
         """Count everything."""
         bounds = self._plan.components
         small = np.diff(bounds) <= self._sizes.tile
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(self._sizes.threads) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(self._sizes.threads) as pool:
             self._pool = pool
             self._each(self._packs, self._batches(_packs(bounds, small, min(_PACK, self._sizes.tile))))
             for component in np.flatnonzero(~small):
                 self._large(int(bounds[component]), int(bounds[component + 1]))
 
     def _each(self, do: Callable[..., None], tasks: Iterable[tuple[Any, ...]]) -> None:
-        """Let every thread take the next task until none is left."""
+        """Let every thread take the next task until none is left, or one of them, or this one, is interrupted."""
         waiting = iter(tasks)
-        lock = threading.Lock()
+        lock, over = threading.Lock(), threading.Event()
 
         def work() -> None:
-            while True:
+            while not over.is_set():
                 with lock:
                     task = next(waiting, None)
                 if task is None:
                     return
                 do(*task)
 
-        for future in [self._pool.submit(work) for _ in range(self._sizes.threads)]:
+        futures = [self._pool.submit(work) for _ in range(self._sizes.threads)]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            over.set()
+        for future in futures:
             future.result()
 
     def _batches(self, packs: Iterable[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -240,7 +245,7 @@ class Sweep:
         open_ = np.empty((self._most * cosines.size, 3), np.int64)
         n_open = count_tile(cosines, i0, i1, j0, j1, self._plan, lists, self._edge, self._sink, open_)
         if n_open:
-            settle(self._plan, self._units, self._apart, self._sink, open_[:n_open], self._sizes.tile)
+            settle(self._plan, self._units, self._apart, self._sink, open_[:n_open], self._edge, self._sizes.tile)
 
     def _product(self, i0: int, i1: int, j0: int, j1: int) -> NDArray[np.float64]:
         rows = self._units(i0, i1)

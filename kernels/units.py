@@ -41,7 +41,7 @@ class Units:
 
     def drop(self) -> None:
         """Keep nothing any more."""
-        self._kept = self._kept[:0]
+        self._kept = np.empty((0, self._kept.shape[1]))  # a view of nothing would hold the whole
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float64]:
         """Give the unit vectors of a stretch of positions, float64 ``(stop − start, dim)``."""

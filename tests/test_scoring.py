@@ -99,6 +99,7 @@ def test_scores_are_not_symmetric():
         ([[1.0]], TypeError, "list"),
         (np.ones((3, 2), np.float16), TypeError, "float16"),
         (np.ones((3, 2), np.int64), TypeError, "int64"),
+        (np.ma.masked_less(np.ones((3, 2)), 2), TypeError, "MaskedArray"),
         (np.ones(3, np.float32), TaskError, r"shape \(3,\)"),
         (np.ones((3, 0), np.float32), TaskError, r"shape \(3, 0\)"),
         (np.ones((4, 2), np.float32), TaskError, "3 rows, embeddings 4"),

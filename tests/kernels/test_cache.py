@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from abxfast.kernels import jit
+from abxfast.kernels.jit import digest
 
 MODULE = """
 from abxfast.kernels.jit import compiled
@@ -41,7 +45,7 @@ def run(tmp_path):
 def test_kept_in_the_users_cache_where_the_package_cannot_be_written(run, tmp_path):
     cache = tmp_path / "cache"
     assert run(str(cache)) == ["42", "0"]
-    assert list(cache.rglob("*twice*.nbi"))
+    assert list(cache.rglob(f"*twice_{digest(Path(jit.__file__).parent)}*.nbi"))
     assert run(str(cache)) == ["42", "1"]
 
 
@@ -59,3 +63,13 @@ def test_no_cache_beside_the_users_files(run, tmp_path, cache):
     assert run(cache) == ["42", "0"]
     assert not list((tmp_path / "here").iterdir())
     assert run(cache) == ["42", "1"]
+
+
+def test_a_change_in_any_kernel_is_a_change_of_all(tmp_path):
+    """What is compiled holds constants and functions of other files."""
+    for name in ("count", "cosine"):
+        (tmp_path / f"{name}.py").write_text("TIE = 1e-12\n")
+    before = digest(tmp_path)
+    assert digest(tmp_path) == before
+    (tmp_path / "cosine.py").write_text("TIE = 2e-12\n")
+    assert digest(tmp_path) != before

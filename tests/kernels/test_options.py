@@ -107,6 +107,28 @@ def test_warns_where_the_recording_helps(caplog):
     assert "--different recording" in caplog.text
 
 
+def test_warns_where_the_recording_helps_across(caplog):
+    """Recordings that span both halves are in A and in X, and never in B."""
+    labels = {"genre": ["song"] * 4 + ["tale"] * 4, "half": [0, 1] * 4, "recording": [0, 0, 1, 1, 2, 2, 3, 3]}
+    embeddings = np.random.default_rng(0).standard_normal((8, 3))
+    with caplog.at_level(logging.WARNING):
+        score_embeddings(embeddings, {**labels, "recording": [*range(8)]}, on="genre", across=["half"])
+        assert not caplog.text
+        score_embeddings(embeddings, labels, on="genre", across=["half"])
+    assert "--different recording" in caplog.text
+
+
+def test_a_gap_in_decimal_seconds():
+    """0.3 − 0.2 is less than 0.1 in binary; a gap of 0.1 s that was asked for is there."""
+    n = 40
+    start = [0.1 * k for k in range(n)] * 2
+    labels = {"recording": ["a"] * n + ["b"] * n, "start_s": start, "end_s": [time + 0.1 for time in start]}
+    embeddings = np.random.default_rng(0).standard_normal((2 * n, 3))
+    table = score_embeddings(embeddings, labels, on="recording", min_gap_s=0.1).table
+    far_enough = sum(abs(a - x) >= 2 for a in range(n) for x in range(n))
+    assert table["triplets"].to_pylist() == [far_enough * n] * 2
+
+
 def test_shares_by_snippet_and_by_block():
     embeddings, labels = study()
     scores = score_embeddings(embeddings, labels, on="genre", different=["recording"], marginals=True)
@@ -158,6 +180,10 @@ def test_keys_are_the_same_everywhere():
         {"different": ["nothing"]},
         {"max_size_group": 0},
         {"max_x_across": 0},
+        {"max_size_group": 2.5},
+        {"threads": 0},
+        {"memory_mb": -5},
+        {"memory_mb": float("nan")},
         {"marginals": "nothing"},
     ],
 )

@@ -1,0 +1,79 @@
+"""What a sweep leaves behind, and takes: threads of BLAS, memory, interruptions."""
+
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from abxfast.kernels import abx_counts
+from abxfast.kernels.blas import one_blas_thread
+from abxfast.kernels.sweep import Sweep
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_blas_gets_its_threads_back_whoever_ends_last():
+    before = blas_threads()
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    assert set(blas_threads()) == {1}
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
+def test_memory_of_one_component_is_free_for_the_next():
+    """Unit vectors of several BY components, each of which takes what there is."""
+    small = np.random.default_rng(0).standard_normal((60, 8))
+    abx_counts(small, np.arange(60), np.array([0, 30, 60]), np.array([(0, 1, 0)]))  # compile
+    n, dim, memory_mb = 400, 2048, 40.0
+    embeddings = np.random.default_rng(0).standard_normal((8 * n, dim)).astype(np.float32)
+    cells = np.array([(g, g + 1, g) for g in range(0, 8, 2)])
+    taken = {}
+    for components in (1, 4):
+        tracemalloc.start()
+        abx_counts(embeddings, np.arange(8 * n), np.arange(9) * n, cells[:components], memory_mb=memory_mb, threads=1)
+        taken[components] = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+    assert 8 * 2 * n * dim / 1e6 < taken[1] < memory_mb  # all unit vectors are kept
+    assert taken[4] < 1.1 * taken[1]
+
+
+@pytest.mark.parametrize("memory_mb", [4, 16, 64])
+def test_memory_stays_within_its_bound(memory_mb):
+    embeddings = np.random.default_rng(0).standard_normal((6000, 64)).astype(np.float32)
+    groups = np.arange(7) * 1000
+    cells = np.array([(a, b, a) for a in range(6) for b in range(6) if a != b])
+    abx_counts(embeddings[:60], np.arange(60), np.arange(7) * 10, cells)  # compile
+    tracemalloc.start()
+    abx_counts(embeddings, np.arange(6000), groups, cells, memory_mb=memory_mb, threads=2)
+    taken = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    assert taken < memory_mb
+
+
+def test_a_failure_of_one_thread_stops_the_others():
+    sweep = Sweep.__new__(Sweep)
+    sweep._sizes = type("Sizes", (), {"threads": 2})
+    done, failed = [], threading.Event()
+
+    def task(number):
+        if number == 0:
+            failed.set()
+            raise KeyboardInterrupt
+        failed.wait()
+        time.sleep(0.001)
+        done.append(number)
+
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as sweep._pool, pytest.raises(KeyboardInterrupt):
+        sweep._each(task, ((k,) for k in range(10_000)))
+    assert len(done) < 1000

@@ -2,10 +2,12 @@
 
 Recordings of 20 numbers a snippet, first-order autocorrelated in time, beside a constant that makes all cosines
 close to 1, as wav2vec 2.0 does; one of the numbers is shifted in the second recording. What an interval has to cover is
-the mean score of all replicates: what recordings of this length score on the average.
+the mean score of all replicates: what recordings of this length score on the average. Tokens of syllables in two
+voices, ON syllable ACROSS voice: one token each, the syllables drawn anew in each replicate; or three tokens each of
+syllables that stay the same.
 
-    python benchmarks/calibration.py                 # 2,000 replicates each: a quarter of an hour of one core
-    python benchmarks/calibration.py --draw          # the figure anew, from calibration.json
+    python benchmarks/calibration.py                 # what calibration.json lacks, 2,000 replicates each, and a figure
+    python benchmarks/calibration.py -o elsewhere    # all of it
     python benchmarks/calibration.py --parts         # what the parts of the method do, left out in turn
 """
 
@@ -29,12 +31,17 @@ from abxfast.statistics.dependence import LEAST_BLOCKS, block_length
 logging.getLogger("abxfast").setLevel(logging.ERROR)  # that a and x may be of one recording is meant here
 DIM, CHUNK, PERMUTATIONS, SNIPPET_S = 20, 100, 199, 10.0
 SCORES = (0.55, 0.65, 0.75, 0.85, 0.95)
-LONG = 360
-"""Recordings of so many snippets get every other score, those that are too short the first."""
 PAIRS = [(0.0, 60), (0.0, 120), (0.0, 360), (0.5, 60), (0.5, 120), (0.5, 360), (0.8, 360), (0.8, 60), (0.8, 120)]
 """Lag-one correlation and snippets a recording; the last two are too short."""
 SIZES = (60, 120, 360)
-COLOURS = {("pair", 0.0): "#0072B2", ("pair", 0.5): "#E69F00", ("pair", 0.8): "#009E73", ("group", 0.0): "#CC79A7"}
+COLOURS = {
+    ("pair", 0.0): "#0072B2",
+    ("pair", 0.5): "#E69F00",
+    ("pair", 0.8): "#009E73",
+    ("group", 0.0): "#CC79A7",
+    ("tokens", 0.0): "#D55E00",
+    ("repeated", 0.0): "0.5",
+}
 FLOORS = (
     ("null_score", "two recordings", "0.2", "-"),
     ("within", "within", "#0072B2", "--"),
@@ -42,6 +49,16 @@ FLOORS = (
 )
 GROUPS = (5, 8, 16)
 """Recordings a value of ON, of 12 snippets each."""
+TOKENS = (10, 20, 40)
+"""Syllables, one token each in each voice."""
+REPEATED = 20
+"""Syllables, three tokens each in each voice."""
+DESIGNS = [
+    *(("pair", *pair) for pair in PAIRS),
+    *(("group", 0.0, size) for size in GROUPS),
+    *(("tokens", 0.0, size) for size in TOKENS),
+    ("repeated", 0.0, REPEATED),
+]
 
 
 def process(random, series, n, correlation):
@@ -77,23 +94,50 @@ def groups_of(size, shift, seed):
     return vectors(numbers), recording // (2 * size), recording, np.tile(SNIPPET_S * np.arange(n), CHUNK * 2 * size)
 
 
+def tokens_of(kind, n, spread, seed):
+    """Make CHUNK replicates of n syllables in two voices: vectors, replicate, syllable, voice."""
+    random = np.random.default_rng(seed)
+    voices = np.random.default_rng(5).standard_normal((2, 1, DIM))
+    if kind == "tokens":
+        each, syllables = 1, random.standard_normal((CHUNK, n, 1, 1, DIM))
+    else:
+        each, syllables = 3, np.random.default_rng(7).standard_normal((n, 1, 1, DIM))
+    numbers = spread * syllables + 0.7 * voices + random.standard_normal((CHUNK, n, 2, each, DIM))
+    replicate, syllable, voice, _ = np.indices((CHUNK, n, 2, each)).reshape(4, -1)
+    return vectors(numbers), replicate, syllable, voice
+
+
 def design(kind, first, n, shift, seed):
-    """Make a chunk of replicates; ON is the recording, or the half of the recordings."""
+    """Make a chunk of replicates: vectors, replicate, ON, recording, start, options of the task.
+
+    ON is the recording, the half of the recordings, or the syllable, of which each token is a recording.
+    """
     if kind == "pair":
         embeddings, replicate, recording, start_s = pairs_of(first, n, shift, seed)
-        return embeddings, replicate, recording, recording, start_s, ()
-    embeddings, replicate, recording, start_s = groups_of(n, shift, seed)
-    return embeddings, replicate, recording, recording // n, start_s, ("recording",)
+        return embeddings, replicate, recording, recording, start_s, {}
+    if kind == "group":
+        embeddings, replicate, recording, start_s = groups_of(n, shift, seed)
+        return embeddings, replicate, recording // n, recording, start_s, {"different": ("recording",)}
+    embeddings, replicate, syllable, voice = tokens_of(kind, n, shift, seed)
+    recording = np.arange(len(voice))
+    return embeddings, replicate, syllable, recording, np.zeros(len(voice)), {"across": voice}
 
 
 def scored(kind, first, n, shift, seed):
     """Give score, low, high of each replicate of a chunk: the mean of both directions."""
-    embeddings, replicate, recording, on, start_s, different = design(kind, first, n, shift, seed)
+    embeddings, replicate, on, recording, start_s, options = design(kind, first, n, shift, seed)
     labels = {"on": on, "replicate": replicate, "recording": recording}
-    scores = score_embeddings(
-        embeddings, labels, on="on", by="replicate", different=different, marginals=True, threads=1
-    )
-    units = make_units(embeddings, on, recording, start_s, replicate)
+    context, values = replicate, None
+    if "across" in options:
+        labels["voice"] = options["across"]
+        context, options = 2 * replicate + labels["voice"], {"across": ("voice",)}
+    scores = score_embeddings(embeddings, labels, on="on", by="replicate", **options, marginals=True, threads=1)
+    if "voice" in labels:
+        pairs = {"on": ("on", "on_b"), "voice": ("voice", "voice_x")}
+        values = {
+            name: np.stack([scores.table[own].to_numpy() for own in both], axis=1) for name, both in pairs.items()
+        }
+    units = make_units(embeddings, on, recording, start_s, context)
     row = scores.table["replicate"].to_numpy()
     found = intervals(
         scores.table["wins2"].to_numpy(),
@@ -101,19 +145,26 @@ def scored(kind, first, n, shift, seed):
         join_shares(scores.shares, units.unit),
         row,
         units,
+        values=values,
     )
     return np.stack((found.score, found.low, found.high), axis=1)
 
 
 def tested(kind, first, n, seed):
     """Give p, and whether the note tells of a recording that is too short, of each replicate without a difference."""
-    embeddings, _, recording, on, start_s, different = design(kind, first, n, 0.0, seed)
-    units = make_units(embeddings, on, recording, start_s)
-    pairs = np.arange(2 * CHUNK).reshape(-1, 2)
-    found = permutation_tests(
-        embeddings, on, units, pairs, permutations=PERMUTATIONS, different_recordings=bool(different), seed=seed[-1]
-    )
-    return np.stack((found.p, [float("too short" in note) for note in found.note]), axis=1)
+    embeddings, replicate, on, recording, start_s, options = design(kind, first, n, 0.0, seed)
+    common = {"permutations": PERMUTATIONS, "seed": seed[-1], "different_recordings": "different" in options}
+    if "across" not in options:
+        units = make_units(embeddings, on, recording, start_s)
+        found = permutation_tests(embeddings, on, units, np.arange(2 * CHUNK).reshape(-1, 2), **common)
+        return np.stack((found.p, [float("too short" in note) for note in found.note]), axis=1)
+    p = []
+    for own in range(CHUNK):
+        rows = replicate == own
+        voice, part = options["across"][rows], (embeddings[rows], on[rows])
+        units = make_units(*part, np.arange(rows.sum()), start_s[rows], voice)
+        p.append(permutation_tests(*part, units, across=voice, **common).p[0])
+    return np.stack((p, np.zeros(CHUNK)), axis=1)
 
 
 def floored(first, n, seed):
@@ -133,37 +184,47 @@ def shift_for(score, kind, first, n):
     return shift
 
 
-def measure(pool, replicates, kind, first, n, shifts):
-    """Measure one design."""
+def measure(pool, replicates, kind, first, n, shifts, known):
+    """Measure what is not known of one design; give all of it. Recordings that are too short get one score."""
     seeds = [(int(first * 10), n, chunk) for chunk in range(-(-replicates // CHUNK))]
-    result = {"kind": kind, "correlation": first, "n": n, "replicates": CHUNK * len(seeds), "coverage": []}
+    result = {"kind": kind, "correlation": first, "n": n, "replicates": CHUNK * len(seeds)}
+    before = known if result.items() <= known.items() else {}
+    coverage = {each["aimed"]: each for each in before.get("coverage", ())}
     too_short = kind == "pair" and n // block_length(first, n) < LEAST_BLOCKS
-    step = len(shifts) if too_short else 2 if n == LONG else 1
-    for score, shift in list(shifts.items())[::step]:
-        found = np.concatenate(list(pool.map(partial(scored, kind, first, n, shift), seeds)))
-        given = ~np.isnan(found[:, 1])
-        truth = found[:, 0].mean()
-        inside = (found[given, 1] <= truth) & (truth <= found[given, 2])
-        width = float(np.median(found[given, 2] - found[given, 1])) if given.any() else None
-        cover = float(inside.mean()) if given.any() else None
-        result["coverage"].append(
-            {"aimed": score, "score": truth, "cover": cover, "given": given.mean(), "width": width}
-        )
-    found = np.concatenate(list(pool.map(partial(tested, kind, first, n), seeds)))
-    result["reject"], result["too_short"] = float((found[:, 0] <= 0.05).mean()), float(found[:, 1].mean())  # noqa: PLR2004
-    if kind == "pair":
+    aims = SCORES[:1] if too_short else SCORES
+    for score in aims:
+        if score not in coverage:
+            coverage[score] = covered(pool, kind, first, n, score, shifts[kind][score], seeds)
+    result["coverage"] = [coverage[score] for score in aims]
+    if "reject" not in before:
+        found = np.concatenate(list(pool.map(partial(tested, kind, first, n), seeds)))
+        before |= {"reject": float((found[:, 0] <= 0.05).mean()), "too_short": float(found[:, 1].mean())}  # noqa: PLR2004
+    if kind == "pair" and "null_score" not in before:
         null = np.concatenate(list(pool.map(partial(scored, kind, first, n, 0.0), seeds[:5])))
         floor = np.concatenate(list(pool.map(partial(floored, first, n), seeds[:5])))
-        result |= {"null_score": null[:, 0].mean(), "within": floor[:, 0].mean(), "drift": floor[:, 1].mean()}
-    print(json.dumps(result), flush=True)
+        before |= {"null_score": null[:, 0].mean(), "within": floor[:, 0].mean(), "drift": floor[:, 1].mean()}
+    print(json.dumps(result := before | result), flush=True)
     return result
+
+
+def covered(pool, kind, first, n, aimed, shift, seeds):
+    """Measure how often intervals cover the mean score of all replicates."""
+    found = np.concatenate(list(pool.map(partial(scored, kind, first, n, shift), seeds)))
+    given = ~np.isnan(found[:, 1])
+    truth = found[:, 0].mean()
+    inside = (found[given, 1] <= truth) & (truth <= found[given, 2])
+    width = float(np.median(found[given, 2] - found[given, 1])) if given.any() else None
+    cover = float(inside.mean()) if given.any() else None
+    return {"aimed": aimed, "score": truth, "cover": cover, "given": given.mean(), "width": width}
 
 
 def name_of(result):
     """Name a design."""
     if result["kind"] == "pair":
         return f"ρ = {result['correlation']:g}, {result['n']} snippets"
-    return f"{result['n']} + {result['n']} recordings"
+    if result["kind"] == "group":
+        return f"{result['n']} + {result['n']} recordings"
+    return f"{result['n']} syllables, {'one token' if result['kind'] == 'tokens' else '3 tokens'} each"
 
 
 def draw(results, folder):
@@ -173,21 +234,25 @@ def draw(results, folder):
 
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "abxfast"
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 5), layout="constrained")
     left.axhspan(93, 97, color="0.92")
     middle.axvspan(4, 6, color="0.92")
-    marks = {60: "o", 120: "s", 360: "^", 5: "P", 8: "X", 16: "D"}
+    marks = {60: "o", 120: "s", 360: "^", 5: "P", 8: "X", 16: "D", 10: "v", 20: "<", 40: ">"}
     for row, each in enumerate(results):
         style = {"color": COLOURS[each["kind"], each["correlation"]], "marker": marks[each["n"]], "markersize": 5}
         points = [(c["score"], 100 * c["cover"]) for c in each["coverage"] if c["given"] > 0.5]  # noqa: PLR2004
         if points:
-            left.plot(*zip(*points, strict=True), label=name_of(each), linewidth=0.8, **style)
+            left.plot(*zip(*points, strict=True), linewidth=0.8, **style)
         told = each["too_short"] > 0.5  # noqa: PLR2004
         middle.plot(100 * each["reject"], row, linestyle="", fillstyle="none" if told else "full", **style)
-    left.set(xlabel="mean score", ylabel="coverage of 95 % intervals (%)", ylim=(88, 100), title="Intervals")
-    left.legend(fontsize=7, ncols=2, loc="lower center")
+    left.set(
+        xlabel="mean score",
+        ylabel="coverage of 95 % intervals (%)",
+        ylim=(90, 100),
+        title="Intervals (marks: see right)",
+    )
     middle.set(xlabel="rejections at p ≤ 0.05 (%)", xlim=(0, 10), title="Tests without a difference")
-    names = [name_of(each) + ("\n(said to be too short)" if each["too_short"] > 0.5 else "") for each in results]  # noqa: PLR2004
+    names = [name_of(each) + (" (said to be too short)" if each["too_short"] > 0.5 else "") for each in results]  # noqa: PLR2004
     middle.set_yticks(range(len(names)), names, fontsize=8)
     middle.invert_yaxis()
     for n in SIZES:
@@ -262,7 +327,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replicates", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--draw", action="store_true", help="draw what was measured")
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent)
     parser.add_argument("--parts", action="store_true", help="leave out parts of the method in turn")
     options = parser.parse_args()
@@ -270,15 +334,18 @@ def main():
         parts()
         return
     path = options.output / "calibration.json"
-    if options.draw:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    else:
-        with ProcessPoolExecutor(options.jobs) as pool:
-            shifts = {score: shift_for(score, "pair", 0.0, 60) for score in SCORES}
-            results = [measure(pool, options.replicates, "pair", *pair, shifts) for pair in PAIRS]
-            shifts = {score: shift_for(score, "group", 0.0, 8) for score in SCORES}
-            results += [measure(pool, options.replicates, "group", 0.0, size, shifts) for size in GROUPS]
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    known = {(each["kind"], each["correlation"], each["n"]): each for each in kept}
+    reference = {"pair": ("pair", 0.0, 60), "group": ("group", 0.0, 8)}
+    reference |= {"tokens": ("tokens", 0.0, 20), "repeated": ("repeated", 0.0, REPEATED)}
+    with ProcessPoolExecutor(options.jobs) as pool:
+        shifts = {kind: {score: shift_for(score, *own) for score in SCORES} for kind, own in reference.items()}
+        results = []
+        for design in DESIGNS:
+            results.append(measure(pool, options.replicates, *design, shifts, known.get(design, {})))
+            done = {(each["kind"], each["correlation"], each["n"]): each for each in results}
+            path.write_text(json.dumps(list((known | done).values()), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(results, options.output)
     print(table(results))
 

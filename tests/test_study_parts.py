@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abxfast.errors import StudyError
-from abxfast.statistics import Intervals
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
 from abxfast.study.file import read_study
-from abxfast.study.inference import _widths
 from abxfast.study.init import DESIGNS, write_study
 from abxfast.study.levels import measure
 from abxfast.study.selection import gather
@@ -259,17 +257,6 @@ def test_a_floor_counts_only_where_it_has_an_interval():
     assert text.endswith("2 of 4 recordings are too short to say.")
     ((_, text),) = say_floors(rows[2:])
     assert text == "No recording is long enough to be held against itself at 10 s: the floor is not known."
-
-
-# -- intervals
-
-
-def test_an_interval_of_rounding_is_none():
-    score, low = np.array([0.47, 0.47, 1.0]), np.array([0.47 - 1e-16, 0.46, 1.0])
-    found = _widths(Intervals(score, low, np.array([0.47, 0.48, 1.0]), np.ones(3), np.ones(3, np.int64), [""] * 3))
-    assert np.isnan(found.low).tolist() == np.isnan(found.high).tolist() == [True, False, False]
-    assert found.note[0].startswith("no interval: nothing is repeated")
-    assert found.note[1:] == ["", ""]
 
 
 # -- init

@@ -286,10 +286,11 @@ def test_a_file_that_was_only_touched_is_not_missed(folder, results):
     assert contents(results) == before
 
 
-def test_tokens_without_repetition_get_no_interval(tmp_path):
-    """One token of each word and voice: a score, but nothing that says how sure it is."""
+@pytest.mark.parametrize("words", [4, 12])
+def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
+    """One token of each word and voice: what other words would score, if there are words enough to tell."""
     rows = ["path,word,voice"]
-    for number in range(8):
+    for number in range(2 * words):
         wave = 0.1 * np.random.default_rng(number).standard_normal(8_000)
         soundfile.write(tmp_path / f"{number}.wav", wave, 16_000)
         rows.append(f"{number}.wav,w{number // 2},v{number % 2}")
@@ -301,9 +302,13 @@ def test_tokens_without_repetition_get_no_interval(tmp_path):
     )
     run(tmp_path / "study.toml", tmp_path / "results", report=False)
     (summary,) = read(tmp_path / "results", "summary")
-    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (24, 24, None)
-    assert 0 < summary["score"] < 1
-    assert summary["low"] is None
-    assert "nothing is repeated" in summary["note"]
+    cells = 2 * words * (words - 1)
+    assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (cells, cells, None)
     told = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
-    assert not any("can be told apart" in text for text in told)
+    assert not any("can be told apart" in text for text in told)  # of two words, each pair is two tokens
+    if words < 10:
+        assert summary["low"] is None
+        assert summary["note"].startswith("no interval: a single recording stands for one side, and no label has 10")
+    else:
+        assert 0 < summary["low"] < summary["score"] < summary["high"] < 1
+        assert summary["note"] == "the interval is one over the 12 values of word, all else held as it is"

@@ -40,10 +40,9 @@ def write_methods(results: Results) -> tuple[list[str], list[Reference]]:
         (
             "Intervals of 95 % come from the infinitesimal jackknife ({efron1982}), with what each snippet contributes "
             "summed over contiguous blocks of a recording ({kunsch1989}), or over recordings where the label is one of "
-            "whole "
-            "recordings. Two controls go with each recording: its score against itself in alternating blocks of 30 s, "
-            "and "
-            "that of its first half against its second."
+            "whole recordings; where a single token stands for each value in its context, over the values of a label. "
+            "Two controls go with each recording: its score against itself in alternating blocks of 30 s, and that of "
+            "its first half against its second."
         ),
         _tests(run),
         (
@@ -123,8 +122,8 @@ def _tests(run: Mapping[str, Any]) -> str:
     permutations = run.get("permutations")
     said = (
         f"The hypothesis that labels are exchangeable was tested with {permutations:,} seeded permutations (seed "
-        f"{run.get('seed')}) of what the design makes exchangeable: blocks of snippets, snippets, or whole "
-        "recordings, within the values of BY and ACROSS. "
+        f"{run.get('seed')}) of what the design makes exchangeable: blocks of snippets, snippets, or whole recordings, "
+        "within the contexts of BY and ACROSS. "
         "Within a matrix, p was adjusted after {in:holm1979} and {in:benjamini1995}. "
         if permutations
         else "No permutation test was run. "

@@ -31,7 +31,7 @@ class Units:
     unit : ndarray of int64, shape (n,)
         The unit of each snippet.
     stratum : ndarray of int64, shape (units,)
-        Units of one stratum are draws of one kind: of a recording, of a value of ON (and BY).
+        Units of one stratum are draws of one kind: of a recording, or of a value of ON, in one context.
     recording : ndarray of int64, shape (n,)
     place : ndarray of int64, shape (n,)
         Place of the snippet in its recording, in time.
@@ -62,7 +62,7 @@ def make_units(
     on: NDArray[np.int64],
     recording: NDArray[np.int64],
     start_s: NDArray[np.float64],
-    by: NDArray[np.int64] | None = None,
+    context: NDArray[np.int64] | None = None,
 ) -> Units:
     """Choose the units that the design makes exchangeable.
 
@@ -73,14 +73,14 @@ def make_units(
         Codes from 0 on.
     start_s : ndarray of float64, shape (n,)
         Puts the snippets of a recording in order.
-    by : ndarray of int64, shape (n,), optional
-        Codes of the context.
+    context : ndarray of int64, shape (n,), optional
+        Codes of what a cell keeps apart besides ON: of BY and ACROSS together.
 
     Returns
     -------
     Units
     """
-    by = np.zeros(len(on), np.int64) if by is None else by
+    context = np.zeros(len(on), np.int64) if context is None else context
     place = places(recording, start_s)
     n_recordings = int(recording.max()) + 1
     correlation = np.zeros(n_recordings)
@@ -96,13 +96,12 @@ def make_units(
             n_blocks = max(1, len(rows) // int(length[r]))
             inflation[r] = hidden_variance(correlation[r], len(rows), n_blocks)
             short[r] = n_blocks < LEAST_BLOCKS
-        unit, stratum = blocks(recording, by, place, length[recording])
+        unit, stratum = blocks(recording, context, place, length[recording])
     elif kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
-        stratum = strata_of(unit, np.stack((on, by), axis=1))
+        stratum = strata_of(unit, codes_of(on, context))
     else:
-        unit = np.arange(len(on))
-        stratum = np.unique(np.stack((on, by), axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+        unit, stratum = np.arange(len(on)), codes_of(on, context)
     return Units(kind, unit, stratum, recording, place, correlation, length, inflation, short)
 
 
@@ -123,7 +122,7 @@ def places(recording: NDArray[np.int64], start_s: NDArray[np.float64]) -> NDArra
 
 
 def blocks(
-    recording: NDArray[np.int64], by: NDArray[np.int64], place: NDArray[np.int64], length: NDArray[np.int64]
+    recording: NDArray[np.int64], context: NDArray[np.int64], place: NDArray[np.int64], length: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut recordings, context by context, into contiguous blocks of nearly one size.
 
@@ -133,7 +132,7 @@ def blocks(
     stratum : ndarray of int64, shape (units,)
         The recording and context of each unit.
     """
-    pairs, group = np.unique(np.stack((recording, by), axis=1), axis=0, return_inverse=True)
+    pairs, group = np.unique(np.stack((recording, context), axis=1), axis=0, return_inverse=True)
     group = group.reshape(-1)
     own_place = places(group, place.astype(np.float64))
     size = np.bincount(group, minlength=len(pairs))[group]
@@ -143,13 +142,27 @@ def blocks(
 
 
 def strata_of(unit: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give each unit a stratum: those with the same set of codes share it, int64 ``(units,)``."""
-    pairs = np.unique(np.column_stack((unit, codes)), axis=0)
-    sets: dict[int, list[tuple[int, ...]]] = {}
-    for own, *code in pairs.tolist():
-        sets.setdefault(own, []).append(tuple(code))
-    known: dict[tuple[tuple[int, ...], ...], int] = {}
-    return np.array([known.setdefault(tuple(sets[own]), len(known)) for own in range(len(sets))], np.int64)
+    """Give each unit a stratum: those that share a code, or are linked by others that do, int64 ``(units,)``.
+
+    Parameters
+    ----------
+    unit : ndarray of int64, shape (n,)
+    codes : ndarray of int64, shape (n,)
+    """
+    stratum = np.arange(int(unit.max()) + 1)
+    while True:
+        of_code = np.full(int(codes.max()) + 1, len(stratum))
+        np.minimum.at(of_code, codes, stratum[unit])
+        linked = stratum.copy()
+        np.minimum.at(linked, unit, of_code[codes])
+        if (linked == stratum).all():
+            return np.unique(stratum, return_inverse=True)[1].reshape(-1)
+        stratum = linked
+
+
+def codes_of(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give one code for each combination of codes, int64 ``(n,)``."""
+    return np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def lag_correlation(vectors: NDArray[np.float32] | NDArray[np.float64]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from abxfast.errors import MissingPackageError
 from abxfast.statistics.dependence import LEAST_BLOCKS
+from abxfast.statistics.values import value_influence
 
 try:
     from scipy import stats
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.statistics.dependence import Units
+
+
+_LEAST_UNITS = 2
+"""Units of a side below which nothing tells how it varies."""
+_ROUNDING = 1e-9
+"""Width of an interval that is all rounding."""
 
 
 class Shares(NamedTuple):
@@ -53,8 +60,9 @@ class Intervals:
     df : ndarray of float64
         Degrees of freedom of the variance.
     blocks : ndarray of int64
-        Units that take part.
+        Units, or values of a label, that it is taken over.
     note : list of str
+        Why there is no interval, or that it is one over the values of a label.
     """
 
     score: NDArray[np.float64]
@@ -98,6 +106,7 @@ def intervals(
     row_of_cell: NDArray[np.int64],
     units: Units,
     *,
+    values: Mapping[str, NDArray[np.int64]] | None = None,
     level: float = 0.95,
 ) -> Intervals:
     """Give confidence intervals of scores, and of means of scores.
@@ -110,6 +119,11 @@ def intervals(
     row_of_cell : ndarray of int64, shape (cells,)
         The row of the result that each cell is averaged into; −1 for none. A cell without triplets is left out.
     units : Units
+    values : mapping of str to ndarray of int64, shape (cells, 1 or 2), optional
+        For each label of the task, the codes of the values that each cell is made of: see `value_influence`. Where a
+        single unit stands for one side, as with one token of each kind, the interval is one over the values of the
+        label that has the most of them, `LEAST_BLOCKS` at least: it tells what other values would score, and holds the
+        values of all other labels as they are.
     level : float
 
     Returns
@@ -123,7 +137,10 @@ def intervals(
     1982, The jackknife, chapter 6; for samples of blocks, Künsch 1989). The variance is Σ K / (K − 1) Σ (U_k − Ū)² over
     strata of K units; of blocks, it is raised by what the cuts hide (`Units.inflation`). The interval is taken on the
     logit scale, with a t quantile of the degrees of freedom that the strata have together (Satterthwaite 1946); where
-    the units are recordings, which are few, of those of the smaller side alone.
+    the units are recordings, which are few, of half as many, or of those of the smallest stratum where these are more.
+
+    Over the values of a label the same is done with their influences, as one stratum: U_k is a sum over all cells that
+    value k is in, on either side, so that what two cells have in common by sharing it is heeded.
     """
     n_rows = int(row_of_cell.max()) + 1 if len(row_of_cell) else 0
     short = np.zeros(n_rows, np.bool_)
@@ -133,10 +150,10 @@ def intervals(
     total = np.bincount(row_of_cell[there], of_cell[there], minlength=n_rows)
     score = np.divide(total, n_cells, where=n_cells > 0, out=np.full(n_rows, np.nan))
 
-    own = shares._replace(**{name: array[there[shares.cell]] for name, array in shares._asdict().items()})
-    slope = (own.wins2 / 2 - of_cell[own.cell] * own.triplets) / triplets[own.cell]
-    row = row_of_cell[own.cell]
-    keys, place = np.unique(row * len(units.stratum) + own.unit, return_inverse=True)
+    used = shares._replace(**{name: array[there[shares.cell]] for name, array in shares._asdict().items()})
+    slope = (used.wins2 / 2 - of_cell[used.cell] * used.triplets) / triplets[used.cell]
+    row = row_of_cell[used.cell]
+    keys, place = np.unique(row * len(units.stratum) + used.unit, return_inverse=True)
     influence = np.zeros(len(keys))
     np.add.at(influence, place, slope / n_cells[row])
     row, unit = keys // len(units.stratum), keys % len(units.stratum)
@@ -148,12 +165,31 @@ def intervals(
 
     variance, df, least = _variance(row, units.stratum[unit], influence, n_rows)
     if units.kind == "recording":
-        df = np.maximum(least - 1, 1).astype(np.float64)  # few and unlike: those of the smaller side
+        df = np.maximum(df / 2, least - 1)
     blocks = np.bincount(row, minlength=n_rows)
-    low, high = _logit_interval(score, variance, df, least, level)
     note = [_note(*each, units) for each in zip(score.tolist(), least.tolist(), short.tolist(), strict=True)]
+    over = np.zeros(n_rows, np.bool_)
+    single = (least < _LEAST_UNITS) & ~short & (n_cells > 0)
+    if values and single.any():
+        cells = there & single[row_of_cell]
+        of_values = {name: codes[cells] for name, codes in values.items()}
+        found = value_influence(of_cell[cells], row_of_cell[cells], n_rows, of_values)
+        own, own_df, _ = _variance(found.row, np.zeros(len(found.row), np.int64), found.influence, n_rows)
+        n = np.bincount(found.row, minlength=n_rows)
+        over = single & (n >= LEAST_BLOCKS)
+        variance, df = np.where(over, own, variance), np.where(over, own_df, df)
+        least, blocks = np.where(over, n, least), np.where(over, n, blocks)
+        for i in np.flatnonzero(single).tolist():
+            note[i] = (
+                f"the interval is one over the {n[i]} values of {found.label[i]}, all else held as it is"
+                if over[i]
+                else f"{note[i]}, and no label has {LEAST_BLOCKS} values to take one over"
+            )
+    low, high = _logit_interval(score, variance, df, least, level)
     for i, text in enumerate(note):
-        if text:
+        if not text and high[i] - low[i] < _ROUNDING:
+            note[i] = "no interval: all that could vary scores the same"
+        if note[i] and not (over[i] and high[i] - low[i] >= _ROUNDING):
             low[i] = high[i] = np.nan
     return Intervals(score, low, high, df, blocks, note)
 
@@ -203,7 +239,7 @@ def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: 
         return (
             f"no interval: a recording is too short: fewer than {LEAST_BLOCKS} stretches of it may count as independent"
         )
-    if least < 2:  # noqa: PLR2004
+    if least < _LEAST_UNITS:
         what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]
         return f"no interval: a single {what} stands for one side"
     return ""

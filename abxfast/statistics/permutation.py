@@ -15,6 +15,7 @@ from abxfast.statistics.dependence import (
     LEAST_BLOCKS,
     block_length,
     blocks,
+    codes_of,
     hidden_variance,
     lag_correlation,
     memory,
@@ -104,7 +105,8 @@ def permutation_tests(
         Unordered pairs of values, each a test; without, there is one test over all values together, in which b comes
         from any other value.
     by, across : ndarray of int64, shape (n,), optional
-        Codes of the context that all three share; of that in which x differs from a and b.
+        Codes of the context that all three share; of that in which x differs from a and b. Labels are drawn within
+        both.
     different_recordings : bool
         Leave out a and b that come from the recording of x.
     permutations, seed : int
@@ -164,7 +166,7 @@ def _plan(
 ) -> _Plan:
     rows = np.arange(len(on)) if pair is None else np.flatnonzero((on == pair[0]) | (on == pair[1]))
     rows, note = _thin(rows, units, np.stack((on, by, across), axis=1), by, _MOST_ALL if pair is None else _MOST_PAIR)
-    recording = units.recording[rows]
+    recording, context = units.recording[rows], codes_of(by[rows], across[rows])
     place = np.arange(len(rows)) - np.searchsorted(recording, recording)
     gap = np.ones(int(units.recording.max()) + 1, np.int64)
     inflation = 1.0
@@ -179,19 +181,16 @@ def _plan(
             note = _join(
                 note, f"too short for the correlation of its snippets ({correlation:.2f} from one to the next)"
             )
-        unit, group = blocks(recording, by[rows], place, np.full(len(rows), length))
+        unit, group = blocks(recording, context, place, np.full(len(rows), length))
         stratum = np.zeros(len(group), np.int64)
-        stratum[unit] = by[rows]
+        stratum[unit] = context
         inflation = hidden_variance(correlation, n, n_blocks)
         gap[:] = memory(correlation)
     elif units.kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
-        # What ACROSS names, such as voices, is not what is asked about: recordings keep it under every labelling.
-        stratum = strata_of(unit, np.stack((by[rows], across[rows]), axis=1))
+        stratum = strata_of(unit, context)
     else:
-        unit = np.arange(len(rows))
-        fixed = np.stack((recording, by[rows], across[rows]), axis=1)
-        stratum = np.unique(fixed, axis=0, return_inverse=True)[1].reshape(-1)
+        unit, stratum = np.arange(len(rows)), codes_of(recording, context)
     if different_recordings and units.kind != "block":
         gap[:] = np.iinfo(np.int64).max
     label = np.unique(on[rows], return_inverse=True)[1].reshape(-1)

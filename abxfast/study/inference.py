@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from abxfast.encoder import usable_threads
 from abxfast.scoring import AbxScores, score_embeddings
@@ -36,8 +37,6 @@ _MOST_SHARES = 30_000_000
 
 _UNIT = "exchangeable unit"
 """A label of our own, which no column of a manifest is likely to be called."""
-_FLAT = 1e-9
-"""Width of an interval that is all rounding."""
 _MOST_VALUES = 256
 """Values of ON that the test of all of them together can take."""
 
@@ -95,7 +94,7 @@ def score(
         on,
         encode("recording", labels)[0],
         np.asarray(labels["start_s"], np.float64),
-        context(labels, task.by),
+        context(labels, (*task.by, *task.across)),
     )
     across = context(labels, task.across)
     strata = 1 if across is None else len(np.unique(across))
@@ -148,8 +147,10 @@ def infer(
     """
     table, task = scored.scores.table, experiment.task
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
-    of_pairs = _widths(intervals(wins2, triplets, scored.shares, pair_of_cell, scored.units))
-    of_all = _widths(intervals(wins2, triplets, scored.shares, np.zeros_like(pair_of_cell), scored.units))
+    of_pairs, of_all = (
+        intervals(wins2, triplets, scored.shares, row_of_cell, scored.units, values=_values(scored))
+        for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
+    )
     if not permutations:
         return Inference(of_pairs, of_all, None, None)
     on = encode(task.on, labels)[0]
@@ -171,13 +172,18 @@ def infer(
     return Inference(of_pairs, of_all, tests[0], tests[1] if len(tests) > 1 else None)
 
 
-def _widths(found: Intervals) -> Intervals:
-    """Take back intervals without width: where one unit is all of A, of B and of X, it cannot differ from its cell."""
-    flat = (found.high - found.low < _FLAT) & (found.score > 0) & (found.score < 1)
-    why = "no interval: nothing is repeated within the cells, as with one token, or recording, of each kind"
-    note = [why if none else text for none, text in zip(flat, found.note, strict=True)]
-    low, high = np.where(flat, np.nan, found.low), np.where(flat, np.nan, found.high)
-    return replace(found, low=low, high=high, note=note)
+def _values(scored: Scored) -> dict[str, NDArray[np.int64]]:
+    """Give the values of ON, BY and ACROSS that the tokens of each cell have, as codes."""
+    task, table = scored.scores.task, scored.scores.table
+    columns: dict[str, tuple[str, ...]] = {task.on: (task.on, f"{task.on}_b")}
+    columns |= {name: (name,) for name in task.by}
+    columns |= {name: (name, f"{name}_x") for name in task.across}
+    found = {}
+    for label, names in columns.items():
+        joined = pa.concat_arrays([table[name].combine_chunks() for name in names])
+        codes = joined.dictionary_encode().indices.to_numpy().astype(np.int64)
+        found[label] = codes.reshape(len(names), -1).T
+    return found
 
 
 def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abxfast.statistics import make_units
-from abxfast.statistics.dependence import block_length, blocks, hidden_variance, lag_correlation, memory, places
+from abxfast.statistics.dependence import (
+    block_length,
+    blocks,
+    hidden_variance,
+    lag_correlation,
+    memory,
+    places,
+    strata_of,
+)
 
 
 def autocorrelated(seed, n, correlation, dim=20):
@@ -101,3 +109,9 @@ def test_a_recording_too_short_for_its_correlation_is_told():
     recording = np.repeat([0, 1], n)
     units = make_units(vectors, recording, recording, np.tile(np.arange(n) * 1.0, 2))
     assert units.short.tolist() == [True, False]
+
+
+def test_units_that_share_codes_are_of_one_stratum():
+    """Three recordings linked by words, though no two of them have the same; one that shares none."""
+    unit, code = np.array([[0, 0], [0, 1], [1, 1], [1, 2], [2, 2], [3, 3]]).T
+    assert strata_of(unit, code).tolist() == [0, 0, 0, 1]

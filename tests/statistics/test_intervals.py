@@ -67,7 +67,7 @@ def by_slopes(vectors, on, units, pairs):
     variance = sum(part for part, _ in parts)
     df = variance**2 / sum(part**2 / k for part, k in parts)
     if units.kind == "recording":
-        df = min(k for _, k in parts)
+        df = max(df / 2, min(k for _, k in parts))
     half = stats.t.ppf(0.975, df) * np.sqrt(variance) / (score * (1 - score))
     logit = np.log(score / (1 - score))
     return score, 1 / (1 + np.exp(half - logit)), 1 / (1 + np.exp(-half - logit))
@@ -156,6 +156,99 @@ def test_a_single_recording_on_a_side_gives_no_interval():
     found = found_for(vectors, recording // 2, units, lambda _a, _b: 0)
     assert np.isnan(found.low[0])
     assert "single recording" in found.note[0]
+
+
+def tokens(seed, n_words, each=(1, 1), spread=1.0):
+    """Words by two voices: vectors, word, voice."""
+    random = np.random.default_rng(seed)
+    word, voice = np.repeat(np.arange(n_words), sum(each)), np.tile(np.repeat([0, 1], each), n_words)
+    vectors = spread * random.standard_normal((n_words, 6))[word] + random.standard_normal((len(word), 6))
+    return np.column_stack((vectors, np.full(len(word), 6.0))), word, voice
+
+
+def of_tokens(vectors, on, across, row_of_cell=None):
+    """Score tokens, each a recording of its own."""
+    n = np.arange(len(on))
+    units = make_units(vectors, on, n, np.zeros(len(on)), across)
+    scores = score_embeddings(vectors, {"on": on, "across": across}, on="on", across="across", marginals=True)
+    column = {name: scores.table[name].to_numpy() for name in scores.table.column_names}
+    row = np.zeros(len(column["score"]), np.int64) if row_of_cell is None else row_of_cell(column)
+    values = {
+        name: np.stack((column[name], column[f"{name}_{x}"]), axis=1) for name, x in (("on", "b"), ("across", "x"))
+    }
+    shares = join_shares(scores.shares, units.unit)
+    return intervals(column["wins2"], column["triplets"], shares, row, units, values=values), column
+
+
+def by_slopes_of_values(column, names):
+    """The interval over values by its definition: slopes in the weights of values, taken numerically."""
+    pair = np.stack([column[name] for name in names], axis=1)
+    n, step = int(pair.max()) + 1, 1e-5
+
+    def mean(weight):
+        of = weight[pair].prod(axis=1)
+        return (of * column["score"]).sum() / of.sum()
+
+    slopes = np.array([(mean(1 + step * unit) - mean(1 - step * unit)) / (2 * step) for unit in np.eye(n)])
+    score = column["score"].mean()
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt(n * np.var(slopes, ddof=1)) / (score * (1 - score))
+    return [1 / (1 + np.exp(sign * half - np.log(score / (1 - score)))) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("on_words", [True, False])
+def test_single_tokens_get_an_interval_over_the_values_of_a_label(on_words):
+    vectors, word, voice = tokens(7, 12)
+    found, column = of_tokens(vectors, *((word, voice) if on_words else (voice, word)))
+    names = ("on", "on_b") if on_words else ("across", "across_x")
+    np.testing.assert_allclose((found.low[0], found.high[0]), by_slopes_of_values(column, names), rtol=1e-6)
+    assert (column["triplets"] == 1).all()
+    assert (found.blocks[0], found.df[0]) == (12, 11)
+    assert found.note == [f"the interval is one over the 12 values of {names[0]}, all else held as it is"]
+
+
+def test_one_kind_with_two_tokens_does_not_speak_for_those_with_one():
+    vectors, word, voice = tokens(8, 12)
+    more = np.concatenate((vectors, vectors[:2] + 0.1)), np.append(word, word[:2]), np.append(voice, voice[:2])
+    alone, _ = of_tokens(vectors, word, voice)
+    found, _ = of_tokens(*more)
+    assert found.blocks[0] == 12
+    assert found.high[0] - found.low[0] > 0.8 * (alone.high[0] - alone.low[0])
+
+
+def test_too_few_values_give_no_interval_and_say_so():
+    vectors, word, voice = tokens(9, 9)
+    found, _ = of_tokens(vectors, word, voice)
+    assert np.isnan(found.low[0])
+    assert found.note == [
+        "no interval: a single recording stands for one side, and no label has 10 values to take one over"
+    ]
+
+
+def test_each_row_takes_the_label_with_the_most_values():
+    """Two words are no sample of words; twelve voices are one of voices."""
+    vectors, voice, word = tokens(10, 12)
+    found, column = of_tokens(vectors, word, voice, lambda column: (column["on"] > 5).astype(np.int64))
+    assert (column["on"] <= 1).all()
+    assert found.note == ["the interval is one over the 12 values of across, all else held as it is"]
+
+
+def test_repeated_tokens_are_what_is_resampled():
+    """Several tokens of each kind: they are strata, kind by kind, voice by voice."""
+    vectors, word, voice = tokens(11, 10, (3, 3), spread=0.5)
+    units = make_units(vectors, word, np.arange(60), np.zeros(60), voice)
+    assert np.bincount(units.stratum).tolist() == [3] * 20
+    found, _ = of_tokens(vectors, word, voice)
+    assert found.note == [""]
+    assert found.df[0] > 5  # not those of three tokens alone
+
+
+def test_what_never_varies_gets_no_interval():
+    vectors, recording, start_s = np.ones((24, 3)), np.repeat([0, 1], 12), np.tile(np.arange(12.0), 2)
+    units = make_units(vectors, recording, recording, start_s)
+    found = found_for(vectors, recording, units, lambda _a, _b: 0)
+    assert found.score[0] == 0.5
+    assert np.isnan(found.low[0])
+    assert found.note == ["no interval: all that could vary scores the same"]
 
 
 def test_a_row_without_triplets_says_so():

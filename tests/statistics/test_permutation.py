@@ -78,28 +78,28 @@ def test_whole_recordings_within_strata_of_by():
     assert found.distinct[0] == 18  # 6 · 6, half of which exchange the two names
 
 
-def test_whole_recordings_within_strata_of_across():
-    vectors, recording, start_s = simulated(1, 3, n_recordings=8, shift=0.1)
-    on, across = recording % 2, recording // 4
-    units = make_units(vectors, on, recording, start_s)
-    found = permutation_tests(vectors, on, units, np.array([[0, 1]]), across=across, permutations=5_000)
+def test_labels_are_drawn_within_across():
+    """One token of each word in each voice: which is whose is drawn within each voice, not between them."""
+    vectors, word, start_s = simulated(13, 2, n_recordings=3, shift=1.0)
+    voice = np.tile([0, 1], 3)
+    vectors[voice == 1, 1] += 3.0
+    units = make_units(vectors, word, np.arange(6), start_s, voice)
+    found = permutation_tests(vectors, word, units, across=voice, permutations=5_000)
     d = reference.distances(vectors)
 
     def mean_score(label):
-        own = label[recording]
         scores = []
-        for here, there in ((0, 1), (1, 0)):
-            for value in (0, 1):
-                a, b, x = ((across == g) & (own == v) for g, v in ((here, value), (here, 1 - value), (there, value)))
-                wins2, triplets, _ = reference.counts(d, *(np.flatnonzero(rows) for rows in (a, b, x)))
-                scores.append(wins2 / 2 / triplets)
+        for value, own in itertools.product(range(3), (0, 1)):
+            a, b = (np.flatnonzero((voice == own) & ((label == value) == same)) for same in (True, False))
+            wins2, triplets, _ = reference.counts(d, a, b, np.flatnonzero((voice != own) & (label == value)))
+            scores.append(wins2 / 2 / triplets)
         return np.mean(scores)
 
-    every = [mean_score(label) for label in every_relabelling(np.arange(8) % 2, np.arange(8) // 4)]
-    observed = mean_score(np.arange(8) % 2)
+    every = [mean_score(label) for label in every_relabelling(word, voice)]
+    observed = mean_score(word)
     assert found.score[0] == pytest.approx(observed, abs=1e-12)
     assert found.p[0] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.03)
-    assert found.distinct[0] == 18  # 6 · 6, half of which exchange the two names
+    assert found.distinct[0] == 6  # 36, of which six name the words anew
 
 
 def test_a_pair_with_a_single_value_of_across_is_not_tested():

@@ -8,7 +8,7 @@
 ``run`` makes recordings and manifests in FOLDER, and carries out the studies of ``benchmarks/studies`` there: with
 ``mfcc``, and with ``--encoder``, for which RESULTS.md takes an encoder of seeded weights in the shape of XLSR-53:
 ``full.int8.onnx``, made by ``benchmarks/embed.py make``. It can be stopped, and goes on. ``tell`` prints the tables of
-RESULTS.md and draws the figure.
+RESULTS.md and draws the figures.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import sys
 from pathlib import Path
 
 STUDIES = Path(__file__).parent / "studies"
+MATRICES = ("conditions", "voice")
+"""Studies whose matrices ``tell`` draws besides."""
 OWN_ENCODER = 'encoders = ["mfcc"]'
 
 
@@ -48,7 +50,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--speech", type=Path, help="folder with the unpacked packages; for run")
     parser.add_argument("--encoder", type=Path, help="an ONNX file to stand beside mfcc; for run")
-    parser.add_argument("--figure", type=Path, help="PNG to draw; for tell")
+    parser.add_argument("--figure", type=Path, help="PNG to draw, and matrices beside it; for tell")
     parser.add_argument("--only", help="one study: conditions, voice, segments, languages")
     wish = parser.parse_args()
     names = [wish.only] if wish.only else [path.stem for path in sorted(STUDIES.glob("*.toml"))]
@@ -58,12 +60,14 @@ def main():
         for name in names:
             run(name, wish.folder, wish.speech, wish.encoder)
         return
-    from experiments_table import draw, to_markdown
+    from experiments_table import draw, draw_matrices, to_markdown
 
     for name in names:
         print(f"\n### {name}\n\n{to_markdown(wish.folder / name / 'results')}")
     if wish.figure is not None:
         draw(wish.folder, wish.figure)
+        for name in MATRICES:
+            draw_matrices(wish.folder / name / "results", wish.figure.with_stem(f"{wish.figure.stem}-{name}"))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ PANELS = {
 """Of the figure: for each study its title, and the experiments to draw."""
 OF_ONE = "-of-one"
 """What the name of an experiment on single syllables ends with: it is a point of the curve that it is named after."""
+MATRIX_PIXELS = 1000
+"""Width of a matrix among others."""
 _WIDTH, _PANEL, _HEIGHT = 175.0, 74.0, 44.0
 
 
@@ -108,6 +110,26 @@ def draw(folder, path):
             left += 8 + 1.7 * len(text.get_text())
         sheet.text(left, 1, "bands: 95 %, where there is an interval; dashed grey: chance", color=QUIET)
         sheet.figure.savefig(path, dpi=180, metadata={"Software": None})
+
+
+def draw_matrices(results, path, experiment="recordings", length="10s"):
+    """Put the matrices of both encoders, as ``abxfast run`` drew them, beside each other, small enough for a page."""
+    from PIL import Image
+
+    entries = json.loads((results / "figures" / "figures.json").read_text(encoding="utf-8"))
+    names = [
+        entry["name"]
+        for entry in entries
+        if entry["kind"] == "matrix" and entry["experiment"] == experiment and entry["name"].endswith(f"-{length}")
+    ]
+    pictures = [Image.open(results / "figures" / f"{name}.png").convert("RGB") for name in names]
+    scaled = [
+        one.resize((MATRIX_PIXELS, round(one.height * MATRIX_PIXELS / one.width)), Image.LANCZOS) for one in pictures
+    ]
+    sheet = Image.new("RGB", (MATRIX_PIXELS * len(scaled), max(one.height for one in scaled)), "white")
+    for number, one in enumerate(scaled):
+        sheet.paste(one, (number * MATRIX_PIXELS, 0))
+    sheet.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _panel(axes, summary, experiments, encoders):

@@ -47,6 +47,8 @@ CLASSES = {
     "ending": {"vowel": "ㄚㄛㄜㄝ", "-i": "ㄞㄟ", "-u": "ㄠㄡ", "-n": "ㄢㄣ", "-ng": "ㄤㄥ"},
 }
 """How a Mandarin syllable begins, by its first letter, and how it ends, by its last; others are in no class."""
+LISTS = 3
+"""Recordings of each class and speaker."""
 LEAST_S, MOST_S = 20.0, 120.0
 """Of the letters, and of the syllables, of a language."""
 LANGUAGE_RATE_HZ = 44_100
@@ -119,9 +121,9 @@ def make_segments(packages, folder):
             own = [name for name in names if _class(name, column) == value]
             order = random.permutation(len(own))
             for number, voice in VOICES.items():
-                for half in range(2):
-                    joined = [soundfile.read(sounds / own[i] / f"{number}.ogg") for i in order[half::2]]
-                    path = folder / f"{value.strip('-')}-{number}-{half + 1}.wav"
+                for part in range(LISTS):
+                    joined = [soundfile.read(sounds / own[i] / f"{number}.ogg") for i in order[part::LISTS]]
+                    path = folder / f"{value.strip('-')}-{number}-{part + 1}.wav"
                     soundfile.write(path, np.concatenate([wave for wave, _ in joined]), joined[0][1], subtype="PCM_16")
                     rows.append(
                         {"path": path.name, "recording": path.stem, "kind": f"list by {column}", "voice": voice}

@@ -27,7 +27,7 @@ OF_ONE = "-of-one"
 """What the name of an experiment on single syllables ends with: it is a point of the curve that it is named after."""
 MATRIX_PIXELS = 1000
 """Width of a matrix among others."""
-_WIDTH, _PANEL, _HEIGHT = 175.0, 74.0, 44.0
+_WIDTH, _PANEL, _HEIGHT, _BELOW = 175.0, 74.0, 44.0, 22.0
 
 
 def read(results, name):
@@ -94,10 +94,10 @@ def draw(folder, path):
     studies = [name for name in PANELS if (folder / name / "results" / "tables" / "summary.json").exists()]
     rows = -(-len(studies) // 2)
     with settings(["DejaVu Sans"]):
-        sheet = Sheet(_WIDTH, 8 + rows * (_HEIGHT + 18))
+        sheet = Sheet(_WIDTH, 8 + rows * (_HEIGHT + _BELOW))
         encoders = []
         for number, name in enumerate(studies):
-            left, top = 12 + (number % 2) * (_PANEL + 14), 12 + (number // 2) * (_HEIGHT + 18)
+            left, top = 12 + (number % 2) * (_PANEL + 14), 12 + (number // 2) * (_HEIGHT + _BELOW)
             axes = sheet.axes(left, top, _PANEL, _HEIGHT)
             sheet.text(left, top - 4.5, PANELS[name][0], weight="bold")
             summary = read(folder / name / "results", "summary")

@@ -290,15 +290,22 @@ def export(
         Path | None, typer.Option(help="Recordings to calibrate and check on; without, those of the demo.")
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Keep these layers in fp32; repeat at will.")] = None,
-    allow_drift: Annotated[float | None, typer.Option(help="Drift to let through.")] = None,
+    allow_drift: Annotated[float | None, typer.Option(help="Drift to let through, in place of all limits.")] = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Make an encoder of a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
     with talking(quiet=quiet, verbose=verbose):
+        import signal
+
         from abxfast.export.command import run
 
-        typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left behind then either
+        try:
+            typer.echo(run(source, output, precision, layers, pooling, revision, check, keep or [], allow_drift))
+        except KeyboardInterrupt:
+            sys.stderr.write("abxfast: stopped; nothing was written\n")
+            sys.exit(INTERRUPTED)
 
 
 @app.command()

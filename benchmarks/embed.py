@@ -3,6 +3,7 @@
     python benchmarks/speech.py --fetch speech                  # or any folder of recordings, 20 minutes or more
     python benchmarks/embed.py make FOLDER --speech speech      # checkpoints, exports (7 GB): what is missing
     python benchmarks/embed.py run FOLDER                       # drift, then 3 rounds of every runner in turn
+    python benchmarks/embed.py export FOLDER --speech speech    # ``abxfast export`` in int8, up to its parity check
     python benchmarks/embed.py program FOLDER --speech speech   # ``abxfast embed`` itself, on an hour
     python benchmarks/embed.py table FOLDER --figure embed.png
 
@@ -153,13 +154,30 @@ def program(folder, speech, minutes):
     add(folder, {"runner": "program", **found, "peak_mb": usage.ru_maxrss * 1024 / 1e6})
 
 
+def export(folder, speech):
+    """Time ``abxfast export`` in int8 until its parity check begins, and stop it there; Linux only, for the peak."""
+    path = folder / "timed.int8.onnx"
+    command = [*abxfast(), "export", folder / "full", "-o", path, "--precision", "int8", "--check", speech]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        for line in process.stderr:
+            if line.startswith("reference:"):
+                took = time.perf_counter() - started
+                status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+                peak_kib = int(status.split("VmHWM:")[1].split()[0])
+                add(folder, {"runner": "export", "minutes": took / 60, "peak_mb": peak_kib * 1024 / 1e6})
+                process.terminate()
+                return
+    raise SystemExit("abxfast export failed")
+
+
 def main():
     """Make, run, or tell."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("verb", choices=("make", "run", "one", "program", "table"))
+    parser.add_argument("verb", choices=("make", "run", "one", "export", "program", "table"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("runner", nargs="?", help="for one: a runner, or int8-rate")
-    parser.add_argument("--speech", type=Path, help="folder with recordings; for make and program")
+    parser.add_argument("--speech", type=Path, help="folder with recordings; for make, export and program")
     parser.add_argument("--device", choices=RUNNERS, default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=usable(), help="for one: threads that each take a snippet")
@@ -169,7 +187,7 @@ def main():
     parser.add_argument("--minutes", type=int, default=60, help="for program: of speech")
     parser.add_argument("--figure", type=Path, help="for table: PNG to draw, and an SVG beside it")
     wish = parser.parse_args()
-    if wish.verb in ("make", "program") and wish.speech is None:
+    if wish.verb in ("make", "export", "program") and wish.speech is None:
         parser.error(f"{wish.verb} needs --speech")
     if wish.verb == "one" and wish.runner not in {*RUNNERS[wish.device], "int8-rate"}:
         parser.error(f"one needs a runner: int8-rate, {', '.join(RUNNERS[wish.device])}")
@@ -187,6 +205,8 @@ def main():
             least_s=wish.least_s,
             vectors=wish.vectors,
         )
+    elif wish.verb == "export":
+        export(wish.folder, wish.speech)
     elif wish.verb == "program":
         program(wish.folder, wish.speech, wish.minutes)
     else:

@@ -137,6 +137,9 @@ def bars(rows, off, lines):
         )
         most = rows["ours-int8"]["file_mb"] + 1200
         told.append(("`abxfast embed`: peak memory, MB", line["peak_mb"], most, most, ""))
+    for line in [line for line in lines if line["runner"] == "export"][-1:]:
+        told.append(("`abxfast export` in int8, parity check apart, minutes", line["minutes"], 10, 4, ""))
+        told.append(("`abxfast export`, the same: peak memory, MB", line["peak_mb"], 8000, 5000, ""))
     out = ["| bar | measured | must | aim | |", "|---|--:|--:|--:|---|"]
     for what, value, must, aim, unit in told:
         kept = [value >= bar if unit else value <= bar for bar in (must, aim)]

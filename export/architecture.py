@@ -122,7 +122,7 @@ def read_architecture(config: Mapping[str, Any], file: str) -> Architecture:
             projection_norm=bool(config.get("feat_proj_layer_norm", True)),
             pos_kernel=int(config.get("num_conv_pos_embeddings", 128)),
             pos_groups=int(config.get("num_conv_pos_embedding_groups", 16)),
-            adapter=int(config.get("adapter_attn_dim") or 0) if kind == "wav2vec2" and stable else 0,
+            adapter=int(config.get("adapter_attn_dim") or 0) if stable else 0,
             eps=float(config.get("layer_norm_eps", 1e-5)),
         )
     except KeyError as error:

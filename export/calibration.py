@@ -38,7 +38,15 @@ class _Stage(NamedTuple):
     put: Callable[[Graph, Transformer, Linears], str]
     values: list[NDArray[np.float32]]
     out: list[NDArray[np.float32]]
-    inputs: dict[str, tuple[NDArray[np.float32], list[Linear]]]
+    inputs: dict[str, _Input]
+
+
+class _Input(NamedTuple):
+    """The input of some linear layers: rows of it, the layers, and the greatest |x| of what float16 would hold."""
+
+    x: NDArray[np.float32]
+    layers: list[Linear]
+    peak: float
 
 
 class Calibrated(NamedTuple):
@@ -51,7 +59,8 @@ class Calibrated(NamedTuple):
     greatest : list of float
         The greatest |x| of each hidden state, from 0 on.
     peaks : dict of str to float
-        The greatest |x| that goes into, stands in, or comes out of the linear layers on an input.
+        The greatest |x| that goes into, stands in, or comes out of the linear layers on an input, in any frame; scores
+        of attention count as what comes out of ``qkv``. Empty where weights are rounded, since it takes its time.
     """
 
     smoothing: dict[str, NDArray[np.float32]]
@@ -91,14 +100,15 @@ def calibrate(
     Calibrated
     """
     result = Calibrated({}, {}, [], {})
-    for stage, (_, _, out, inputs) in enumerate(_stages(shape, weights, waves, layers, normalise=normalise)):
+    stages = _stages(shape, weights, waves, layers, normalise=normalise, peaks=not rounding)
+    for stage, (_, _, out, inputs) in enumerate(stages):
         result.greatest.append(max(float(np.abs(value).max()) for value in out))
-        for name, (x, linear) in inputs.items():
-            some = x[:: max(1, len(x) // SAMPLE_FRAMES)]
-            values = [x, *(layer.weight for layer in linear), *(some @ layer.weight for layer in linear)]
-            result.peaks[name] = max(float(np.abs(value).max()) for value in values)
+        for name, (x, linear, peak) in inputs.items():
             if rounding:
                 _round(result, name, x, linear, folded=_folded(name, shape))
+                continue
+            constants = [value for layer in linear for value in (layer.weight, layer.bias) if value is not None]
+            result.peaks[name] = max(peak, *(float(np.abs(value).max()) for value in constants))
         if rounding:
             logger.info("rounded stage %d of %d", stage, layers)
     return result
@@ -140,8 +150,9 @@ def _stages(
     layers: int,
     *,
     normalise: bool,
+    peaks: bool = False,
 ) -> Iterator[_Stage]:
-    """Run the stages in fp32, one after another."""
+    """Run the stages in fp32, one after another; see `_run`."""
 
     def front(g: Graph, transformer: Transformer, linears: Linears) -> str:
         wave = normalised(g, INPUT_NAME) if normalise else INPUT_NAME
@@ -154,8 +165,8 @@ def _stages(
             return transformer.block(g, INPUT_NAME, i)
 
         put = block if stage else front
-        linears = Linears()
-        out, inputs = _run(put, Transformer(shape, weights, linears, {}), linears, values)
+        linears = Linears(watched={})
+        out, inputs = _run(put, Transformer(shape, weights, linears, {}), linears, values, measured=peaks)
         yield _Stage(put, values, out, inputs)
         values = out
 
@@ -200,26 +211,39 @@ def _run(
     transformer: Transformer,
     linears: Linears,
     values: Sequence[NDArray[np.float32]],
-) -> tuple[list[NDArray[np.float32]], dict[str, tuple[NDArray[np.float32], list[Linear]]]]:
-    """Run one stage over each value; give its outputs, and the input of each linear layer, frames one after another."""
+    *,
+    measured: bool = False,
+) -> tuple[list[NDArray[np.float32]], dict[str, _Input]]:
+    """Run one stage over each value; give its outputs, and what is watched, frames one after another.
+
+    Peaks are 0 unless they are to be measured.
+    """
     import onnxruntime
 
     g = Graph()
     out = put(g, transformer, linears)
-    watched = {}
-    if linears.precision == "fp32":
-        watched = linears.watched
-    names = list(dict.fromkeys([out, *(value for value, _ in watched.values())]))
+    watched = linears.watched or {}
+    peaks: dict[str, list[str]] = {name: [] for name in watched}
+    for name, one in watched.items() if measured else ():
+        numbers = [*one.numbers, *([transformer.scores(g, *one.attention)] if one.attention else [])]
+        peaks[name] = [g("ReduceMax", g("Abs", number)) for number in numbers]
+    names = list(
+        dict.fromkeys([out, *(one.value for one in watched.values()), *(n for some in peaks.values() for n in some)])
+    )
     model = g.model("stage", [value_info(INPUT_NAME, [None] * values[0].ndim)], [value_info(n, None) for n in names])
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     del model
     outputs: list[NDArray[np.float32]] = []
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in watched}
+    greatest = dict.fromkeys(watched, 0.0)
     share = max(1, MOST_FRAMES // len(values))
     for value in values:
         found = dict(zip(names, session.run(None, {INPUT_NAME: value}), strict=True))
         outputs.append(found[out])
-        for name, (key, _) in watched.items():
-            rows = found[key].reshape(-1, found[key].shape[-1])
+        for name, one in watched.items():
+            rows = found[one.value].reshape(-1, found[one.value].shape[-1])
             parts[name].append(rows[:: max(1, -(-len(rows) // share))].copy())
-    return outputs, {name: (np.concatenate(parts[name]), layers) for name, (_, layers) in watched.items()}
+            greatest[name] = max([greatest[name], *(float(found[peak].max()) for peak in peaks[name])])
+    return outputs, {
+        name: _Input(np.concatenate(parts[name]), one.layers, greatest[name]) for name, one in watched.items()
+    }

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,16 +18,18 @@ from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ, Architecture, read_architecture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
+
+    _Tensor = tuple[str, Callable[[], Any]]
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 """Names that weights go by, best first: the first one that is there is read."""
 EXTRAS = re.compile(
     r"quantizer\.|project_q\.|project_hid\.|lm_head\.|classifier\.|projector\.|layer_weights$|label_embeddings_concat$"
-    r"|final_proj\.|adapter\.|tdnn\.|objective\.|masked_spec_embed$|encoder\.layer_norm\."
+    r"|final_proj\.|adapter\.|tdnn\.|feature_extractor\.(weight|bias)$|objective\.|masked_spec_embed$|encoder\.layer_norm\."
 )
 """What a checkpoint may hold beyond what the graph takes, besides blocks above the truncation: heads and quantisers."""
 BLOCK = re.compile(r"encoder\.layers\.(\d+)\.")
@@ -49,7 +54,7 @@ class Checkpoint:
     licence : str
         As its model card says; empty where there is none.
     weights : tuple of Path
-        The files that hold the weights.
+        The files that hold the weights; see `with_weights`.
     """
 
     source: str
@@ -59,7 +64,7 @@ class Checkpoint:
     normalise: bool
     normalise_from: str
     licence: str
-    weights: tuple[Path, ...]
+    weights: tuple[Path, ...] = ()
 
     def sha256(self) -> str:
         """Give the SHA-256 of the weights; of several files, that of their sums one after another."""
@@ -73,7 +78,12 @@ class Checkpoint:
 
 
 def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
-    """Find a checkpoint, and read all of it but the weights.
+    """Find a checkpoint and its weights; see `describe` and `with_weights`."""
+    return with_weights(describe(source, revision))
+
+
+def describe(source: str, revision: str | None = None) -> Checkpoint:
+    """Find a checkpoint, and read all of it but the weights, which are not fetched yet.
 
     Parameters
     ----------
@@ -89,8 +99,7 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
         Where there is no such checkpoint, or it is of another kind.
     """
     folder, commit = _locate(source, revision)
-    config = _json(folder / CONFIG)
-    architecture = read_architecture(config, f"{source}: {CONFIG}")
+    architecture = read_architecture(_json(folder / CONFIG), f"{source}: {CONFIG}")
     normalise, said_by = _normalisation(folder, architecture, source)
     return Checkpoint(
         source=source if commit else folder.resolve().name,
@@ -100,8 +109,21 @@ def open_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
         normalise=normalise,
         normalise_from=said_by,
         licence=_licence(folder),
-        weights=_weight_files(folder, source),
     )
+
+
+def with_weights(checkpoint: Checkpoint) -> Checkpoint:
+    """Find the files of the weights, fetched first where the checkpoint is one of the hub.
+
+    Raises
+    ------
+    ExportError
+        Where there are none, or they cannot be had.
+    """
+    if checkpoint.revision:
+        with _hub_errors(checkpoint.source, checkpoint.revision):
+            _fetch_weights(checkpoint.source, checkpoint.revision)
+    return replace(checkpoint, weights=_weight_files(checkpoint.folder, checkpoint.source))
 
 
 def read_weights(checkpoint: Checkpoint, layers: int) -> dict[str, NDArray[np.float32]]:
@@ -126,15 +148,17 @@ def read_weights(checkpoint: Checkpoint, layers: int) -> dict[str, NDArray[np.fl
     """
     wanted = expected_shapes(checkpoint.architecture, layers)
     prefix = f"{checkpoint.architecture.model_type}."
+    above = range(layers, checkpoint.architecture.layers)
     found: dict[str, NDArray[np.float32]] = {}
     unknown = []
-    for file in checkpoint.weights:
-        for full, read in _tensors(file):
-            name = _modern(full.removeprefix(prefix))
-            if name in wanted or name in _WEIGHT_NORM:
-                found[name] = read()
-            elif not (EXTRAS.match(name) or ((block := BLOCK.match(name)) and int(block[1]) >= layers)):
-                unknown.append(full)
+    for full, tensor in _tensors(checkpoint.weights):
+        name = _modern(full.removeprefix(prefix))
+        if name in found:
+            raise ExportError(f"{checkpoint.source}: the weights hold {name} twice, once as {full}")
+        if name in wanted or name in _WEIGHT_NORM:
+            found[name] = tensor()
+        elif not (EXTRAS.match(name) or ((block := BLOCK.match(name)) and int(block[1]) in above)):
+            unknown.append(full)
     _multiply_out(found, checkpoint)
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -227,43 +251,57 @@ def _multiply_out(found: dict[str, NDArray[np.float32]], checkpoint: Checkpoint)
         found[f"{_POSITION}.weight"] = (v * (g / norm)).astype(np.float32)
 
 
-def _tensors(file: Path) -> Iterable[tuple[str, Any]]:
-    """Give name and reader of each tensor of a file."""
-    if file.suffix == ".safetensors":
-        yield from _safetensors(file)
-        return
-    import torch
+def _tensors(files: Iterable[Path]) -> Iterator[tuple[str, Callable[[], NDArray[np.float32]]]]:
+    """Give name and reader of each tensor of the files."""
+    for file in files:
+        for name, read in _readable(file, _safetensors if file.suffix == ".safetensors" else _pickled):
+            yield name, partial(_numbers, file, read)
 
+
+def _readable(file: Path, kind: Callable[[Path], Iterator[_Tensor]]) -> Iterator[_Tensor]:
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError:  # files older than the zip format cannot be mapped
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise _unreadable(file, error) from error
-    except Exception as error:
-        raise _unreadable(file, error) from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ExportError(f"{file}: is not a plain table of weights; save it as safetensors")
-    for name, tensor in state.items():
-        yield name, lambda tensor=tensor: tensor.to(torch.float32).numpy()
-
-
-def _safetensors(file: Path) -> Iterable[tuple[str, Any]]:
-    import torch  # numpy knows no bfloat16
-    from safetensors import safe_open
-
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - not a mapping
-                yield name, lambda name=name: tensors.get_tensor(name).to(torch.float32).numpy()
+        yield from kind(file)
     except ExportError:
         raise
     except Exception as error:
         raise _unreadable(file, error) from error
 
 
+def _numbers(file: Path, read: Callable[[], Any]) -> NDArray[np.float32]:
+    import torch  # numpy knows no bfloat16
+
+    try:
+        numbers: NDArray[np.float32] = read().to_dense().to(torch.float32).numpy()
+    except Exception as error:
+        raise _unreadable(file, error) from error
+    return numbers
+
+
+def _pickled(file: Path) -> Iterator[_Tensor]:
+    import torch
+
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except RuntimeError:  # files older than the zip format cannot be mapped
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ExportError(f"{file}: is not a plain table of weights; save it as safetensors")
+    for name, tensor in state.items():
+        yield str(name), tensor.detach
+
+
+def _safetensors(file: Path) -> Iterator[_Tensor]:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="pt") as tensors:
+        for name in tensors.keys():  # noqa: SIM118 - not a mapping
+            yield name, partial(tensors.get_tensor, name)
+
+
 def _unreadable(file: Path, error: Exception) -> ExportError:
+    if isinstance(error, UnpicklingError):  # torch's own words offer to run what is in the file
+        reason = "cut short, or holds more than weights, which could run code and is never loaded"
+        return ExportError(f"{file}: cannot be read as weights ({reason}); fetch it again, or save it as safetensors")
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return ExportError(f"{file}: cannot be read as weights, cut short or not weights only ({reason}); fetch it again")
 
@@ -278,40 +316,52 @@ def _locate(source: str, revision: str | None) -> tuple[Path, str]:
         return folder, ""
     if folder.exists() or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
         raise ExportError(f"{source}: neither a folder nor an id of the Hugging Face hub such as owner/name")
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    with _hub_errors(source, revision):
+        root = _fetch(source, revision, CONFIG, PREPROCESSOR, "README.md", "*.index.json")
+    return root, root.name
+
+
+@contextmanager
+def _hub_errors(source: str, revision: str | None) -> Iterator[None]:
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
-        root = _fetch(source, revision)
-    except ExportError:
-        raise
+        yield
     except LocalEntryNotFoundError as error:
         raise ExportError(
             f"{source}: not in the cache, and the Hugging Face hub cannot be reached; connect once, or give a folder"
         ) from error
+    except RevisionNotFoundError as error:
+        raise ExportError(f"--revision {revision}: {source} has no such branch, tag or commit") from error
     except RepositoryNotFoundError as error:
         raise ExportError(f"{source}: no such model on the Hugging Face hub (or it is private)") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportError(f"{source}: cannot be fetched ({reason})") from error
-    return root, root.name
 
 
-def _fetch(source: str, revision: str | None) -> Path:
-    """Fetch what an export takes of a model on the hub; without a network, find it in the cache."""
-    from huggingface_hub import HfApi, snapshot_download
+def _fetch(source: str, revision: str | None, *patterns: str, offline: bool = False) -> Path:
+    """Fetch files of a model on the hub; without a network, find them in the cache."""
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(source, revision=revision, allow_patterns=list(patterns), local_files_only=offline))
+
+
+def _fetch_weights(source: str, commit: str) -> None:
+    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    def fetch(*weights: str, offline: bool = False) -> Path:
-        patterns = [CONFIG, PREPROCESSOR, "README.md", *weights]
-        return Path(snapshot_download(source, revision=revision, allow_patterns=patterns, local_files_only=offline))
-
-    root = fetch("*.index.json")
-    read_architecture(_json(root / CONFIG), f"{source}: {CONFIG}")  # before gigabytes are fetched
     try:
-        there = set(HfApi().list_repo_files(source, revision=revision))
+        there = set(HfApi().list_repo_files(source, revision=commit))
     except (HfHubHTTPError, OSError):  # no network: what is in the cache is what there is
-        return fetch(*WEIGHTS, "model-*.safetensors", "pytorch_model-*.bin", offline=True)
-    return fetch(*_patterns(there))
+        _fetch(source, commit, *WEIGHTS, "model-*.safetensors", "pytorch_model-*.bin", offline=True)
+    else:
+        _fetch(source, commit, *_patterns(there))
 
 
 def _patterns(there: set[str]) -> list[str]:
@@ -329,14 +379,16 @@ def _weight_files(folder: Path, source: str) -> tuple[Path, ...]:
             continue
         if not name.endswith(".index.json"):
             return (path,)
-        index = _json(path).get("weight_map", {})
-        files = [folder / part for part in sorted(set(index.values()))]
-        lost = [file.name for file in files if not file.is_file()]
+        index = _json(path).get("weight_map")
+        if not isinstance(index, dict) or not index or not all(isinstance(part, str) for part in index.values()):
+            raise ExportError(f"{source}: {name}: weight_map is no table of weights and the files that hold them")
+        parts = sorted(set(index.values()))
+        if any(Path(part).name != part for part in parts):
+            raise ExportError(f"{source}: {name} names a file outside of the folder")
+        lost = [part for part in parts if not (folder / part).is_file()]
         if lost:
             raise ExportError(f"{source}: {name} names {_some(lost)}, which is not there")
-        if any(Path(file.name) != file.relative_to(folder) for file in files):
-            raise ExportError(f"{source}: {name} names a file outside of the folder")
-        return tuple(files)
+        return tuple(folder / part for part in parts)
     raise ExportError(f"{source}: no weights; expected one of {', '.join(WEIGHTS)}")
 
 
@@ -356,10 +408,11 @@ def _licence(folder: Path) -> str:
     card = folder / "README.md"
     if not card.is_file():
         return ""
-    text = card.read_text(encoding="utf-8", errors="replace")
+    text = card.read_text(encoding="utf-8-sig", errors="replace")
     head = re.match(r"---\s*\n(.*?)\n---", text, re.DOTALL)
-    line = re.search(r"^license:\s*(\S+)", head.group(1), re.MULTILINE) if head else None
-    return line.group(1).strip("'\"") if line else ""
+    said = re.search(r"^license:(.*(?:\n\s*-.*)*)", head[1], re.MULTILINE) if head else None
+    lines = re.sub(r"\s#.*", "", said[1]) if said else ""
+    return ", ".join(word for part in re.split(r"[\n,]", lines) if (word := part.strip("[] -'\"\t")))
 
 
 def _json(path: Path) -> Mapping[str, Any]:

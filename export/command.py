@@ -25,11 +25,17 @@ def run(
     allow_drift: float | None,
 ) -> str:
     """Export, and give the parity table."""
+    if not source:
+        raise ExportError("export: no checkpoint given, expected a folder or an id of the Hugging Face hub")
     numbers = parse_layers(layers)
     if output is None:
-        stem = f"{Path(source.rstrip('/')).name}-l{max(numbers)}.{precision}"
+        name = Path(source).resolve().name if Path(source).is_dir() else source.rpartition("/")[2]
+        stem = f"{name}-l{max(numbers)}.{precision}"
         output = encoders_folder() / f"{stem}.onnx"
-        output.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ExportError(f"{output.parent}: cannot be made ({error.strerror}); name a file with -o") from error
     done = export(
         source,
         output,
@@ -43,8 +49,12 @@ def run(
     )
     size = done.path.stat().st_size / 1e6
     licence = done.info.licence or "not stated by the checkpoint"
+    greatest = done.info.parity["greatest |x| of each hidden state"]
+    peaks = ""
+    if precision == "fp16" and isinstance(greatest, list):
+        peaks = f"\n\ngreatest |x| of layers 0 to {len(greatest) - 1}: {', '.join(f'{x:g}' for x in greatest)}"
     return (
-        f"{show(done.info.parity)}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, "
+        f"{show(done.info.parity)}{peaks}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, "
         f"{', '.join(done.info.variants)}; licence of the weights: {licence}\n"
         f"Next: abxfast embed RECORDINGS -o NAME.store --encoder {done.path}"
     )

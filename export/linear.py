@@ -56,9 +56,29 @@ def nearest(weight: NDArray[np.float32]) -> Rounded:
     return Rounded(np.round(weight / scale).astype(np.int8), scale.astype(np.float32))
 
 
-@dataclass(frozen=True)
+class Watched(NamedTuple):
+    """What a graph holds of the layers on an input.
+
+    Attributes
+    ----------
+    value : str
+        The input.
+    layers : list of Linear
+    numbers : list of str
+        Values that are in float16 where the layers are: the input, and products with and without bias.
+    attention : tuple of str
+        Queries and keys, where that is what the layers give.
+    """
+
+    value: str
+    layers: list[Linear]
+    numbers: list[str]
+    attention: tuple[str, ...] = ()
+
+
+@dataclass
 class Linears:
-    """Puts linear layers into a graph.
+    """Puts linear layers into a graph, and takes note of what it put there.
 
     Attributes
     ----------
@@ -68,8 +88,8 @@ class Linears:
         Names of inputs (``blocks.3.qkv``) whose layers stay in fp32.
     rounded : mapping of str to Rounded
         Weights in int8 by the name of the layer; `nearest` for those that it lacks.
-    watched : dict of str to (str, list of Linear)
-        Filled with the value of each input and the layers on it, by its name.
+    watched : dict of str to Watched, or None
+        Filled with what is put into the graph, by the name of the input; None where nobody asks.
     halves : set of str
         Filled with the values that are in float16; all others are in float32.
     """
@@ -77,7 +97,7 @@ class Linears:
     precision: str = "fp32"
     kept: frozenset[str] = frozenset()
     rounded: Mapping[str, Rounded] = field(default_factory=dict)
-    watched: dict[str, tuple[str, list[Linear]]] = field(default_factory=dict)
+    watched: dict[str, Watched] | None = None
     halves: set[str] = field(default_factory=set)
 
     def of(self, name: str) -> str:
@@ -89,18 +109,21 @@ class Linears:
 
         In fp16 these are in float16; see `full`.
         """
-        self.watched[name] = (value, list(layers))
         precision = self.of(name)
         if precision == "int8":
             rounded = _rounded(g, value)
             return [self.integer(g, rounded, layer) for layer in layers]
         if precision == "fp16":
             half = value if value in self.halves else g("Cast", value, to=FLOAT16)
-            outputs = [_product(g, half, layer, np.float16) for layer in layers]
+            outputs = [_product(g, half, layer, np.float16)[-1] for layer in layers]
             self.halves.update(outputs)
             return outputs
         value = self.full(g, value)
-        return [_product(g, value, layer, np.float32) for layer in layers]
+        products = [_product(g, value, layer, np.float32) for layer in layers]
+        if self.watched is not None:
+            numbers = [value, *(number for product in products for number in product)]
+            self.watched[name] = Watched(value, list(layers), numbers)
+        return [product[-1] for product in products]
 
     def full(self, g: Graph, value: str) -> str:
         """Give a value in float32."""
@@ -140,6 +163,7 @@ def _rounded(g: Graph, value: str) -> tuple[str, str, str]:
     return integer, scale, zero
 
 
-def _product(g: Graph, value: str, layer: Linear, dtype: type) -> str:
+def _product(g: Graph, value: str, layer: Linear, dtype: type) -> list[str]:
+    """Put a product, and give it without its bias, if it has one, and as it is."""
     out = g("MatMul", value, g.constant(layer.weight, dtype))
-    return out if layer.bias is None else g("Add", out, g.constant(layer.bias, dtype))
+    return [out] if layer.bias is None else [out, g("Add", out, g.constant(layer.bias, dtype))]

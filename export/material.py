@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import soundfile
 
 from abxfast.audio import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
@@ -16,6 +18,8 @@ from abxfast.stimuli import write_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 MOST_S = 640.0
 """Seconds that are used, an equal share of each recording."""
@@ -52,9 +56,15 @@ def read_material(folder: Path | None) -> Material:
         Where the folder holds no audio, or too little.
     """
     if folder is None:
-        with tempfile.TemporaryDirectory() as made:
-            write_corpus(Path(made))
-            return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
+        try:
+            with tempfile.TemporaryDirectory() as made:
+                write_corpus(Path(made))
+                return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
+        except (OSError, soundfile.LibsndfileError) as error:
+            raise ExportError(
+                f"the stimuli of abxfast demo cannot be written to the temporary folder ({error}); make room there, "
+                "set TMPDIR, or give recordings with --check"
+            ) from error
     return _cut(_joined(folder, f"--check {folder}"), folder.resolve().name)
 
 
@@ -72,6 +82,8 @@ def _joined(folder: Path, origin: str) -> NDArray[np.float32]:
             problems.append(str(error))
     if not parts:
         raise ExportError(f"{origin}: no recording that can be read{f' ({problems[0]})' if problems else ''}")
+    for problem in problems:
+        logger.warning("%s: left out: %s", origin, problem)
     return np.concatenate(parts)
 
 

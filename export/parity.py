@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from abxfast.export.checkpoint import PREPROCESSOR
 from abxfast.scoring import score_embeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class Reference:
     Raises
     ------
     ExportError
-        Where transformers had to fill in weights.
+        Where transformers cannot load it, or had to fill in weights.
     """
 
     def __init__(self, checkpoint: Checkpoint, layers: Sequence[int], poolings: Sequence[str]) -> None:
@@ -97,15 +98,21 @@ class Reference:
         from transformers.utils import logging as chatter
 
         chatter.set_verbosity_error()  # type: ignore[no-untyped-call]
-        model, told = AutoModel.from_pretrained(
-            checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
-        )
+        try:
+            model, told = AutoModel.from_pretrained(
+                checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
+            )
+            self._extract = _extractor(checkpoint)
+        except Exception as error:
+            reason = shorten(str(error) or type(error).__name__, 200, placeholder=" …")
+            raise ExportError(
+                f"{checkpoint.source}: transformers, which the encoder is checked against, cannot load it ({reason})"
+            ) from error
         filled = [name for name in told["missing_keys"] if "masked_spec_embed" not in name]
         if filled:
             raise ExportError(f"{checkpoint.source}: transformers finds no {filled[0]} and would fill in noise")
         self._model = model.eval()
         self._layers, self._poolings = layers, poolings
-        self._extract = _extractor(checkpoint)
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float64]:
         """Give the vectors of one snippet, float64 ``(variants, hidden)``."""
@@ -199,9 +206,3 @@ def to_metadata(rows: Sequence[Row], name: str) -> dict[str, object]:
     """Give the report as an encoder's metadata keeps it."""
     kept = [{key: float(f"{v:.3g}") if isinstance(v, float) else v for key, v in row._asdict().items()} for row in rows]
     return {"against": "PyTorch fp32 on the original checkpoint", "audio": name, "rows": kept}
-
-
-def from_metadata(parity: Mapping[str, object]) -> list[Row]:
-    """Read the rows of a report back."""
-    rows = parity.get("rows", [])
-    return [Row(**row) for row in rows] if isinstance(rows, list) else []

@@ -92,10 +92,21 @@ class Transformer:
         columns = inner.weight if smooth is None else inner.weight / smooth
         inputs = [query, key._replace(bias=None), inner._replace(weight=columns, bias=None)]
         q, k, v = self._smoothed(g, value, inputs, f"{name}.qkv", folded=self._shape.stable)
+        if self._linears.watched is not None:
+            watched = self._linears.watched[f"{name}.qkv"]
+            self._linears.watched[f"{name}.qkv"] = watched._replace(attention=(q, k))
         attended = g("MultiHeadAttention", q, k, v, domain=CONTRIB, num_heads=self._shape.heads)
         self._linears.like(attended, q)
         out = out._replace(bias=bias.astype(np.float32))
         return self._linears.full(g, self._smoothed(g, attended, [out], out.name, folded=True)[0])
+
+    def scores(self, g: Graph, q: str, k: str) -> str:
+        """Give what attention takes the softmax of, which `MultiHeadAttention` keeps to itself."""
+        width = self._shape.hidden // self._shape.heads
+        heads = g.ints(0, 0, self._shape.heads, width)
+        q, k = g("Reshape", q, heads), g("Reshape", k, heads)
+        scores = g("MatMul", g("Transpose", q, perm=[0, 2, 1, 3]), g("Transpose", k, perm=[0, 2, 3, 1]))
+        return g("Div", scores, g.constant(np.sqrt(width), np.float32))
 
     def _feed_forward(self, g: Graph, value: str, i: int) -> str:
         at, name = f"encoder.layers.{i}.feed_forward", f"blocks.{i}"
@@ -185,7 +196,7 @@ class Transformer:
         for r in range(block):
             matrix[offset + r : offset + r + len(kernel), :, r] = kernel
         bias = np.tile(self._weights["encoder.pos_conv_embed.conv.bias"][rows], block)
-        return Linear("position", matrix.reshape(reach * block * width, block * width), bias)
+        return Linear(f"position.{group}", matrix.reshape(reach * block * width, block * width), bias)
 
     def _norm(self, g: Graph, value: str, name: str, feeds: str = "") -> str:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]

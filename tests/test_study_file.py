@@ -104,6 +104,10 @@ def test_a_good_study_is_read_as_it_is_written(folder):
         ('["mfcc"]', '["mfcc"]\nhop = "1"', "hop", ["'1'", "number"]),
         ('title = "Two', "title = Two", "title", ["not TOML"]),
         ('where = { tale = "sister" }', "where = { tale = true }", "where", ["True", "text"]),
+        ("[experiment.matrix]", "[experiment.纳西]", "[experiment.纳西]", ["not TOML", "stands in quotes"]),
+        ("[1, 2]", "[]", "snippets", ["names no length"]),
+        ('["mfcc"]', "[]", "encoders", ["names nothing"]),
+        ('["mfcc"]', '["mfcc"]\nvariants = []', "variants", ["names nothing"]),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(folder, old, new, at, says):

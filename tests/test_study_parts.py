@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,13 +15,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from abxfast.errors import StudyError
+from abxfast.study.between import classification_rows
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
 from abxfast.study.file import read_study
+from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study
 from abxfast.study.levels import measure
 from abxfast.study.selection import gather
-from abxfast.study.sentences import say_floors, say_lengths, say_pairs
+from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
+from abxfast.task import Task
 
 RATE_HZ = 16_000
 
@@ -70,7 +74,42 @@ def test_mantel_says_when_there_is_nothing_to_test():
     assert math.isnan(mantel(scores, np.arange(6.0), permutations=0, seed=[0]).p)
 
 
+# -- inference
+
+
+def test_a_test_of_too_many_values_is_not_left_out_in_silence():
+    words = [f"w{number}" for number in range(257) for _ in range(2)]
+    names = [str(number) for number in range(514)]
+    labels = {"word": words, "recording": names, "start_s": [0.0] * 514, "end_s": [1.0] * 514}
+    experiment = SimpleNamespace(task=Task("word"), min_gap_s=0.0, different=(), max_size_group=None, max_x_across=None)
+    vectors = np.random.default_rng(0).standard_normal((514, 4)).astype(np.float32)
+    scored = score(vectors, labels, experiment, seed=0, memory_mb=512, threads=1)
+    cells = np.zeros(scored.scores.table.num_rows, np.int64)
+    found = infer(vectors, labels, experiment, scored, cells, np.array([[0, 1]]), permutations=20, seed=0, threads=1)
+    assert math.isnan(found.all_test.p[0])
+    assert found.all_test.note == ["not tested: more than 256 values"]
+
+
 # -- classification
+
+
+def test_the_confusion_matrix_is_of_the_recordings_that_the_accuracy_counts():
+    """One alone with its label cannot be found, and one that is as near to both labels gets neither."""
+    names = [("r1", "a"), ("r2", "a"), ("r3", "b"), ("r4", "b"), ("r5", "c")]
+    items = tuple(SimpleNamespace(recording=name, item=name, labels={"kind": label}) for name, label in names)
+    selection = SimpleNamespace(items=items, experiment=SimpleNamespace(classify=("kind",)))
+    matrix = np.full((5, 5), 0.8)
+    matrix[1, :4] = matrix[:4, 1] = 0.6
+    matrix[2, 3] = matrix[3, 2] = 0.5
+    matrix[0, 2] = matrix[2, 0] = matrix[0, 3] = matrix[3, 0] = 0.9
+    matrix[np.diag_indices(5)] = np.nan
+    step = SimpleNamespace(selection=selection, key={})
+    rows = classification_rows(step, [name for name, _ in names], matrix, "")
+    (accuracy,) = rows["accuracy"]
+    counted = {(row["label"], row["predicted"]): row["n"] for row in rows["confusion"] if row["n"]}
+    assert counted == {("a", "a"): 1, ("a", None): 1, ("b", "b"): 2}
+    assert accuracy["n"] == sum(counted.values()) == 4
+    assert accuracy["accuracy"] == 3 / 4
 
 
 @given(
@@ -257,6 +296,40 @@ def test_a_floor_counts_only_where_it_has_an_interval():
     assert text.endswith("2 of 4 recordings are too short to say.")
     ((_, text),) = say_floors(rows[2:])
     assert text == "No recording is long enough to be held against itself at 10 s: the floor is not known."
+
+
+@pytest.mark.parametrize(
+    ("p", "note", "says"),
+    [
+        (0.01, "", "A and B can be told apart at 1 s: 0.60 [0.55, 0.65]."),
+        (None, "", "A and B can be told apart at 1 s: 0.60 [0.55, 0.65]."),
+        (0.2, "", "A and B score above chance at 1 s: 0.60 [0.55, 0.65], which the test does not bear out (p = 0.2)."),
+        (0.33, "too few recordings", "which the test does not bear out (p = 0.33; too few recordings)."),
+    ],
+)
+def test_what_correlation_alone_may_do_is_not_called_a_difference(p, note, says):
+    """Two stretches of one process score above chance where neighbours are alike: the test knows, the interval not."""
+    row = {"a": "A", "b": "B", "snippet_s": 1.0, "score": 0.6, "low": 0.55, "high": 0.65, "p": p, "note": note}
+    ((_, text),) = say_pairs([row], [])
+    assert says in text
+    summary = row | {"encoder": "mfcc", "variant": "mfcc.max"}
+    ((_, text),) = say_summary(summary, [row], "recording")
+    assert ("1 of 1 pairs can be told apart" in text) is (says.startswith("A and B can be"))
+    assert ("1 score above chance, which the test does not bear out" in text) is not (says.startswith("A and B can be"))
+
+
+def test_drift_is_not_called_a_change_alone():
+    """The halves of a recording that does not change differ too, where neighbours are alike (see calibration)."""
+    row = {"label": "A", "snippet_s": 1.0, "within": 0.5, "drift": 0.6, "drift_low": 0.55, "drift_high": 0.65}
+    *_, (_, text) = say_floors([row])
+    assert text.startswith("1 of 1 recordings score above chance between their first half and their second at 1 s")
+    assert text.endswith("most A: 0.60 [0.55, 0.65]; they change, or snippets that lie near to each other are alike.")
+
+
+def test_a_length_that_the_test_does_not_bear_out_is_not_recommended():
+    rows = curve((1, 0.6, 0.55, 0.65), (10, 0.8, 0.75, 0.85))
+    ((_, text),) = say_lengths([row | {"p": 0.3} for row in rows])
+    assert text == "No length tells them apart: the best, 10 s, has 0.80 [0.75, 0.85], p = 0.3."
 
 
 # -- init

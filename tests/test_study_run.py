@@ -175,8 +175,9 @@ def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
     before = contents(results)
     (folder / "others.csv").write_bytes((folder / "recordings.csv").read_bytes())
     (folder / "other.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
-        run(folder / "other.toml", results, report=False)
+    for work in (make_plan, run):
+        with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
+            work(folder / "other.toml", results)
     assert contents(results) == before
 
 
@@ -202,6 +203,27 @@ def test_a_damaged_recording_takes_no_part_and_is_named(folder, tmp_path):
     assert "1 row could not be embedded" in matrix["note"]
     noted = {row["recording"]: row["note"] for row in read(tmp_path / "results", "recordings")}
     assert "cut short" in noted["r3.wav"]
+
+
+def test_where_no_recording_can_be_embedded_the_summary_says_so(folder, tmp_path):
+    for path in (*folder.glob("r?.wav"), folder / "recordings.csv"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "study.toml").write_text(STUDY.replace("variants", "channel = 3\nvariants"), encoding="utf-8")
+    report = run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    assert len(report.failures) == 4
+    rows = read(tmp_path / "results", "summary")
+    assert len(rows) == 12
+    assert all(row["note"].startswith("not scored: there is no snippet; ") for row in rows)
+
+
+def test_the_plan_says_where_nothing_can_be_scored(folder, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        f'[study]\nmanifest = "{(folder / "recordings.csv").as_posix()}"\nsnippets = [1, "whole"]\n'
+        '[experiment.matrix]\non = "recording"\n',
+        encoding="utf-8",
+    )
+    plan = make_plan(tmp_path / "study.toml", tmp_path / "results")
+    assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
 
 
 def test_the_plan_foresees_what_the_run_counts(folder, results):

@@ -31,6 +31,7 @@ FORMS = {
     "odd positions": ("Wav2Vec2Model", LAYER | STABLE | {"num_conv_pos_embeddings": 19}, False),
     "hubert base": ("HubertModel", GROUP | POST | {"feat_proj_layer_norm": False}, False),
     "hubert large": ("HubertForCTC", LAYER | STABLE, True),
+    "hubert, adapter": ("HubertModel", LAYER | STABLE | {"adapter_attn_dim": 16}, True),
 }
 
 

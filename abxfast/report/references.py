@@ -31,13 +31,12 @@ REFERENCES = {
             "closeness "
             "between audio recordings along different dimensions using large-scale cross-lingual models. In Findings "
             "of "
-            "the Association for Computational Linguistics: EACL 2024, 2332–2341. arXiv:2402.05581.",
+            "the Association for Computational Linguistics: EACL 2024. arXiv:2402.05581.",
             author="Fily, Maxime and Wisniewski, Guillaume and Guillaume, Séverine and Adda, Gilles and Michaud, "
             "Alexis",
             title="Establishing degrees of closeness between audio recordings along different dimensions using "
             "large-scale cross-lingual models",
             booktitle="Findings of the Association for Computational Linguistics: EACL 2024",
-            pages="2332--2341",
             year="2024",
             eprint="2402.05581",
             archiveprefix="arXiv",

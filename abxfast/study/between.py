@@ -116,11 +116,15 @@ def classification_rows(
         rows["accuracy"].append(
             key | {name: getattr(found, name) for name in ("accuracy", "low", "high", "chance", "n", "note")}
         )
+        taken = [
+            (label, predicted)
+            for label, predicted, correct in zip(labels, found.predicted, found.correct, strict=True)
+            if correct is not None
+        ]
         names = list(dict.fromkeys(labels))
-        taken = list(zip(labels, found.predicted, strict=True))
         rows["confusion"] += [
             key | {"label": label, "predicted": predicted, "n": taken.count((label, predicted))}
             for label in names
-            for predicted in names
+            for predicted in (*names, *([None] if any(given is None for _, given in taken) else []))
         ]
     return rows

@@ -136,14 +136,14 @@ def read_study(path: Path) -> Study:
     table.known(_STUDY)
     source = _source(table, path.parent)
     lengths = _lengths(table) or (10.0,)
-    encoders = table.texts("encoders") or ("mfcc",)
+    encoders = table.texts("encoders", some=True) or ("mfcc",)
     study = Study(
         document=document,
         title=table.text("title") or path.stem,
         source=source,
         encoders=tuple(_beside(path.parent, name) for name in encoders),
         snippets=lengths,
-        variants=table.texts("variants") or ("default",),
+        variants=table.texts("variants", some=True) or ("default",),
         hop=table.number("hop", least=0.001),
         remainder=table.text("remainder") or "drop",
         channel=_channel(table),
@@ -189,6 +189,8 @@ def _stores(table: _Table, folder: Path, encoders: Iterable[str]) -> dict[str, P
 
 def _lengths(table: _Table) -> tuple[float | None, ...]:
     value = table.content.get("snippets", [])
+    if value == [] and "snippets" in table.content:
+        raise table.error("snippets", "snippets names no length; name some, in seconds: snippets = [1, 10]")
     lengths = []
     for length in value if isinstance(value, list) else [value]:
         if isinstance(length, bool) or not isinstance(length, int | float | str):
@@ -283,11 +285,13 @@ class _Table:
             raise self.error(name, f'{name} = {value!r}, expected a text: {name} = "…"')
         return value
 
-    def texts(self, name: str) -> tuple[str, ...]:
+    def texts(self, name: str, *, some: bool = False) -> tuple[str, ...]:
         value = self.content.get(name, [])
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(one, str) and one.strip() for one in values):
             raise self.error(name, f'{name} = {value!r}, expected a list of texts: {name} = ["…", "…"]')
+        if some and name in self.content and not values:
+            raise self.error(name, f"{name} = [] names nothing; name some, or take the line out")
         if len(set(values)) < len(values):
             raise self.error(name, f"{name} names one thing twice: {', '.join(values)}")
         return tuple(values)

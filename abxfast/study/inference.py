@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.encoder import usable_threads
+from abxfast.errors import TaskError
 from abxfast.scoring import AbxScores, score_embeddings
 from abxfast.statistics import (
     Intervals,
@@ -37,8 +38,6 @@ _MOST_SHARES = 30_000_000
 
 _UNIT = "exchangeable unit"
 """A label of our own, which no column of a manifest is likely to be called."""
-_MOST_VALUES = 256
-"""Values of ON that the test of all of them together can take."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Inference:
     ----------
     pairs, all : Intervals
     pair_tests, all_test : Test or None
-        None where no permutations were asked for, or there are too many values for one test.
+        None where no permutations were asked for.
     """
 
     pairs: Intervals
@@ -87,6 +86,8 @@ def score(
     threads: int | None,
 ) -> Scored:
     """Score an experiment, and keep what each snippet won."""
+    if not len(embeddings):
+        raise TaskError("there is no snippet")
     task = experiment.task
     on = encode(task.on, labels)[0]
     units = make_units(
@@ -167,9 +168,9 @@ def infer(
             seed=seed,
             threads=threads or usable_threads(),
         )
-        for which in ((pairs, None) if on.max() < _MOST_VALUES else (pairs,))
+        for which in (pairs, None)
     ]
-    return Inference(of_pairs, of_all, tests[0], tests[1] if len(tests) > 1 else None)
+    return Inference(of_pairs, of_all, *tests)
 
 
 def _values(scored: Scored) -> dict[str, NDArray[np.int64]]:

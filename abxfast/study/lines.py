@@ -76,7 +76,10 @@ def _where(message: str, text: str) -> str:
     line = int(found["line"]) if found else text.count("\n") + 1
     shown = " ".join(text.split("\n")[line - 1].split())[:60]
     what = found["what"] if found else message.removesuffix(" (at end of document)")
-    return f"line {line}: is not TOML: {what}; found: {shown or 'the end of the file'}; check quotes and brackets"
+    hint = "check quotes and brackets"
+    if not shown.partition("=")[0].isascii():
+        hint = 'a name with letters beyond a to z stands in quotes: [experiment."ŋ"]'
+    return f"line {line}: is not TOML: {what}; found: {shown or 'the end of the file'}; {hint}"
 
 
 def find_lines(text: str) -> dict[Key, int]:

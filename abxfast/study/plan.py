@@ -13,7 +13,7 @@ from abxfast.encoder import usable_threads
 from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.pieces import known_levels, make_pieces
-from abxfast.study.results import PARTIAL, Partial
+from abxfast.study.results import PARTIAL, Partial, check
 from abxfast.study.selection import Material, Selection, gather, value_of
 from abxfast.study.speed import ScoringSpeeds, encoding_speeds, scoring_speeds
 from abxfast.study.work import fits, missing, needs, store_path
@@ -136,7 +136,9 @@ def make_plan(
         Where the study cannot be carried out.
     """
     folder = Path(results)
-    material = gather(read_study(Path(study_path)), provider)
+    study = read_study(Path(study_path))
+    check(folder, study)
+    material = gather(study, provider)
     threads = threads or usable_threads()
     wanted = needs(material)
     total_s = sum(_heard_s(material, item, length) for item, length in wanted) * len(material.encoders)
@@ -165,6 +167,7 @@ def make_plan(
         for recording, info in material.files.items()
         if info is None
     ]
+    notes += work.notes
     free = shutil.disk_usage(_existing(folder)).free
     if disk > free:
         notes.append("the disk is too small: make room, or give -o a folder on another one")
@@ -239,6 +242,7 @@ class _Work:
         self.steps = self.kept = self.cells = self.triplets = 0
         self.score_s = self.test_s = 0.0
         self.memory_mb = memory_mb
+        self.notes: list[str] = []
         self._material = material
         self._bound_mb = memory_mb
         self._threads = threads
@@ -251,6 +255,11 @@ class _Work:
             items = [item for item in selection.items if fits(self._material, item, length)]
             sizes = np.array([_n_snippets(self._material, item, length) for item in items], np.int64)
             counted = _count(selection, items, sizes)
+            if not counted.triplets:
+                at = "as whole items" if length is None else f"at {length:g} s"
+                self.notes.append(
+                    f"{selection.experiment.name}: nothing can be scored {at}: too few snippets of each kind"
+                )
             for name, encoder in self._material.encoders.items():
                 variants = self._material.variants[name]
                 self.steps += len(variants)

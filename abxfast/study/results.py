@@ -22,7 +22,18 @@ FORMAT = 1
 
 
 def claim(folder: Path, study: Study) -> None:
-    """Take a folder for the results of a study, or say that it is another's.
+    """Take a folder, which passes `check`, for the results of a study."""
+    if not (folder / RUN).exists():
+        about = {"format": FORMAT, **_identity(study)}
+        write_aside(folder / RUN, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _identity(study: Study) -> dict[str, str]:
+    return {"title": study.title, "source": study.source_as_written}
+
+
+def check(folder: Path, study: Study) -> None:
+    """Check that a folder may take, or has, the results of a study.
 
     Raises
     ------
@@ -31,12 +42,10 @@ def claim(folder: Path, study: Study) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder}: is a file, expected a folder for the results; give -o another name")
-    path = folder / RUN
-    identity = {"title": study.title, "source": study.source_as_written}
+    path, identity = folder / RUN, _identity(study)
     if not path.exists():
         if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
             raise StudyError(f"{folder}: is there already and holds no results of a study; give -o a new name")
-        write_aside(path, (json.dumps({"format": FORMAT, **identity}, ensure_ascii=False, indent=1) + "\n").encode())
         return
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

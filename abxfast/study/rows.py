@@ -88,6 +88,8 @@ def summary_row(step: Step, snippets: Snippets, scored: Scored, inference: Infer
     """Give the mean of all cells."""
     table = scored.scores.table
     notes = [inference.all.note[0], *step.left_out]
+    if not scored.single:
+        notes.append("no listening list: too many snippets in too many cells")
     row = step.key | extent(step, snippets)
     row |= {name: float(getattr(inference.all, name)[0]) for name in ("score", "low", "high")}
     if inference.all_test is not None:

@@ -17,7 +17,7 @@ from abxfast.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.pieces import make_pieces, measure_recordings
 from abxfast.study.provenance import describe
-from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, claim, metadata_names, relative
+from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, check, claim, metadata_names, relative
 from abxfast.study.selection import Material, gather
 from abxfast.study.sentences import say_lengths
 from abxfast.study.step import Step, compute
@@ -99,6 +99,7 @@ def run(
     started = time.monotonic()
     folder = Path(results)
     study = read_study(Path(study_path))
+    check(folder, study)
     material = gather(study, provider)
     claim(folder, study)
     out = RunReport(folder)

@@ -35,10 +35,12 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     score = _score(summary) if interval else f"{summary['score']:.2f}"
     sure = "" if interval else ", without an interval"
     sure += f", p = {_p(p)}" if _known(p) else ""
-    told = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE)
+    told = sum(1 for row in pairs if _told(row))
+    untested = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE) - told
     not_told = sum(1 for row in pairs if _known(row["low"]) and row["low"] <= CHANCE <= row["high"])
     unsure = sum(1 for row in pairs if not _known(row["low"]))
     counts = [f"{told} of {len(pairs)} pairs can be told apart", f"{not_told} can't" if not_told else ""]
+    counts.append(f"{untested} score above chance, which the test does not bear out" if untested else "")
     counts.append(f"{unsure} can't be judged" if unsure else "")
     yield (
         "summary",
@@ -52,17 +54,23 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
 def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
     """Say of each pair whether it can be told apart; of those that nothing is known of, once why."""
     unsure: dict[str, list[Row]] = {}
-    within = {row["label"]: row["within"] for row in floors if _known(row["within_low"])}
+    within = {row["label"]: row["within"] for row in floors if _known(row.get("within_low"))}
     for row in pairs:
         both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
         if not _known(row["score"]):
             yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
         elif not _known(row["low"]):
             unsure.setdefault(str(row["note"]), []).append(row)
-        elif row["low"] > CHANCE:
+        elif _told(row):
             floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
             but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
             yield "pair", f"{both} can be told apart {at}: {score}{but}."
+        elif row["low"] > CHANCE:
+            why = f"; {row['note']}" if row["note"] else ""
+            yield (
+                "pair",
+                f"{both} score above chance {at}: {score}, which the test does not bear out (p = {_p(row['p'])}{why}).",
+            )
         elif row["high"] < CHANCE:
             yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
         else:
@@ -80,7 +88,7 @@ def say_floors(floors: Sequence[Row]) -> Said:
     if not floors:
         return
     at = _at(floors[0])
-    known = [row["within"] for row in floors if _known(row["within_low"])]
+    known = [row["within"] for row in floors if _known(row.get("within_low"))]
     if known:
         several = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(of one recording)"
         short = len(floors) - len(known)
@@ -100,8 +108,9 @@ def say_floors(floors: Sequence[Row]) -> Said:
         yield (
             "floor",
             (
-                f"{len(drifting)} of {len(floors)} recordings change from their first half to their second {at}, most "
-                f"{worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, {worst['drift_high']:.2f}]."
+                f"{len(drifting)} of {len(floors)} recordings score above chance between their first half and their "
+                f"second {at}, most {worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, "
+                f"{worst['drift_high']:.2f}]; they change, or snippets that lie near to each other are alike."
             ),
         )
 
@@ -165,8 +174,9 @@ def say_lengths(rows: Sequence[Row]) -> Said:
     below = [row for row in sure if row not in together]
     unsure = [row for row in timed if row not in sure]
     but = f" ({_listed(unsure)} s can't be judged)" if unsure else ""
-    if surest <= CHANCE:
-        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{but}."
+    if not any(_told(row) for row in sure):
+        p = f", p = {_p(best['p'])}" if _known(best.get("p")) else ""
+        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{p}{but}."
     elif len(together) > 1:
         less = f"; {_listed(below)} s {'tell' if len(below) > 1 else 'tells'} less" if below else ""
         yield (
@@ -194,6 +204,16 @@ def _at(row: Mapping[str, Any]) -> str:
 
 def _known(value: float | None) -> bool:
     return value is not None and value == value  # noqa: PLR0124
+
+
+def _told(row: Mapping[str, Any]) -> bool:
+    """Say whether the interval and the test agree that a score is above chance.
+
+    Neighbouring snippets that are alike lift a score, and what an interval is about is the score; the test leaves them
+    out, and says where there is too little to exchange.
+    """
+    above = bool(_known(row["low"]) and row["low"] > CHANCE)
+    return above and not (_known(row.get("p")) and row["p"] > LEVEL)
 
 
 def _score(row: Mapping[str, Any]) -> str:

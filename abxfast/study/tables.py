@@ -91,7 +91,7 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
         },
     ),
     "floors": (
-        "One row for each recording of an experiment: what time alone does to a score.",
+        "One row for each recording of an experiment: what it scores against itself.",
         _KEY
         | {
             "label": (_TEXT, "the recording"),
@@ -164,8 +164,8 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
         | {
             "classify": (_TEXT, "the column whose label is guessed"),
             "label": (_TEXT, "own label"),
-            "predicted": (_TEXT, "label given"),
-            "n": (_COUNT, "recordings"),
+            "predicted": (_TEXT, "label given; empty where two labels share the lowest score"),
+            "n": (_COUNT, "recordings, of those that the accuracy counts"),
         },
     ),
     "listening": (

@@ -1,8 +1,10 @@
 """Checkpoints: every published form is read, and one that is not whole is refused with the name of what it lacks."""
 
+import hashlib
 import json
 import shutil
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,7 +120,8 @@ def test_weights_in_several_files(checkpoint_of, tmp_path, kind):
         np.testing.assert_array_equal(found[name], weight, err_msg=name)
     checkpoint = open_checkpoint(str(folder))
     assert len(checkpoint.weights) == 2
-    assert checkpoint.sha256() != open_checkpoint(str(checkpoint_of())).sha256()
+    sums = [hashlib.sha256((folder / name).read_bytes()).digest() for name in sorted(set(where.values()))]
+    assert checkpoint.sha256() == hashlib.sha256(sums[0] + sums[1]).hexdigest()
     (folder / part).unlink()
     with pytest.raises(ExportError, match=part):
         open_checkpoint(str(folder))
@@ -131,6 +134,51 @@ def test_an_index_does_not_lead_out_of_the_folder(checkpoint_of, tmp_path):
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "../model.safetensors"}}))
     with pytest.raises(ExportError, match="outside"):
         open_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize("content", [["x"], {"a": 1}, {}, None, "model.safetensors"])
+def test_an_index_that_is_none(checkpoint_of, tmp_path, content):
+    folder = changed(checkpoint_of(), tmp_path / "index", {})
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": content}))
+    refused(folder, "model.safetensors.index.json: weight_map is no table")
+
+
+def test_parameters_and_sparse_tensors_are_read(checkpoint_of, tmp_path):
+    weights = {name: torch.nn.Parameter(tensor) for name, tensor in table(checkpoint_of()).items()}
+    weights[f"wav2vec2.{QUERY}"] = table(checkpoint_of())[f"wav2vec2.{QUERY}"].to_sparse()
+    found = read(changed(checkpoint_of(), tmp_path / "parameters", weights, "pytorch_model.bin"))
+    for name, weight in read(checkpoint_of()).items():
+        np.testing.assert_array_equal(found[name], weight, err_msg=name)
+
+
+def test_a_tensor_without_numbers(checkpoint_of, tmp_path):
+    weights = table(checkpoint_of()) | {f"wav2vec2.{QUERY}": torch.empty(64, 64, device="meta")}
+    folder = changed(checkpoint_of(), tmp_path / "meta", weights, "pytorch_model.bin")
+    refused(folder, "pytorch_model.bin: cannot be read as weights")
+
+
+@pytest.mark.parametrize("name", [QUERY, "wav2vec2.encoder.pos_conv_embed.conv.weight_g"])
+def test_a_weight_twice(checkpoint_of, tmp_path, name):
+    """With and without its prefix, or in the old and the new naming."""
+    weights = table(checkpoint_of())
+    weights[name] = weights[f"wav2vec2.{QUERY}"].clone()
+    refused(changed(checkpoint_of(), tmp_path / "twice", weights), name.removeprefix("wav2vec2."), "twice")
+
+
+def test_a_block_that_the_config_does_not_have(checkpoint_of, tmp_path):
+    weights = table(checkpoint_of())
+    name = "wav2vec2.encoder.layers.3.final_layer_norm.bias"
+    refused(changed(checkpoint_of(), tmp_path / "more", weights | {name: torch.zeros(64)}), name, layers=2)
+
+
+def test_the_head_of_an_x_vector_is_let_be(checkpoint_of, tmp_path):
+    from transformers import Wav2Vec2Config, Wav2Vec2ForXVector
+
+    config = Wav2Vec2Config.from_pretrained(checkpoint_of(), tdnn_dim=[8] * 5, xvector_output_dim=8, num_labels=3)
+    Wav2Vec2ForXVector(config).save_pretrained(tmp_path)
+    assert "feature_extractor.weight" in table(tmp_path)
+    assert QUERY in read(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -226,7 +274,9 @@ def test_code_in_a_pickle_is_not_run(checkpoint_of, tmp_path, monkeypatch, zippe
         folder / "pytorch_model.bin",
         _use_new_zipfile_serialization=zipped,
     )
-    refused(folder, "pytorch_model.bin")
+    told = refused(folder, "pytorch_model.bin", "never loaded", "safetensors")
+    assert "\x1b" not in told
+    assert "can still be loaded" not in told
     assert not (tmp_path / "pwned").exists()
 
 
@@ -328,8 +378,13 @@ def test_the_licence_is_that_of_the_model_card(checkpoint_of, tmp_path):
         ("---\nlanguage: multilingual\nlicense: apache-2.0\n---\n# A model\n", "apache-2.0"),
         ('---\nlicense: "cc-by-nc-4.0"\n---\n', "cc-by-nc-4.0"),
         ("# A model\nlicense: none of this\n", ""),
+        ("---\nlicense:\ntags:\n- audio\n---\n", ""),
+        ("---\nlicense:\n- mit\n- apache-2.0\ntags:\n- audio\n---\n", "mit, apache-2.0"),
+        ("---\nlicense: [mit, gpl]\n---\n", "mit, gpl"),
+        ("---\r\nlicense: mit  # as ever\r\n---\r\n", "mit"),
+        ("\ufeff---\nlicense: mit\n---\n", "mit"),
     ):
-        (folder / "README.md").write_text(card)
+        (folder / "README.md").write_text(card, encoding="utf-8", newline="")
         assert open_checkpoint(str(folder)).licence == licence
 
 
@@ -387,6 +442,17 @@ def test_a_cache_without_weights(hub, checkpoint_of, tmp_path):
     (bare / "model.safetensors").unlink()
     with pytest.raises(ExportError, match="no weights"):
         open_checkpoint(cache(hub, bare))
+
+
+def test_a_revision_that_the_hub_does_not_have(monkeypatch):
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    def unknown(*_, **__):
+        raise RevisionNotFoundError("404 Client Error", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unknown)
+    with pytest.raises(ExportError, match="--revision v9: some/model has no such branch, tag or commit"):
+        open_checkpoint("some/model", "v9")
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")

@@ -2,13 +2,16 @@
 
 import errno
 import hashlib
-import importlib.util
 import json
 import logging
+import re
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +23,9 @@ from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, poole
 
 from abxfast import cli
 from abxfast.encoder import Encoder
-from abxfast.errors import AbxfastError
+from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import exporting, parity
+from abxfast.export.checkpoint import open_checkpoint
 from abxfast.export.cost import multiplications
 from abxfast.export.exporting import export
 
@@ -157,12 +161,13 @@ def test_smaller_precisions_are_smaller(made):
 
 
 def test_all_layers_in_one_file(run, checkpoint_of, recordings, tmp_path):
-    path = tmp_path / "all.onnx"
+    path = tmp_path / "all.making-1.onnx"
     words = ("export", checkpoint_of("xlsr"), "-o", path, "--precision", "fp32", "--check", recordings)
     status, out, err = run(*words, "--layers", f"1-{LAYERS}", "--pooling", "std,max")
     assert status == 0, err
     names = [f"layer{layer}.{pooling}" for layer in range(1, LAYERS + 1) for pooling in ("std", "max")]
     encoder = Encoder(path, "cpu")
+    assert encoder.info.name == "all.making-1"
     assert list(encoder.info.variants) == names
     assert encoder.info.default_variant == f"layer{LAYERS}.std"
     wave = snippets(recordings, count=1)
@@ -171,6 +176,7 @@ def test_all_layers_in_one_file(run, checkpoint_of, recordings, tmp_path):
     for name in (*names, "drift", "licence of the weights: not stated", "abxfast embed", str(path)):
         assert name in out
     assert "normalisation of waveforms: True (preprocessor_config.json)" in err
+    assert "all.making-1.onnx runs on cpu" in err
     assert "abxfast: parity: the audio is too short to check snippets of 5, 10, 20 s" in err
 
 
@@ -202,20 +208,30 @@ def test_without_a_name_it_goes_where_encoders_are(run, checkpoint_of, recording
     status, out, err = run("export", folder, "--layers", "2", "--precision", "fp32", "--check", recordings, "-q")
     assert (status, err) == (0, SHORT)
     assert left(tmp_path / "data" / "encoders") == ["mine-l2.fp32.onnx"]
+    monkeypatch.chdir(folder)
+    (tmp_path / "data" / "encoders" / "mine-l2.fp32.onnx").unlink()
+    status, _, err = run("export", ".", "--layers", "2", "--precision", "fp32", "--check", recordings, "-q")
+    assert (status, err) == (0, SHORT)
+    assert left(tmp_path / "data" / "encoders") == ["mine-l2.fp32.onnx"]
     status, out, _ = run("info", "mine-l2.fp32")
     assert status == 0
     assert "layer2.max (default)" in out
 
 
+def cache(hub, checkpoint):
+    """Put a checkpoint into a cache of the hub, as some/xlsr."""
+    commit = "c3f9d884181a224a6ac87bf8885c84d1cff3384f"
+    at = hub / "models--some--xlsr"
+    (at / "refs").mkdir(parents=True)
+    (at / "refs" / "main").write_text(commit)
+    return shutil.copytree(checkpoint, at / "snapshots" / commit), commit
+
+
 def test_from_the_cache_of_the_hub(run, checkpoint_of, recordings, tmp_path, monkeypatch):
     from huggingface_hub import constants
 
-    commit = "c3f9d884181a224a6ac87bf8885c84d1cff3384f"
-    at = tmp_path / "hub" / "models--some--xlsr"
-    folder = shutil.copytree(checkpoint_of("xlsr"), at / "snapshots" / commit)
+    folder, commit = cache(tmp_path / "hub", checkpoint_of("xlsr"))
     (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
-    (at / "refs").mkdir()
-    (at / "refs" / "main").write_text(commit)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     path = tmp_path / "a.onnx"
@@ -225,6 +241,18 @@ def test_from_the_cache_of_the_hub(run, checkpoint_of, recordings, tmp_path, mon
     info = Encoder(path, "cpu").info
     assert (info.source, info.revision, info.licence) == ("some/xlsr", commit, "apache-2.0")
     assert "licence of the weights: apache-2.0" in out
+
+
+def test_what_is_found_on_the_way_is_said(run, checkpoint_of, recordings, tmp_path):
+    """The greatest |x| of each layer for fp16, and by what rule waveforms are normalised where no file says it."""
+    path, form = tmp_path / "m.onnx", "layer, no bias"
+    words = ("export", checkpoint_of(form), "-o", path, "--layers", "1", "--check", recordings)
+    status, out, err = run(*words, "--precision", "fp16")
+    assert status == 0
+    assert "normalisation of waveforms: True (no preprocessor_config.json: by feat_extract_norm 'layer')" in err
+    greatest = Encoder(path, "cpu").info.parity["greatest |x| of each hidden state"]
+    assert f"greatest |x| of layers 0 to 1: {greatest[0]:g}, {greatest[1]:g}" in out
+    assert "no preprocessor_config.json" in run("info", path)[1]
 
 
 # -- parity
@@ -273,6 +301,19 @@ def test_calibration_and_check_hear_different_audio(recordings):
     assert [len(half) for half in material.halves] == [round(12 * RATE_HZ * 7 / 16)] * 2
 
 
+def test_recordings_that_cannot_be_read_are_told(recordings, tmp_path, caplog):
+    from abxfast.export.material import read_material
+
+    folder = shutil.copytree(recordings, tmp_path / "mixed")
+    for name in ("bad.wav", "worse.flac"):
+        (folder / name).write_bytes(b"RIFFxxxx")
+    assert len(read_material(folder).calibration) == len(read_material(recordings).calibration)
+    assert len(caplog.messages) == 2
+    for name, line in zip(("bad.wav", "worse.flac"), caplog.messages, strict=True):
+        assert line.startswith(f"--check {folder}: left out: ")
+        assert name in line
+
+
 def test_without_recordings_those_of_the_demo_serve():
     from abxfast.export.material import read_material
 
@@ -305,9 +346,37 @@ def test_an_encoder_that_drifts_is_not_left_behind(run, checkpoint_of, recording
     assert left(path.parent) == ["m.onnx"]
     assert path.read_bytes() == b"an older one"
     status, out, err = run(*words, "--allow-drift", "2")
-    assert (status, err) == (0, SHORT)
+    assert status == 0
+    one_line(err.removeprefix(SHORT))
+    found = re.search(r"m.onnx: let through by --allow-drift 2: drift (\S+) of layer3.max at 1 s \(limit 0.03\)", err)
+    assert float(found[1]) == pytest.approx(max(row["drift95"] for row in Encoder(path, "cpu").info.parity["rows"]))
     assert max(row["drift95"] for row in Encoder(path, "cpu").info.parity["rows"]) > 0.03
     assert left(path.parent) == ["m.onnx"]
+
+
+@pytest.mark.usefixtures("unsmoothed")
+def test_the_layers_that_are_advised_are_not_in_fp32_yet(checkpoint_of, recordings, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(exporting, "BUDGET", 0.2)
+    caplog.set_level("INFO", "abxfast")
+    options = {"layers": (3,), "check": recordings, "keep": ["blocks.0.ffn2"], "allow_drift": 1e-6}
+    with pytest.raises(ExportError) as told:
+        export(str(checkpoint_of("stress")), tmp_path / "m.onnx", **options)
+    (line,) = (message for message in caplog.messages if "; kept in fp32: " in message)
+    kept = {"blocks.0.ffn2", *line.partition("fp32: ")[2].split(", ")}
+    advised = re.search("most is lost in (.*?);", str(told.value))[1].split(", ")
+    assert len(advised) == 3
+    assert kept.isdisjoint(advised)
+    assert len(kept) > 1
+    assert kept | set(advised) <= set(multiplications(exporting_shape(checkpoint_of("stress")), 3))
+
+
+def test_a_drift_that_needs_no_mending_comes_with_advice_too(checkpoint_of, recordings, tmp_path):
+    with pytest.raises(ExportError, match=r"most is lost in (blocks|conv|proj|pos)\S*, \S+, \S+; keep them"):
+        export(str(checkpoint_of("xlsr")), tmp_path / "m.onnx", layers=(2,), check=recordings, allow_drift=1e-6)
+    everything = list(multiplications(exporting_shape(checkpoint_of("xlsr")), 1))
+    options = {"layers": (1,), "check": recordings, "keep": everything, "allow_drift": 0.0}
+    with pytest.raises(ExportError, match=r"allowed; take --precision fp16 or fp32"):
+        export(str(checkpoint_of("xlsr")), tmp_path / "m.onnx", **options)
 
 
 def test_a_wrong_fp32_graph_is_found(run, checkpoint_of, recordings, tmp_path, monkeypatch):
@@ -321,10 +390,35 @@ def test_a_wrong_fp32_graph_is_found(run, checkpoint_of, recordings, tmp_path, m
     assert left(tmp_path) == []
 
 
+def test_what_is_let_through_is_said(caplog):
+    """Also what is no drift; and only what is beyond a limit."""
+    row = parity.Row("layer1.max", 5.0, 0.0, 0.0, 0.02, 0.02, 0.0123)
+    maker = SimpleNamespace(recipe=SimpleNamespace(precision="int8"))
+    exporting._judge([row], 0.05, maker, Path("m.onnx"))
+    expected = (
+        "m.onnx: let through by --allow-drift 0.05: change of an ABX score 0.0123 of layer1.max at 5 s (limit 0.01)"
+    )
+    assert caplog.messages == [expected]
+    exporting._judge([row._replace(abx=0.009)], 0.05, maker, Path("m.onnx"))
+    assert caplog.messages == [expected]
+
+
+@pytest.mark.parametrize(
+    ("precision", "key", "limit"),
+    [("fp32", "difference", 1e-4), ("fp16", "drift95", 0.005), ("int8", "drift95", 0.03), ("int8", "abx", 0.01)],
+)
+def test_the_limits_are_those_of_the_manual(precision, key, limit):
+    row = parity.Row("layer1.max", 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    maker = SimpleNamespace(recipe=SimpleNamespace(precision=precision), worst=list)
+    exporting._judge([row, row._replace(**{key: 0.99 * limit})], None, maker, Path("m.onnx"))
+    with pytest.raises(ExportError, match=f"at most {limit:g} is allowed"):
+        exporting._judge([row, row._replace(**{key: 1.01 * limit})], None, maker, Path("m.onnx"))
+
+
 def test_a_drift_that_is_no_number_is_too_much():
     row = parity.Row("layer1.max", 1.0, 0.0, 0.0, float("nan"), float("nan"), 0.0)
     for rows in ([row], [row._replace(drift95=0.0), row], [row, row._replace(drift95=0.0)]):
-        assert exporting._beyond(rows, exporting.LIMITS["int8"]) is not None
+        assert exporting._beyond(rows, exporting.LIMITS["int8"])
 
 
 # -- what stays in fp32
@@ -369,9 +463,7 @@ def test_the_worst_come_back_within_the_budget(checkpoint_of, recordings, tmp_pa
 
 
 def exporting_shape(source):
-    from abxfast.export.checkpoint import open_checkpoint
-
-    return open_checkpoint(source).architecture
+    return open_checkpoint(str(source)).architecture
 
 
 def test_what_is_asked_to_stay_stays(run, checkpoint_of, recordings, tmp_path):
@@ -476,11 +568,6 @@ def no_room(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 10**12, 50_000))
 
 
-def no_torch(monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "torch" else find(name, *a))
-
-
 def no_network(monkeypatch):
     from huggingface_hub import constants
 
@@ -489,6 +576,21 @@ def no_network(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "/nonexistent")
+
+
+def read_only(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("os.mkdir", refuse)
+    monkeypatch.setattr("abxfast.export.material.read_material", None)  # it is told before anything is begun
+
+
+def no_number(monkeypatch):
+    def fail(encoder, _):
+        raise EncoderError(f"{encoder.path}: gives NaN")
+
+    monkeypatch.setattr(Encoder, "encode", fail)
 
 
 def truncated(folder):
@@ -509,12 +611,13 @@ def lacking(folder):
 
     weights = load_file(folder / "model.safetensors")
     del weights["wav2vec2.encoder.layers.1.feed_forward.output_dense.bias"]
-    save_file(weights, folder / "model.safetensors")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 BAD = {
     # what is done to the world or to the folder, more options, what the line says
     "an unknown id": (no_network, {"source": "nobody/nothing"}, "nobody/nothing: not in the cache"),
+    "no source": (None, {"source": ""}, "no checkpoint given, expected a folder or an id of the Hugging Face hub"),
     "no config": (no_config, {}, "no config.json"),
     "a text model": (text_model, {}, "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS) and HuBERT"),
     "a layer that is not there": (None, {"--layers": "4"}, "has 3 blocks"),
@@ -523,10 +626,11 @@ BAD = {
     "a truncated file": (truncated, {}, "model.safetensors: cannot be read as weights"),
     "a missing weight": (lacking, {}, "the weights lack encoder.layers.1.feed_forward.output_dense.bias"),
     "no room": (no_room, {}, "make room"),
-    "no room after all": (fail_to_write, {}, "No space left on device"),
-    "no room at the end": (fail_to_sync, {}, "Disk quota exceeded"),
+    "no room after all": (fail_to_write, {}, "out/m.onnx: cannot be written (No space left on device)"),
+    "no room at the end": (fail_to_sync, {}, "out/m.onnx: cannot be written (Disk quota exceeded)"),
     "no right to replace": (fail_to_replace, {}, "Permission denied"),
-    "no torch": (no_torch, {}, "export needs torch; install the export extra"),
+    "a disk that cannot be written": (read_only, {}, "out/m.onnx: cannot be written (Read-only file system)"),
+    "a graph that gives no number": (no_number, {}, "abxfast: out/m.onnx: not written: gives NaN"),
     "too large": (
         lambda monkeypatch: monkeypatch.setattr(exporting, "MOST_BYTES", 300_000),
         {"--precision": "fp32"},
@@ -540,6 +644,7 @@ BAD = {
     "another suffix": (None, {"-o": "m.bin"}, "expected a name that ends in .onnx"),
     "an unknown precision": (None, {"--precision": "int4"}, "expected one of fp32, fp16, int8"),
     "an unknown pooling": (None, {"--pooling": "max,median"}, "found median, expected some of max, mean, std"),
+    "a drift that is no number": (None, {"--allow-drift": "nan"}, "--allow-drift: found nan, expected a number from 0"),
     "an unknown layer to keep": (None, {"--keep": "block.1.fnn2"}, "did you mean blocks.1.ffn2?"),
     "a revision of a folder": (None, {"--revision": "main"}, "is a folder, which has none"),
 }
@@ -569,6 +674,20 @@ def test_bad_input_is_one_line(run, checkpoint_of, recordings, tmp_path, monkeyp
     assert left(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", exporting.NEEDS)
+def test_without_the_extra(checkpoint_of, tmp_path, name):
+    """In a process of its own, where the package is really not to be had."""
+    program = f"import sys; sys.modules[{name!r}] = None; from abxfast.cli import main; main()"
+    words = ["export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    one_line(done.stderr)
+    assert f"export needs {name}; install the export extra" in done.stderr
+    assert left(tmp_path) == []
+
+
 def test_the_real_limit_is_told_before_any_weight_is_read(run, recordings, tmp_path):
     """XLS-R with 2 billion weights; the file of weights is not even one."""
     from transformers import Wav2Vec2Config
@@ -593,15 +712,86 @@ def test_the_real_limit_is_told_before_any_weight_is_read(run, recordings, tmp_p
     assert left(tmp_path) == ["source"]
 
 
-def test_stopped_in_the_middle_nothing_is_left(run, checkpoint_of, recordings, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "option", [("--layers", "4"), ("--keep", "conv.0"), ("--check", "no"), ("--precision", "fp32")]
+)
+def test_what_is_wrong_is_told_before_weights_are_fetched(
+    run, checkpoint_of, recordings, tmp_path, monkeypatch, option
+):
+    from huggingface_hub import constants
+
+    cache(tmp_path / "hub", checkpoint_of("xlsr"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("abxfast.export.checkpoint._fetch_weights", None)
+    monkeypatch.setattr(exporting, "MOST_BYTES", 0 if option[1] == "fp32" else exporting.MOST_BYTES)
+    words = {"-o": tmp_path / "m.onnx", "--layers": "2", "--check": recordings} | dict([option])
+    status, _, err = run("export", "some/xlsr", "-q", *(word for pair in words.items() for word in pair))
+    assert status == 2
+    one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"architectures": 5}),
+        ("config.json", {"hidden_dropout": "x"}),
+        ("config.json", {"_attn_implementation": "flash_attention_2"}),
+        ("preprocessor_config.json", {"feature_extractor_type": "Foo"}),
+    ],
+)
+def test_what_transformers_cannot_load(checkpoint_of, tmp_path, file, change):
+    folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "odd")
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | change))
+    with pytest.raises(ExportError, match="transformers, which the encoder is checked against, cannot load it"):
+        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
+
+
+def test_weights_that_transformers_would_fill_in(checkpoint_of, tmp_path):
+    folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "odd")
+    lacking(folder)
+    with pytest.raises(
+        ExportError, match=r"transformers finds no encoder\.layers\.1\.feed_forward\.output_dense\.bias"
+    ):
+        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
+
+
+def test_no_place_for_the_stimuli(monkeypatch):
+    from abxfast.export.material import read_material
+
+    def full(*_):
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr("abxfast.export.material.write_corpus", full)
+    with pytest.raises(ExportError, match=r"cannot be written to the temporary folder .*--check"):
+        read_material(None)
+
+
+def test_no_place_where_encoders_are(run, checkpoint_of, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("abxfast.encoder.platformdirs.user_data_path", lambda *_, **__: tmp_path / "file")
+    status, _, err = run("export", checkpoint_of("xlsr"), "--layers", "2", "-q")
+    assert status == 2
+    one_line(err)
+    assert "name a file with -o" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_nothing_is_left(run, checkpoint_of, recordings, tmp_path, monkeypatch, number):
     def stop(*_):
-        raise KeyboardInterrupt
+        assert left(tmp_path) != []
+        signal.raise_signal(number)
 
     monkeypatch.setattr(parity, "references", stop)
     words = ("export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2", "--check", recordings, "-q")
-    status, _, err = run(*words)
-    assert status == 130
-    assert "Traceback" not in err
+    before = signal.getsignal(signal.SIGINT), signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background may have been told to ignore it
+    try:
+        status, out, err = run(*words)
+    finally:
+        for each, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(each, handler)
+    assert (status, out, err) == (130, "", "abxfast: stopped; nothing was written\n")
     assert left(tmp_path) == []
 
 

@@ -46,7 +46,7 @@ def test_layer_k_is_hidden_state_k_of_the_whole_model(checkpoint_of, form, secon
     assert difference(found, pooled(states)) < 1e-5
 
 
-@pytest.mark.parametrize("form", ["xlsr", "base"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seconds", [10, 20])
 def test_long_snippets_too(checkpoint_of, form, seconds):
     folder, wave = checkpoint_of(form), voice(seconds, seed=1)

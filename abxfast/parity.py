@@ -34,14 +34,15 @@ def show(parity: Mapping[str, Any]) -> str:
     rows = parity.get("rows")
     if not isinstance(rows, list) or not rows:
         return ""
-    cells = [list(COLUMNS.values()), *([_cell(key, row.get(key)) for key in COLUMNS] for row in rows)]
+    cells = [list(COLUMNS.values()), *([cell(key, row.get(key)) for key in COLUMNS] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
     lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells]
     head = f"parity with {parity.get('against', 'the reference')}, on {parity.get('audio', 'audio')}:"
     return "\n".join([head, *lines])
 
 
-def _cell(key: str, value: object) -> str:
-    if key == "snippet_s":
+def cell(key: str, value: object) -> str:
+    """Write one value of a row of the report."""
+    if key == "snippet_s" and isinstance(value, int | float):
         return f"{value:g} s"
     return f"{value:.2g}" if isinstance(value, float) else str(value)

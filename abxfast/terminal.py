@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 
 def _lines(console: Console) -> logging.Handler:
-    """Give what prints log records as plain lines above the progress bar."""
+    """Give what prints log records as plain lines above the progress bar; what is no warning, once."""
     import logging
 
     class Lines(logging.Handler):
+        def __init__(self) -> None:
+            super().__init__()
+            self._said: set[str] = set()
+
         def emit(self, record: logging.LogRecord) -> None:
             line = " ".join(record.getMessage().split())
+            if record.levelno < logging.WARNING:
+                if line in self._said:
+                    return
+                self._said.add(line)
             line = f"abxfast: {line}" if record.levelno >= logging.WARNING else line
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -1,10 +1,11 @@
 """What the ``mfcc`` baseline hears in real speech: recording condition, phonetic content, voice.
 
-    python benchmarks/speech.py --fetch speech            # Debian's packages, through apt; about 30 MB
+    python benchmarks/speech.py --fetch speech            # Debian's packages, through apt; about 70 MB
     python benchmarks/speech.py speech [--encoder FILE] [--json]
 
 Audio: 568 prompts of one voice at 8 kHz, each used once, as wav or as gsm (asterisk-core-sounds-en-wav and -gsm), and
-40 syllables that two speakers of Mandarin share (gcin-voice). None of it is kept in the project.
+40 syllables that two speakers of Mandarin share (gcin-voice). None of it is kept in the project. ``experiments.py``
+takes klettres-data besides.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import soundfile
 
 import abxfast
 
-PACKAGES = ("asterisk-core-sounds-en-wav", "asterisk-core-sounds-en-gsm", "gcin-voice")
+PACKAGES = ("asterisk-core-sounds-en-wav", "asterisk-core-sounds-en-gsm", "gcin-voice", "klettres-data")
 RATE_HZ = 8_000
 RECORDINGS = 3
 """Recordings to join for each condition: some four minutes each."""
@@ -45,19 +46,33 @@ def fetch(folder: Path) -> None:
         archive.unlink()
 
 
+def list_prompts(packages: Path) -> list[Path]:
+    """Give the prompts, each a path without a suffix, in the order of their names."""
+    sounds = packages / "usr/share/asterisk/sounds/en_US_f_Allison"
+    return sorted(path.with_suffix("") for path in sounds.rglob("*.wav"))
+
+
+def read_prompt(stem: Path, condition: str) -> np.ndarray:
+    """Give a prompt as it is kept, ``wav`` or ``gsm``: int16 at `RATE_HZ`."""
+    if condition == "gsm":
+        return soundfile.read(
+            stem.with_suffix(".gsm"), dtype="int16", samplerate=RATE_HZ, channels=1, format="RAW", subtype="GSM610"
+        )[0]
+    return soundfile.read(stem.with_suffix(".wav"), dtype="int16")[0]
+
+
 def join_prompts(packages: Path, folder: Path) -> Path:
     """Join the prompts, dealt out at random (seed 0), into recordings of either condition; give the manifest."""
-    sounds = packages / "usr/share/asterisk/sounds/en_US_f_Allison"
-    names = sorted(path.relative_to(sounds).with_suffix("") for path in sounds.rglob("*.wav"))
-    order = np.random.default_rng(0).permutation(len(names))
+    stems = list_prompts(packages)
+    order = np.random.default_rng(0).permutation(len(stems))
     rows = []
     for number in range(2 * RECORDINGS):
         condition = ("wav", "gsm")[number % 2]
-        prompts = [_prompt(sounds / names[i], condition) for i in order[number :: 2 * RECORDINGS]]
+        prompts = [read_prompt(stems[i], condition) for i in order[number :: 2 * RECORDINGS]]
         path = folder / f"{condition}-{number // 2 + 1}.wav"
         soundfile.write(path, np.concatenate(prompts), RATE_HZ, subtype="PCM_16")
         rows.append({"path": path.name, "condition": condition})
-    return _manifest(folder / "conditions.csv", rows)
+    return write_manifest(folder / "conditions.csv", rows)
 
 
 def list_syllables(packages: Path, folder: Path) -> Path:
@@ -68,7 +83,7 @@ def list_syllables(packages: Path, folder: Path) -> Path:
         for syllable in SYLLABLES
         for number, voice in VOICES.items()
     ]
-    return _manifest(folder / "syllables.csv", rows)
+    return write_manifest(folder / "syllables.csv", rows)
 
 
 def measure(packages: Path, folder: Path, encoder: str) -> list[dict[str, Any]]:
@@ -116,15 +131,8 @@ def _variants(store: Path) -> list[str]:
     return list(json.loads((store / "store.json").read_text(encoding="utf-8"))["variants"])
 
 
-def _prompt(stem: Path, condition: str) -> np.ndarray:
-    if condition == "gsm":
-        return soundfile.read(
-            stem.with_suffix(".gsm"), dtype="int16", samplerate=RATE_HZ, channels=1, format="RAW", subtype="GSM610"
-        )[0]
-    return soundfile.read(stem.with_suffix(".wav"), dtype="int16")[0]
-
-
-def _manifest(path: Path, rows: list[dict[str, str]]) -> Path:
+def write_manifest(path: Path, rows: list[dict[str, str]]) -> Path:
+    """Write rows as a table, and give its path."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -272,3 +272,13 @@ def test_a_manifest_beside_the_folder_finds_what_was_embedded_from_it(store, rec
     status, _, err = run("score", store, "--on", "day", "--manifest", manifest, "-q")
     assert status == 2
     assert "none of its 1 rows" in one_line(err)
+
+
+@pytest.mark.usefixtures("recordings")
+def test_a_study_says_once_what_an_encoder_runs_on(run, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        '[study]\nrecordings = "recordings"\nsnippets = [1, 2]\n[experiment.all]\non = "recording"\n', encoding="utf-8"
+    )
+    status, _, err = run("plan", tmp_path / "study.toml", "-o", tmp_path / "results")
+    assert status == 0, err
+    assert err.count("mfcc.onnx runs on cpu") == 1

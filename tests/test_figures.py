@@ -1,9 +1,12 @@
+import itertools
 import json
 import logging
 import re
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +16,10 @@ from abxfast.errors import MissingPackageError, StudyError
 from abxfast.figures import draw, fonts
 from abxfast.figures.layers import draw_layers
 from abxfast.figures.matrix import draw_matrix
-from abxfast.figures.order import cluster_order, scale
+from abxfast.figures.order import Places, cluster_order, scale
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
-from abxfast.figures.results import short_names
+from abxfast.figures.recording_map import draw_map
+from abxfast.figures.results import make_matrix, read_results, short_names
 from abxfast.figures.style import fit, settings, width_mm
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/$c_1^2$.wav", "tales/d.wav"]
@@ -73,6 +77,23 @@ class TestDraw:
         results = make_results(tmp_path, NAMES[:2], lengths=(1.0,), variants=("a",))
         assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
 
+    def test_a_map_is_not_made_up_where_most_pairs_have_no_score(self, tmp_path):
+        results = make_results(tmp_path, [f"{number}" for number in range(6)], lengths=(1.0,), variants=("a",))
+        pairs = pq.read_table(results / "tables" / "pairs.parquet")
+        names = zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True)
+        of_one_kind = [int(a) // 2 == int(b) // 2 for a, b in names]
+        pq.write_table(pairs.filter(pa.array(of_one_kind)), results / "tables" / "pairs.parquet")
+        assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
+
+    def test_the_diagonal_has_the_floors_that_have_an_interval(self, tmp_path):
+        results = read_results(make_results(tmp_path, NAMES, lengths=(1.0,), variants=("a",)))
+        ((key, rows),) = results.groups("pairs").items()
+        floors = results.groups("floors")[key]
+        low = pa.array([None if label == NAMES[1] else 0.4 for label in floors["label"].to_pylist()])
+        floors = floors.set_column(floors.column_names.index("within_low"), "within_low", low)
+        one = make_matrix(key, rows, floors)
+        assert np.isnan(np.diag(one.score)).tolist() == [name == NAMES[1] for name in one.names]
+
     def test_a_folder_that_is_none_is_refused_in_one_line(self, tmp_path):
         with pytest.raises(StudyError, match=r"no run\.json; expected a results folder") as caught:
             draw(tmp_path)
@@ -118,11 +139,14 @@ class TestMatrix:
         }
         assert axes.get_ylim() == (3, 0)
 
-    def test_a_score_whose_interval_holds_chance_is_grey(self):
-        def colour(figure):
-            return next(text.get_color() for axes in figure.axes for text in axes.texts if text.get_text() == ".51")
-
-        assert colour(self.drawn(0.4, 0.6)) != colour(self.drawn(0.6, 0.9))
+    @pytest.mark.parametrize(
+        ("low", "high", "weight"),
+        [(0.6, 0.9, "bold"), (0.1, 0.4, "bold"), (0.4, 0.6, "normal"), (np.nan, np.nan, "normal")],
+    )
+    def test_a_score_whose_interval_does_not_hold_chance_is_bold(self, low, high, weight):
+        figure = self.drawn(low, high)
+        weights = {text.get_text(): text.get_weight() for axes in figure.axes for text in axes.texts}
+        assert weights == dict.fromkeys((".51", "1.0", ".43", ".70", ".61"), weight) | {".50": "normal"}
 
     def test_layers_are_in_their_natural_order(self):
         with settings(["DejaVu Sans"]):
@@ -130,6 +154,19 @@ class TestMatrix:
                 "t", {"1 s": {"layer18.max": 0.6, "layer9.max": 0.71, "layer9.mean": float("nan")}}
             ).figure
         assert letters(figure)[:2] == [".71", ".60"]
+
+
+class TestMap:
+    def test_names_of_points_that_lie_together_do_not_cover_each_other(self):
+        names = [f"spoken-{number}" for number in range(12)]
+        at = np.array([[0.3 * (number % 2) + 0.002 * number, 0.001 * (number % 5)] for number in range(12)])
+        with settings(["DejaVu Sans"]):
+            figure = draw_map("t", names, Places(at, 0.0), None, "").figure
+        renderer = figure.canvas.get_renderer()
+        boxes = [text.get_window_extent(renderer) for axes in figure.axes for text in axes.texts]
+        assert len(boxes) == 12
+        for one, other in itertools.combinations(boxes, 2):
+            assert not one.shrunk(0.9, 0.7).overlaps(other.shrunk(0.9, 0.7))
 
 
 class TestOrder:

@@ -187,6 +187,24 @@ def test_methods_name_the_model_of_an_exported_encoder(tmp_path):
     assert "holm1979" not in {reference.key for reference in references}
 
 
+def test_methods_say_which_rows_took_part_and_that_some_were_whole(tmp_path):
+    folder = make_results(tmp_path, NAMES)
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run["experiments"][0] |= {"where": {"kind": ["list", "tale"]}, "snippets": [1.0, None]}
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    text = " ".join(write_methods(read_results(folder))[0])
+    assert "where kind is list or tale; 3 recordings" in text
+    assert "snippets of 1 s, or taken whole." in text
+
+
+def test_the_parity_of_an_encoder_is_a_table(results):
+    page = write_report(results).read_text(encoding="utf-8")
+    assert "1 − cos" in page
+    assert '<td class="n" dir="auto">0.0079</td>' in page
+    assert "3.5, 4.5, 5.5" in page
+    assert "drift95" not in page.partition("<script")[0]
+
+
 def test_a_run_that_lacks_a_fact_still_gets_its_page(tmp_path):
     folder = make_results(tmp_path, NAMES)
     (folder / "run.json").write_text('{"format": 1}', encoding="utf-8")

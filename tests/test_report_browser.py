@@ -98,6 +98,16 @@ def find(browser, selector):
     return browser.find_element("css selector", selector)
 
 
+def test_a_phone_scrolls_down_only(browser, page):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        open_page(browser, page)
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_opens_without_an_error_or_a_request(browser, page):
     logs = open_page(browser, page)
     assert logs["browser"] == []

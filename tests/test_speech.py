@@ -3,11 +3,15 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from abxfast.study.file import read_study
+from abxfast.study.selection import gather
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
@@ -55,3 +59,25 @@ def test_the_readme_shows_what_is_measured(measured):
 
 def _readme():
     return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["conditions", "languages", "segments", "voice"])
+def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
+    if name == "voice" and shutil.which("text2wave") is None:
+        pytest.skip("needs festival: apt-get install festival festvox-kallpc16k")
+    if name == "languages" and not (Path(PACKAGES) / "usr/share/klettres").is_dir():
+        pytest.skip("needs klettres-data: python benchmarks/speech.py --fetch DIR")
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        from experiments_material import DESIGNS
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+    DESIGNS[name](Path(PACKAGES), tmp_path)
+    shutil.copy(ROOT / "benchmarks" / "studies" / f"{name}.toml", tmp_path / "study.toml")
+    material = gather(read_study(tmp_path / "study.toml"))
+    assert all(material.seconds.values())
+    several = [selection for selection in material.selections if selection.experiment.different]
+    for selection in several:  # a control, or a channel: as many recordings of each value
+        on = selection.experiment.task.on
+        values = [item.labels[on] for item in selection.items]
+        assert len({values.count(value) for value in values}) == 1

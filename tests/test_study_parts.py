@@ -227,7 +227,14 @@ def curve(*rows):
     ("rows", "says"),
     [
         (curve((1, 0.6, 0.55, 0.65), (10, 0.8, 0.75, 0.85)), "10 s tells most: 0.80 [0.75, 0.85]"),
-        (curve((1, 0.78, 0.7, 0.85), (10, 0.8, 0.75, 0.85)), "do not support one length over another"),
+        (
+            curve((1, 0.78, 0.7, 0.85), (10, 0.8, 0.75, 0.85)),
+            "of 1 and 10 s overlap: they do not support one of these lengths over another.",
+        ),
+        (
+            curve((1, 0.93, 0.92, 0.94), (5, 0.99, 0.98, 0.995), (10, 1.0, 0.69, 1.0)),
+            "of 5 and 10 s overlap: they do not support one of these lengths over another; 1 s tells less.",
+        ),
         (curve((1, 0.51, 0.45, 0.57), (10, 0.5, 0.4, 0.6)), "No length tells them apart"),
         (curve((1, 0.6, None, None), (10, 0.8, 0.75, 0.85)), "No length can be recommended"),
         (
@@ -249,13 +256,46 @@ def test_a_length_is_recommended_only_where_the_intervals_support_it(rows, says)
         (0.83, 0.78, 0.88, "A and B can be told apart at 10 s: 0.83 [0.78, 0.88]."),
         (0.57, 0.52, 0.62, "0.57 [0.52, 0.62], no more than one recording from itself (0.60)."),
         (0.40, 0.35, 0.45, "below chance"),
-        (0.83, None, None, "A and B can't be judged at 10 s: 0.83, without an interval; too short."),
+        (0.83, None, None, "A and B can't be judged at 10 s: 0.83, without an interval: too short."),
     ],
 )
 def test_a_pair_is_told_apart_only_where_its_interval_says_so(score, low, high, says):
-    row = {"a": "A", "b": "B", "snippet_s": 10.0, "score": score, "low": low, "high": high, "note": "too short"}
-    ((_, text),) = say_pairs([row], [{"label": "A", "within": 0.6}])
+    row = {
+        "a": "A",
+        "b": "B",
+        "snippet_s": 10.0,
+        "score": score,
+        "low": low,
+        "high": high,
+        "note": "no interval: too short",
+    }
+    ((_, text),) = say_pairs(
+        [row], [{"label": "A", "within": 0.6, "within_low": 0.5}, {"label": "B", "within": 1.0, "within_low": None}]
+    )
     assert says in text
+
+
+def test_why_pairs_cannot_be_judged_is_said_once():
+    rows = [
+        {"a": "A", "b": b, "snippet_s": 1.0, "score": score, "low": None, "high": None, "note": f"no interval: {why}"}
+        for b, score, why in (("B", 0.4, "too short"), ("C", 0.9, "too short"), ("D", 0.7, "no triplet"))
+    ]
+    assert [text for _, text in say_pairs(rows, [])] == [
+        "2 pairs can't be judged at 1 s: 0.40 to 0.90, without an interval: too short.",
+        "A and D can't be judged at 1 s: 0.70, without an interval: no triplet.",
+    ]
+
+
+def test_a_floor_counts_only_where_it_has_an_interval():
+    rows = [
+        {"label": label, "snippet_s": 10.0, "within": within, "within_low": low, "drift": 0.5, "drift_low": None}
+        for label, within, low in (("A", 0.6, 0.5), ("B", 0.5, 0.4), ("C", 0.0, None), ("D", 1.0, None))
+    ]
+    ((_, text),) = say_floors(rows)
+    assert "scores 0.55 at 10 s on average (0.50 to 0.60)" in text
+    assert text.endswith("2 of 4 recordings are too short to say.")
+    ((_, text),) = say_floors(rows[2:])
+    assert text == "No recording is long enough to be held against itself at 10 s: the floor is not known."
 
 
 @pytest.mark.parametrize(
@@ -325,6 +365,25 @@ def test_what_init_writes_can_be_run_as_it_is(manifest, tmp_path, design):
     assert "$" not in text
     assert "speaker: F4 (4), ŋɑ˧ (4)" in text
     assert "remark: once (1); empty in 7; nothing to compare" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "columns", "on"),
+    [
+        (2, "genre,text", ["text"]),
+        (7, "genre,text", ["genre", "recording"]),
+        (7, "condition,text", ["recording", "condition"]),
+    ],
+)
+def test_long_recordings_of_several_texts_are_not_taken_for_segments(tmp_path, seconds, columns, on):
+    rows = [f"path,{columns}"]
+    for n in range(4):
+        soundfile.write(tmp_path / f"{n}.wav", np.random.default_rng(n).uniform(size=RATE_HZ * seconds), RATE_HZ)
+        rows.append(f"{n}.wav,{'ab'[n % 2]},text {n // 2}")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    write_study(tmp_path / "table.csv", tmp_path / "study.toml")
+    content = tomllib.loads((tmp_path / "study.toml").read_text(encoding="utf-8"))
+    assert [experiment["on"] for experiment in content["experiment"].values()] == on
 
 
 def test_init_does_not_write_over_a_file(manifest, tmp_path):

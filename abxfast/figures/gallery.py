@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 INDEX = "figures.json"
 _LEAST_ON_A_MAP = 3
+_LEAST_KNOWN = 0.5
+"""Share of the pairs below which a map would be made up: under BY, most have no score."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,11 @@ def _of_matrix(
         return matrix.draw_matrix(clean(title), names, score, low, high)
 
     yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, key, draw_matrix)
-    if len(at) < _LEAST_ON_A_MAP:
+    mean = _mean(score)
+    known = np.isfinite(mean).sum() / (len(at) * (len(at) - 1))
+    if len(at) < _LEAST_ON_A_MAP or known < _LEAST_KNOWN:
         return
-    places = scale(_mean(score))
+    places = scale(mean)
     column = next(iter(results.experiment(key.experiment).get("classify") or ()), "") if one.on == "recording" else ""
     groups = _labels(results, column, full) if column else None
 
@@ -147,7 +151,8 @@ def _line(encoder: str, points: list[tuple[Key, dict[str, Any]]], floors: dict[K
 
 
 def _mean_within(floors: pa.Table | None) -> float:
-    known = [] if floors is None else [value for value in floors["within"].to_pylist() if value is not None]
+    rows = [] if floors is None else floors.select(["within", "within_low"]).to_pylist()
+    known = [row["within"] for row in rows if row["within_low"] is not None]
     return float(np.mean(known)) if known else float("nan")
 
 

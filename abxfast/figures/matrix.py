@@ -10,7 +10,6 @@ from matplotlib.patches import Rectangle
 from abxfast.figures.style import (
     COLUMN_MM,
     FAINT,
-    INK,
     PAGE_MM,
     POINT_MM,
     QUIET,
@@ -56,7 +55,7 @@ def draw_matrix(
     names : sequence of str, length n
         In the order in which to draw.
     score, low, high : ndarray of float64, shape (n, n)
-        As in `Matrix`, in that order. Scores whose interval holds 0.5 stand in grey.
+        As in `Matrix`, in that order. Scores whose interval does not hold 0.5 stand in bold.
     """
     count = len(names)
     width = COLUMN_MM if count <= _ONE_COLUMN else PAGE_MM
@@ -127,7 +126,7 @@ def _values(
 ) -> None:
     for row, column in np.argwhere(np.isfinite(score)):
         value = score[row, column]
-        unsure = row != column and low[row, column] <= 0.5 <= high[row, column]  # noqa: PLR2004
+        sure = row != column and (low[row, column] > 0.5 or high[row, column] < 0.5)  # noqa: PLR2004
         axes.text(
             column + 0.5,
             row + 0.5,
@@ -135,7 +134,8 @@ def _values(
             ha="center",
             va="center_baseline",
             fontsize=points,
-            color=QUIET if unsure and ink_on(value) == INK else ink_on(value),
+            color=ink_on(value),
+            weight="bold" if sure else "normal",
             style="italic" if row == column else "normal",
         )
 
@@ -148,7 +148,7 @@ def caption(title: str, on: str, *, values: int, diagonal: bool, averaged: str) 
         "every time. Rows are ordered by average-linkage clustering of the scores of both directions and all lengths."
     )
     if values <= _WITH_VALUES:
-        said += " Grey figures: the 95 % interval of both directions' mean holds 0.5."
+        said += " Bold: the 95 % interval of both directions' mean does not hold 0.5."
     if diagonal:
         said += " On the diagonal, each recording against itself, in alternating blocks of 30 s."
     return f"{said} {averaged[0].upper()}{averaged[1:].rstrip('.')}." if averaged else said

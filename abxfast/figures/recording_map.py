@@ -19,6 +19,8 @@ _ONE_COLUMN = 30
 _HEAD, _EDGE, _ROW = 9.5, 1.5, 3.4
 _AROUND = ((1.6, 0.0), (-1.6, 0.0), (0.0, -2.3), (0.0, 2.3), (1.5, -1.6), (1.5, 1.6), (-1.5, -1.6), (-1.5, 1.6))
 """Where a name may stand: millimetres to the right and down of its point."""
+_RINGS = (1.0, 2.6, 4.2, 5.8, 7.4)
+"""How many times as far, where points lie too close together for all of their names."""
 
 
 def draw_map(title: str, names: Sequence[str], places: Places, groups: Sequence[str] | None, grouped_by: str) -> Sheet:
@@ -76,14 +78,17 @@ def _names(axes, at, names: Sequence[str], size: tuple[float, float]) -> None:  
     for (x, y), name in zip(at, names, strict=True):
         wide = width_mm([name], points)
         choices: list[tuple[float, int, tuple[float, float, float, float]]] = []
-        for right, down in _AROUND:
-            left = x + right - (0 if right > 0 else wide if right < 0 else wide / 2)
-            box = (left, y + down - tall / 2, left + wide, y + down + tall / 2)
+        for ring, (across, down) in ((ring, place) for ring in _RINGS for place in _AROUND):
+            left = x + ring * across - (0 if across > 0 else wide if across < 0 else wide / 2)
+            box = (left, y + ring * down - tall / 2, left + wide, y + ring * down + tall / 2)
             outside = box[0] < 0 or box[1] < 0 or box[2] > size[0] or box[3] > size[1]
             choices.append((1e3 * outside + sum(_overlap(box, other) for other in boxes), len(choices), box))
-        _, _, best = min(choices)
+        _, number, best = min(choices)
         boxes.append(best)
         axes.text(best[0], (best[1] + best[3]) / 2, name, va="center_baseline", fontsize=points)
+        if number >= len(_AROUND):
+            end = (min(max(x, best[0]), best[2]), min(max(y, best[1]), best[3]))
+            axes.plot([x, end[0]], [y, end[1]], color=QUIET, linewidth=0.4, zorder=0)
 
 
 def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:

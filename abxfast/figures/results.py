@@ -109,7 +109,7 @@ class Matrix:
         Values of ON, length n, in order of first appearance.
     score : ndarray of float64, shape (n, n)
         Row: A and X; column: B; NaN where a pair has none. On the diagonal what a recording scores against itself
-        in blocks (*within*), NaN where that is not known.
+        in blocks (*within*), NaN where that has no interval.
     low, high : ndarray of float64, shape (n, n)
         The 95 % interval of the mean of both directions; symmetric.
     """
@@ -171,9 +171,11 @@ def make_matrix(key: Key, pairs: pa.Table, floors: pa.Table | None) -> Matrix:
     high[a, b] = high[b, a] = _numbers(pairs, "high")
     on = str(pairs["on"][0].as_py())
     if floors is not None and on == "recording":
-        for label, within in zip(floors["label"].to_pylist(), _numbers(floors, "within"), strict=True):
+        sure = np.isfinite(_numbers(floors, "within_low"))
+        within = np.where(sure, _numbers(floors, "within"), np.nan)
+        for label, own in zip(floors["label"].to_pylist(), within, strict=True):
             if label in place:
-                score[place[label], place[label]] = within
+                score[place[label], place[label]] = own
     return Matrix(key, on, names, score, low, high)
 
 

@@ -76,7 +76,8 @@ def _lengths(run: Mapping[str, Any]) -> str:
     timed = sorted({length for length in lengths if isinstance(length, int | float)})
     if not timed:
         return "Each item of the manifest was taken whole."
-    return f"They were cut into snippets of {_listed([f'{length:g}' for length in timed])} s."
+    whole = ", or taken whole" if len(timed) < len(set(lengths)) else ""
+    return f"They were cut into snippets of {_listed([f'{length:g}' for length in timed])} s{whole}."
 
 
 def _encoder(encoder: Mapping[str, Any]) -> str:
@@ -110,6 +111,9 @@ def _design(experiment: Mapping[str, Any]) -> str:
         told += f", a and x of different {_listed([_plain(column) for column in experiment['different']])}"
     if experiment.get("min_gap_s"):
         told += f", a and x at least {experiment['min_gap_s']:g} s apart"
+    for column, value in (experiment.get("where") or {}).items():
+        values = value if isinstance(value, list) else [value]
+        told += f", where {_plain(column)} is {' or '.join(_plain(one) for one in values)}"
     count = experiment.get("recordings")
     return f"{told}; {_many(count, 'recording')}." if count else f"{told}."
 

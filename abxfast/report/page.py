@@ -12,6 +12,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from abxfast.figures.results import Results, read_results
+from abxfast.parity import COLUMNS, cell
 from abxfast.parts import write_aside
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods
@@ -37,7 +38,7 @@ def write_page(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "count": _count, "file_url": file_url}
+    environment.filters |= {"number": _number, "count": _count, "told": _told, "parity": _parity, "file_url": file_url}
     paragraphs, references = write_methods(results)
     page = environment.get_template("page.html.j2").render(
         run=results.run,
@@ -47,6 +48,7 @@ def write_page(folder: Path) -> Path:
         script=Markup(script),  # noqa: S704
         payload=Markup(embed_json(make_payload(results) | {"meanings": _meanings(folder)})),  # noqa: S704
         experiments=_experiments(results),
+        parity_columns=COLUMNS,
         recordings=_recordings(results),
         tables=sorted(
             path.name for path in (folder / "tables").iterdir() if path.suffix in (".csv", ".parquet", ".json")
@@ -148,6 +150,17 @@ def _number(value: object) -> str:
             return f"{value:.1e}"
         return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004
     return str(value)
+
+
+def _told(value: object) -> str:
+    """Write what an encoder says of itself: a list with commas, an empty one as none."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value) if isinstance(value, str | dict) else _number(value)
+
+
+def _parity(value: object, key: str) -> str:
+    return cell(key, value) if isinstance(value, str | int | float) else "–"
 
 
 def _count(value: object) -> str:

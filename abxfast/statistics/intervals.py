@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LEAST_UNITS = 2
 """Units of a side below which nothing tells how it varies."""
+_ROUNDING = 1e-9
+"""Width of an interval that is all rounding."""
 
 
 class Shares(NamedTuple):
@@ -185,9 +187,9 @@ def intervals(
             )
     low, high = _logit_interval(score, variance, df, least, level)
     for i, text in enumerate(note):
-        if not text and low[i] == high[i]:
+        if not text and high[i] - low[i] < _ROUNDING:
             note[i] = "no interval: all that could vary scores the same"
-        if note[i] and not (over[i] and low[i] < high[i]):
+        if note[i] and not (over[i] and high[i] - low[i] >= _ROUNDING):
             low[i] = high[i] = np.nan
     return Intervals(score, low, high, df, blocks, note)
 
@@ -235,8 +237,7 @@ def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: 
         return "no triplet"
     if short:
         return (
-            f"no interval: a recording is too short for the correlation of its snippets: fewer than {LEAST_BLOCKS} "
-            "stretches of it may count as independent"
+            f"no interval: a recording is too short: fewer than {LEAST_BLOCKS} stretches of it may count as independent"
         )
     if least < _LEAST_UNITS:
         what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]

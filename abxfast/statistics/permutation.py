@@ -165,7 +165,7 @@ def _plan(
     different_recordings: bool,
 ) -> _Plan:
     rows = np.arange(len(on)) if pair is None else np.flatnonzero((on == pair[0]) | (on == pair[1]))
-    rows, note = _thin(rows, units, by, _MOST_ALL if pair is None else _MOST_PAIR)
+    rows, note = _thin(rows, units, np.stack((on, by, across), axis=1), by, _MOST_ALL if pair is None else _MOST_PAIR)
     recording, context = units.recording[rows], codes_of(by[rows], across[rows])
     place = np.arange(len(rows)) - np.searchsorted(recording, recording)
     gap = np.ones(int(units.recording.max()) + 1, np.int64)
@@ -197,15 +197,24 @@ def _plan(
     return _Plan(rows, label, unit, stratum, place, gap, inflation, note)
 
 
-def _thin(rows: NDArray[np.int64], units: Units, by: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], str]:
+def _thin(
+    rows: NDArray[np.int64], units: Units, kinds: NDArray[np.int64], by: NDArray[np.int64], most: int
+) -> tuple[NDArray[np.int64], str]:
     """Put rows in the order of recording and time; take every k-th where there is more to compare than `most` squared.
 
-    Of long recordings these are every k-th snippet, of tokens every k-th recording.
+    Of long recordings these are every k-th snippet, of tokens every k-th recording; of each value of ON, BY and ACROSS
+    by itself, since tokens of two voices may take turns.
     """
     rows = rows[np.lexsort((units.place[rows], units.recording[rows]))]
     sizes = np.bincount(by[rows]).astype(np.float64)
     step = math.ceil(math.sqrt(np.square(sizes).sum()) / most)
-    return (rows, "") if step == 1 else (rows[::step], f"tested on one snippet in {step}")
+    if step == 1:
+        return rows, ""
+    kind = np.unique(kinds[rows], axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(kind, kind="stable")
+    rank = np.empty(len(rows), np.int64)
+    rank[order] = np.arange(len(rows)) - np.searchsorted(kind[order], kind[order])
+    return rows[rank % step == 0], f"tested on one snippet in {step}"
 
 
 def _test(

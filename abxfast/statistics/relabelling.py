@@ -66,6 +66,8 @@ def relabelled_scores(
             design = rows.design
             part = Design(design.across[own], design.recording[own], design.place[own], design.gap)
             pairs = _pairs(part.across)
+            if not pairs:  # a single value of ACROSS: no x differs in it
+                continue
             units = unit_vectors(vectors[own])
             step = max(1, min(_PAIRS // len(own), -(-len(own) // threads)))
             stretches = [(start, min(start + step, len(own))) for start in range(0, len(own), step)]

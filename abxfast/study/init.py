@@ -59,7 +59,7 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
         raise StudyError(f"{output}: is there already; give -o a new name, or remove it first")
     manifest = load(source)
     columns = _usable(manifest)
-    design = design or _guess(columns)
+    design = design or _guess(manifest, columns)
     text = Template(files("abxfast.study").joinpath("templates", f"{design}.toml").read_text(encoding="utf-8"))
     on = _column(design, columns)
     if on is None and design != "recording-conditions":
@@ -93,11 +93,19 @@ def _usable(manifest: Manifest) -> list[str]:
     return found
 
 
-def _guess(columns: list[str]) -> str:
+def _guess(manifest: Manifest, columns: list[str]) -> str:
+    """Give the design that the columns speak for; a column of texts or words names segments only of short rows."""
     for design in ("segments", "voice"):
-        if any(name.lower() in _WORDS[design] for name in columns):
+        if any(name.lower() in _WORDS[design] for name in columns) and (design != "segments" or _are_tokens(manifest)):
             return design
     return DESIGNS[0]
+
+
+def _are_tokens(manifest: Manifest) -> bool:
+    """Say whether most rows are as short as elicited words, or stretches of recordings."""
+    known = sorted(length for item in manifest.items if (length := _seconds(item)))
+    stretches = any(item.end_s is not None for item in manifest.items)
+    return stretches or not known or known[len(known) // 2] <= _MOST_TOKEN_S
 
 
 def _column(design: str, columns: list[str]) -> str | None:

@@ -52,14 +52,15 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
 
 
 def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
-    """Say of each pair whether it can be told apart."""
-    within = {row["label"]: row["within"] for row in floors if _known(row["within"])}
+    """Say of each pair whether it can be told apart; of those that nothing is known of, once why."""
+    unsure: dict[str, list[Row]] = {}
+    within = {row["label"]: row["within"] for row in floors if _known(row.get("within_low"))}
     for row in pairs:
         both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
         if not _known(row["score"]):
             yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
         elif not _known(row["low"]):
-            yield "pair", f"{both} can't be judged {at}: {score}; {row['note']}."
+            unsure.setdefault(str(row["note"]), []).append(row)
         elif _told(row):
             floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
             but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
@@ -74,6 +75,12 @@ def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
             yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
         else:
             yield "pair", f"{both} can't be told apart {at}: {score}."
+    for note, rows in unsure.items():
+        which = f"{rows[0]['a']} and {rows[0]['b']}" if len(rows) == 1 else f"{len(rows)} pairs"
+        lowest, highest = (choose(row["score"] for row in rows) for choose in (min, max))
+        scores = f"{lowest:.2f}" if len(rows) == 1 else f"{lowest:.2f} to {highest:.2f}"
+        why = note.removeprefix("no interval: ")
+        yield "pair", f"{which} can't be judged {_at(rows[0])}: {scores}, without an interval: {why}."
 
 
 def say_floors(floors: Sequence[Row]) -> Said:
@@ -81,15 +88,20 @@ def say_floors(floors: Sequence[Row]) -> Said:
     if not floors:
         return
     at = _at(floors[0])
-    known = [row["within"] for row in floors if _known(row["within"])]
+    known = [row["within"] for row in floors if _known(row.get("within_low"))]
     if known:
+        several = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(of one recording)"
+        short = len(floors) - len(known)
+        but = f"; {short} of {len(floors)} recordings are too short to say" if short else ""
         yield (
             "floor",
             (
-                f"One recording against itself, in 30 s blocks, scores {sum(known) / len(known):.2f} {at} on average "
-                f"({min(known):.2f} to {max(known):.2f}): the floor under every score here."
+                f"One recording against itself, in 30 s blocks, scores {sum(known) / len(known):.2f} {at} {several}: "
+                f"the floor under every score here{but}."
             ),
         )
+    else:
+        yield "floor", f"No recording is long enough to be held against itself {at}: the floor is not known."
     drifting = [row for row in floors if _known(row["drift_low"]) and row["drift_low"] > CHANCE]
     if drifting:
         worst = max(drifting, key=lambda row: row["drift"])
@@ -157,19 +169,21 @@ def say_lengths(rows: Sequence[Row]) -> Said:
         yield "length", "No length can be recommended: too few of them have an interval."
         return
     best = max(sure, key=lambda row: row["score"])
-    rivals = [row for row in sure if row is not best and row["high"] >= best["low"]]
+    surest = max(row["low"] for row in sure)
+    together = [row for row in sure if row["high"] >= surest]  # none of them lies below another
+    below = [row for row in sure if row not in together]
     unsure = [row for row in timed if row not in sure]
     but = f" ({_listed(unsure)} s can't be judged)" if unsure else ""
-    if not _told(best):
+    if not any(_told(row) for row in sure):
         p = f", p = {_p(best['p'])}" if _known(best.get("p")) else ""
         yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{p}{but}."
-    elif rivals:
-        together = _listed(sorted([best, *rivals], key=lambda row: row["snippet_s"]))
+    elif len(together) > 1:
+        less = f"; {_listed(below)} s {'tell' if len(below) > 1 else 'tells'} less" if below else ""
         yield (
             "length",
             (
-                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of {together} s "
-                f"overlap: they do not support one length over another{but}."
+                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of "
+                f"{_listed(together)} s overlap: they do not support one of these lengths over another{less}{but}."
             ),
         )
     else:

@@ -102,6 +102,16 @@ def test_labels_are_drawn_within_across():
     assert found.distinct[0] == 6  # 36, of which six name the words anew
 
 
+def test_a_pair_with_a_single_value_of_across_is_not_tested():
+    vectors, recording, start_s = simulated(1, 3, n_recordings=4)
+    on, across = np.array([0, 0, 1, 2])[recording], np.array([0, 1, 0, 0])[recording]
+    units = make_units(vectors, on, recording, start_s)
+    pairs = np.array([[0, 1], [1, 2]])
+    found = permutation_tests(vectors, on, units, pairs, across=across, permutations=99)
+    assert np.isnan(found.p[1])
+    assert found.note[1] == "not tested: no triplet"
+
+
 def test_all_values_at_once_is_one_against_the_rest():
     vectors, recording, start_s = simulated(2, 6, n_recordings=3, shift=2.0)
     units = make_units(vectors, recording, recording, start_s)
@@ -247,6 +257,20 @@ def test_a_long_recording_is_thinned_and_that_is_told():
     some = [reference.counts(d, rows[:250], rows[250:], [x])[:2] for x in rows[:250:25]]
     assert "tested on one snippet in 2" in found.note[0]
     assert found.score[0] == pytest.approx(sum(w for w, _ in some) / 2 / sum(t for _, t in some), abs=0.05)
+    assert found.p[0] == 0.01
+
+
+def test_tokens_of_two_voices_that_take_turns_are_thinned_voice_by_voice():
+    n = 1200
+    random = np.random.default_rng(11)
+    on, voice = np.arange(n) // 2 % 2, np.arange(n) % 2
+    vectors = np.column_stack((random.standard_normal((n, 4)), np.full(n, 4.0)))
+    vectors[:, 0] += 2.0 * on
+    units = make_units(vectors, on, np.arange(n), np.zeros(n))
+    found = permutation_tests(vectors, on, units, np.array([[0, 1]]), across=voice, permutations=99)
+    assert "tested on one snippet in 2" in found.note[0]
+    every = score_embeddings(vectors, {"on": on, "voice": voice}, on="on", across=["voice"]).table["score"].to_numpy()
+    assert found.score[0] == pytest.approx(every.mean(), abs=0.02)
     assert found.p[0] == 0.01
 
 

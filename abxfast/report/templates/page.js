@@ -22,6 +22,7 @@
   const text = (number) => (number === null || number === undefined ? "" : data.strings[number]);
   const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
   const score = (value) => (isNumber(value) ? value.toFixed(2) : "–");
+  const interval = (table, row, of = "") => (isNumber(table[`${of}low`][row]) ? `[${score(table[`${of}low`][row])}, ${score(table[`${of}high`][row])}]` : "(no interval)");
   const probability = (value) => (!isNumber(value) ? "–" : value < 0.001 ? "< 0.001" : value.toFixed(3));
   const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
   function shown(name, value) {
@@ -94,6 +95,7 @@
       table.closest(".scroll").after(more);
     }
   }
+  const figures = (key) => (/^(triplets_|n_)/.test(key) ? "n minor" : "n");  // minor: not on paper
   function dataTable(name, columns, { skip = [], onRow = null } = {}) {
     const names = Object.keys(columns).filter((key) => !skip.includes(key.replace("$", "")));
     const count = names.length ? columns[names[0]].length : 0;
@@ -102,7 +104,7 @@
     const heads = kept.map((key) => {
       const plain = key.replace("$", "");
       const meaning = (data.meanings[name] || {})[plain];
-      return make("th", { scope: "col", class: key.endsWith("$") ? null : "n", title: meaning }, WORDS[plain] || plain.replaceAll("_", " "));
+      return make("th", { scope: "col", class: key.endsWith("$") ? null : figures(key), title: meaning }, WORDS[plain] || plain.replaceAll("_", " "));
     });
     const body = make("tbody");
     for (let row = 0; row < count; row += 1) {
@@ -110,7 +112,7 @@
       for (const key of kept) {
         const value = columns[key][row];
         if (key.endsWith("$")) line.append(make("td", { dir: "auto", class: key === "note$" ? "wide" : null }, text(value)));
-        else line.append(make("td", { class: "n", "data-v": isNumber(value) ? value : "" }, shown(key, value)));
+        else line.append(make("td", { class: figures(key), "data-v": isNumber(value) ? value : "" }, shown(key, value)));
       }
       if (onRow) onRow(line, row);
       body.append(line);
@@ -250,7 +252,7 @@
       const floors = now.tables.floors, floorOf = new Map();
       if (floors && text(pairs.on$[0]) === "recording") floors.label$.forEach((label, row) => floorOf.set(place.get(label), row));
       const values = order.length <= WITH_VALUES;
-      const every = order.length <= 40 ? 1 : 5;
+      const every = values ? 1 : 5;
       const head = make("tr", {}, make("th"));
       order.forEach((id, column) => head.append(make("th", { scope: "col", title: text(id) }, (column + 1) % every === 0 || column === 0 ? String(column + 1) : "")));
       const body = make("tbody");
@@ -258,11 +260,12 @@
         const line = make("tr", {}, make("th", { scope: "row", title: text(id), dir: "auto" }, now.short[row], make("span", { class: "no" }, String(row + 1))));
         order.forEach((_, column) => {
           const [pair, value] = cells.get(`${row} ${column}`) || [null, null];
-          const self = row === column && floorOf.has(row) ? floors.within[floorOf.get(row)] : null;
+          const self = row === column && floorOf.has(row) && isNumber(floors.within_low[floorOf.get(row)]) ? floors.within[floorOf.get(row)] : null;
+          const sure = row !== column && (pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5)));
           const number = row === column ? self : value;
           const cell = make("td", {
             "data-row": row, "data-column": column, "data-pair": pair, "data-score": isNumber(number) ? number : null,
-            class: row === column ? (isNumber(self) ? "self" : "none") : isNumber(value) ? null : "none",
+            class: row === column ? (isNumber(self) ? "self" : "none") : !isNumber(value) ? "none" : sure ? "sure" : null,
             tabindex: "-1",
           }, values && isNumber(number) ? number.toFixed(2) : "");
           line.append(cell);
@@ -299,7 +302,8 @@
       paint(table);
       return [make("div", { class: "matrixbox" }, table),
         make("p", { class: "note" }, `Row: A and X. Column: B. Point at a cell for its interval${now.tables.listening ? ", choose it to hear its snippets" : ""}.`
-          + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s." : ""))];
+          + (values ? " Bold: the interval does not hold 0.5." : "")
+          + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s, where it is long enough." : ""))];
     }
     function about(cell, pairs, floors, floorOf) {
       const row = Number(cell.dataset.row), column = Number(cell.dataset.column);
@@ -309,17 +313,16 @@
         if (!floorOf.has(row)) return [make("div", {}, name(row))];
         const at = floorOf.get(row);
         return [make("div", { dir: "auto" }, name(row)),
-          make("div", {}, "against itself: ", bold(score(floors.within[at])), ` [${score(floors.within_low[at])}, ${score(floors.within_high[at])}]`),
-          make("div", {}, `first half against second: ${score(floors.drift[at])} [${score(floors.drift_low[at])}, ${score(floors.drift_high[at])}]`),
+          make("div", {}, "against itself: ", bold(score(floors.within[at])), ` ${interval(floors, at, "within_")}`),
+          make("div", {}, `first half against second: ${score(floors.drift[at])} ${interval(floors, at, "drift_")}`),
           make("div", { class: "soft" }, text(floors.note$[at]))];
       }
       const lines = [make("div", { dir: "auto" }, `A, X: ${name(row)}`), make("div", { dir: "auto" }, `B: ${name(column)}`)];
       if (cell.dataset.pair === undefined) return [...lines, make("div", {}, "not scored")];
       const at = Number(cell.dataset.pair);
-      const interval = isNumber(pairs.low[at]) ? `[${score(pairs.low[at])}, ${score(pairs.high[at])}]` : "no interval";
       lines.push(
         make("div", {}, bold(isNumber(Number(cell.dataset.score)) ? score(Number(cell.dataset.score)) : "–"), " this way"),
-        make("div", {}, `both ways ${score(pairs.score[at])} ${interval}`),
+        make("div", {}, `both ways ${score(pairs.score[at])} ${interval(pairs, at)}`),
         make("div", { class: "soft" }, `p ${probability(pairs.p[at])} · Holm ${probability(pairs.p_holm[at])} · B–H ${probability(pairs.p_bh[at])}`));
       for (const note of [text(pairs.context$[at]), text(pairs.note$[at])]) if (note) lines.push(make("div", { class: "soft" }, note));
       return lines;
@@ -341,7 +344,7 @@
       const rows = heard.a$.map((_, row) => row).filter((row) =>
         (heard.a$[row] === a && heard.b$[row] === b) || (heard.a$[row] === b && heard.b$[row] === a));
       const title = make("p", { class: "choice" }, make("bdi", {}, text(a)), " and ", make("bdi", {}, text(b)),
-        `: ${score(pairs.score[chosen])} [${score(pairs.low[chosen])}, ${score(pairs.high[chosen])}]`);
+        `: ${score(pairs.score[chosen])} ${interval(pairs, chosen)}`);
       const lists = ["most", "least"].map((role) => {
         const mine = rows.filter((row) => text(heard.role$[row]) === role);
         mine.sort((i, j) => (role === "most" ? heard.share[j] - heard.share[i] : heard.share[i] - heard.share[j]));
@@ -420,7 +423,7 @@
         line.cells[0].append(button);
       };
       root.replaceChildren(
-        controls(), ...sentences(), make("h3", {}, "Scores"), ...matrix(),
+        controls(), ...sentences(), make("h3", {}, "Scores: ", make("bdi", {}, `${now.encoder}, ${now.variant}, ${now.length}`)), ...matrix(),
         ...(now.tables.listening ? [listening] : data.heard_all ? [] : [make("p", { class: "note" }, "The listening list of this variant is in tables/listening.csv: it is too long for the page.")]),
         ...titled("Pairs", "pairs", "Choose a row to hear it.", { skip: ["on"], onRow: now.tables.listening ? onRow : null }),
         ...titled("Floors", "floors", "What a recording scores against itself: in alternating blocks of 30 s (within), and its first half against its second (drift). A score between two recordings means something only above these."),

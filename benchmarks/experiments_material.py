@@ -1,0 +1,180 @@
+"""The recordings of ``benchmarks/experiments.py`` and their manifests, made of Debian's packages."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import soundfile
+import soxr
+from speech import RATE_HZ, SYLLABLES, VOICES, list_prompts, read_prompt, write_manifest
+
+CHANNELS = ("wav", "mulaw", "gsm")
+TEXTS = 6
+"""Of either study: each is one recording in every condition, or genre."""
+TEXT_S = 160.0
+"""Of a text that is read: eight snippets of 20 s."""
+WORDS_SUNG = 450
+"""Words of a text that is sung: as long as that, or a little longer, spoken or sung."""
+WORDS_A_LINE = 8
+VOCABULARY = (
+    *("day", "night", "sun", "moon", "rain", "wind", "snow", "field", "hill", "stone", "bird", "tree", "leaf", "road"),
+    *("home", "bell", "boat", "lake", "fire", "smoke", "bread", "milk", "salt", "hand", "eye", "child", "dog", "horse"),
+    *(
+        "sheep",
+        "wool",
+        "door",
+        "roof",
+        "path",
+        "star",
+        "cloud",
+        "spring",
+        "fall",
+        "cold",
+        "warm",
+        "old",
+        "young",
+        "long",
+    ),
+    *("short", "green", "white", "black", "red", "come", "go", "run", "walk", "sing", "sleep", "wake", "call", "hear"),
+    *("see", "keep", "lose", "find", "give", "take"),
+)
+SCALE = ("G2", "A2", "C3", "D3", "E3", "G3", "A3")
+"""Of the melodies: pentatonic, within the voice's range."""
+BEATS_A_MINUTE = 80
+CLASSES = {
+    "initial": {"stop": "ㄅㄆㄉㄊㄍㄎ", "sibilant": "ㄐㄑㄒㄓㄔㄕㄗㄘㄙ", "sonorant": "ㄇㄋㄌㄖ"},
+    "ending": {"vowel": "ㄚㄛㄜㄝ", "-i": "ㄞㄟ", "-u": "ㄠㄡ", "-n": "ㄢㄣ", "-ng": "ㄤㄥ"},
+}
+"""How a Mandarin syllable begins, by its first letter, and how it ends, by its last; others are in no class."""
+LISTS = 3
+"""Recordings of each class and speaker."""
+LEAST_S, MOST_S = 20.0, 120.0
+"""Of the letters, and of the syllables, of a language."""
+LANGUAGE_RATE_HZ = 44_100
+
+
+def make_conditions(packages, folder):
+    """Deal the prompts out to texts of one length, at random (seed 0), and put each text through every channel."""
+    prompts = list_prompts(packages)
+    texts, seconds = [[] for _ in range(TEXTS)], np.zeros(TEXTS)
+    for i in np.random.default_rng(0).permutation(len(prompts)):
+        shortest = int(seconds.argmin())
+        if seconds[shortest] < TEXT_S:
+            texts[shortest].append(prompts[i])
+            seconds[shortest] += len(read_prompt(prompts[i], "wav")) / RATE_HZ
+    rows = []
+    for number, own in enumerate(texts, 1):
+        for channel in CHANNELS:
+            wave = np.concatenate([read_prompt(prompt, "gsm" if channel == "gsm" else "wav") for prompt in own])
+            path = folder / f"{channel}-{number}.wav"
+            soundfile.write(path, wave, RATE_HZ, subtype="ULAW" if channel == "mulaw" else "PCM_16")
+            rows.append({"path": path.name, "condition": channel} | _text(number))
+    return write_manifest(folder / "recordings.csv", rows)
+
+
+def make_voice(_packages, folder):
+    """Have festival say and sing texts of words drawn by lot, each sung to a melody of its own."""
+    rows = []
+    for text in range(TEXTS):
+        random = np.random.default_rng(text)
+        words = random.choice(VOCABULARY, WORDS_SUNG).tolist()
+        lines = [words[i : i + WORDS_A_LINE] for i in range(0, len(words), WORDS_A_LINE)]
+        spoken, sung = folder / f"spoken-{text + 1}.txt", folder / f"sung-{text + 1}.xml"
+        spoken.write_text("".join(f"{' '.join(line).capitalize()}.\n" for line in lines), encoding="utf-8")
+        sung.write_text(_song(lines, random), encoding="utf-8")
+        for source, mode in ((spoken, ()), (sung, ("-mode", "singing"))):
+            path = source.with_suffix(".wav")
+            subprocess.run(["text2wave", *mode, source, "-o", path], check=True)  # noqa: S603, S607
+            rows.append({"path": path.name, "genre": path.name.partition("-")[0]} | _text(text + 1))
+    return write_manifest(folder / "recordings.csv", sorted(rows, key=lambda row: row["genre"] == "sung"))
+
+
+def _text(number):
+    """Give the columns of a text; those of even and of odd numbers differ in nothing that is asked about."""
+    return {"text": f"text {number}", "parity": ("even", "odd")[number % 2]}
+
+
+def _song(lines, random):
+    """Set words to notes: a walk along the scale, a longer note and a rest at the end of each line."""
+    place, notes = len(SCALE) // 2, []
+    for line in lines:
+        for number, word in enumerate(line):
+            place = min(max(place + int(random.choice([-2, -1, -1, 1, 1, 2])), 0), len(SCALE) - 1)
+            beats = 0.8 if number == len(line) - 1 else random.choice([0.4, 0.4, 0.6])
+            notes.append(f'<PITCH NOTE="{SCALE[place]}"><DURATION BEATS="{beats}">{word}</DURATION></PITCH>')
+        notes.append('<REST BEATS="0.4"></REST>')
+    head = (
+        '<?xml version="1.0"?>\n<!DOCTYPE SINGING PUBLIC "-//SINGING//DTD SINGING mark up//EN" "Singing.v0_1.dtd" []>'
+    )
+    return "\n".join([head, f'<SINGING BPM="{BEATS_A_MINUTE}">', *notes, "</SINGING>", ""])
+
+
+def make_segments(packages, folder):
+    """Join the syllables of a class, in an order drawn by lot (seed 0); list all that both speakers say."""
+    sounds = (packages / "usr/share/gcin-voice/ogg").resolve()
+    names = sorted(path.name for path in sounds.iterdir() if all((path / f"{n}.ogg").exists() for n in VOICES))
+    random = np.random.default_rng(0)
+    rows = []
+    for column, values in CLASSES.items():
+        for value in values:
+            own = [name for name in names if _class(name, column) == value]
+            order = random.permutation(len(own))
+            for number, voice in VOICES.items():
+                for part in range(LISTS):
+                    joined = [soundfile.read(sounds / own[i] / f"{number}.ogg") for i in order[part::LISTS]]
+                    path = folder / f"{value.strip('-')}-{number}-{part + 1}.wav"
+                    soundfile.write(path, np.concatenate([wave for wave, _ in joined]), joined[0][1], subtype="PCM_16")
+                    rows.append(
+                        {"path": path.name, "recording": path.stem, "kind": f"list by {column}", "voice": voice}
+                        | {"initial": "", "ending": "", "syllable": "", "chosen": "", column: value}
+                    )
+    rows += [
+        {"path": str(sounds / name / f"{number}.ogg"), "recording": f"{name}-{number}", "kind": "syllable"}
+        | {"voice": voice, **{column: _class(name, column) for column in CLASSES}}
+        | {"syllable": name, "chosen": "yes" if name in SYLLABLES else ""}
+        for name in names
+        for number, voice in VOICES.items()
+    ]
+    return write_manifest(folder / "recordings.csv", rows)
+
+
+def _class(syllable, column):
+    letter = syllable[0] if column == "initial" else syllable.rstrip("12345")[-1]
+    return next((value for value, letters in CLASSES[column].items() if letter in letters), "")
+
+
+def make_languages(packages, folder):
+    """Join the letters, and the syllables, of each language of KLettres that has enough of both."""
+    sounds = packages / "usr/share/klettres"
+    rows = []
+    for language in sorted(path.name for path in sounds.iterdir() if (path / "alpha").is_dir()):
+        waves = {
+            kind: _joined(sounds / language / name) for kind, name in (("letters", "alpha"), ("syllables", "syllab"))
+        }
+        if min(len(wave) for wave in waves.values()) < LEAST_S * LANGUAGE_RATE_HZ:
+            continue
+        for kind, wave in waves.items():
+            path = folder / f"{language}-{kind}.wav"
+            soundfile.write(path, wave[: int(MOST_S * LANGUAGE_RATE_HZ)], LANGUAGE_RATE_HZ, subtype="PCM_16")
+            rows.append({"path": path.name, "language": language, "kind": kind})
+    return write_manifest(folder / "recordings.csv", rows)
+
+
+def _joined(folder):
+    """Give the files of a folder one after the other, mono, at one rate, in an order drawn by lot (seed 0)."""
+    files = sorted(folder.glob("*.ogg"))
+    waves = []
+    for i in np.random.default_rng(0).permutation(len(files)):
+        wave, rate_hz = soundfile.read(files[i], dtype="float32", always_2d=True)
+        waves.append(soxr.resample(wave.mean(axis=1), rate_hz, LANGUAGE_RATE_HZ))
+    return np.concatenate(waves) if waves else np.zeros(0, np.float32)
+
+
+DESIGNS = {
+    "conditions": make_conditions,
+    "voice": make_voice,
+    "segments": make_segments,
+    "languages": make_languages,
+}
+"""What makes the recordings of each study in ``benchmarks/studies``."""

@@ -64,6 +64,7 @@ def collect(folder, device):
     rows = {}
     for name in RUNNERS[device]:
         own = [line for line in lines if line["runner"] == name and line.get("device") == device]
+        own = [line for line in own if len(line["speed"]) == len(LENGTHS_S)]  # not those that `program` is held against
         if not own:
             continue
         ways = {way: [line for line in own if line["workers"] == way] for way in {line["workers"] for line in own}}

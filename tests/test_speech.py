@@ -64,9 +64,9 @@ def _readme():
 @pytest.mark.parametrize("name", ["conditions", "languages", "segments", "voice"])
 def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
     if name == "voice" and shutil.which("text2wave") is None:
-        pytest.skip("needs festival: apt-get install festival festvox-kallpc16k")
+        pytest.skip("needs the speech of festival: apt-get install festival festvox-kallpc16k")
     if name == "languages" and not (Path(PACKAGES) / "usr/share/klettres").is_dir():
-        pytest.skip("needs klettres-data: python benchmarks/speech.py --fetch DIR")
+        pytest.skip("needs the speech of klettres-data: python benchmarks/speech.py --fetch DIR")
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
         from experiments_material import DESIGNS

@@ -88,9 +88,11 @@ def abx_counts(
     there = _sorted_apart(apart, plan.rows)
     if len(plan.cell_id):
         memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
-        sizes = share_out(max(memory, 0), embeddings.shape[1], threads or _all_threads())
+        longest = int(np.diff(plan.bounds)[plan.pair_a].max())
+        vector_bytes, dim = embeddings.itemsize * embeddings.shape[1], embeddings.shape[1]
+        sizes = share_out(max(memory, 0), vector_bytes, dim, threads or _all_threads(), longest)
         live = np.zeros(len(plan.pair_x), np.int64)
-        Sweep(plan, Units(embeddings, plan.rows), there, sink, live, embeddings.shape[1], sizes).run()
+        Sweep(plan, Units(embeddings, plan.rows), there, sink, live, dim, sizes).run()
         n_b = np.diff(plan.bounds)[plan.cell_b]
         triplets[plan.cell_id] = live[plan.cell_pair] * n_b
         if marginals is not None:

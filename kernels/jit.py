@@ -101,3 +101,21 @@ def fused(_typing: Any, x: Any, y: Any, z: Any) -> Any:
         return builder.call(fma, args)
 
     return signature, generate
+
+
+@intrinsic
+def fetch(_typing: Any, array: Any, index: Any) -> Any:
+    """Ask the processor to bring an element into its cache, and go on; a place outside the array does no harm."""
+    signature = types.void(array, types.int64)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        view = context.make_array(sig.args[0])(context, builder, args[0])
+        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])  # type: ignore[no-untyped-call]
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        reading, keep, data = ir.Constant(word, 0), ir.Constant(word, 2), ir.Constant(word, 1)
+        builder.call(function, [builder.bitcast(pointer, byte), reading, keep, data])
+        return context.get_dummy_value()
+
+    return signature, generate

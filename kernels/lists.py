@@ -17,6 +17,8 @@ SHORT = 24
 """Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""
 _NARROW = 65535
 _LONG = 1024
+_BEYOND = 1.25  # no −cos is
+_AT_ONCE = 1 << 14  # numbers, so that the steps between stay in cache
 _MICROSECOND = 1e-6
 """Decimal times are no binary numbers: 0.3 − 0.2 is less than 0.1."""
 
@@ -53,8 +55,8 @@ class Lists(NamedTuple):
         For each bucket of equal width, how many of the list lie in buckets below.
     live : ndarray of int32
         Length of each list without its infinities.
-    perm : ndarray of int32
-        The place in A of each number in `near`; empty unless kept.
+    perm : ndarray of uint16 or int32
+        The place in A of each number in `near`, up to `order_error`; empty unless kept.
     near_at, table_at, live_at : ndarray of int64, shape (pairs,)
         Where the lists of each pair (X, A) start.
     buckets : ndarray of int64, shape (pairs,)
@@ -65,7 +67,7 @@ class Lists(NamedTuple):
     near: NDArray[np.float64]
     table: NDArray[np.uint16] | NDArray[np.int32]
     live: NDArray[np.int32]
-    perm: NDArray[np.int32]
+    perm: NDArray[np.uint16] | NDArray[np.int32]
     near_at: NDArray[np.int64]
     table_at: NDArray[np.int64]
     live_at: NDArray[np.int64]
@@ -76,13 +78,14 @@ class Lists(NamedTuple):
 
 def _buckets(n: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give the buckets of lists of n numbers: fewer where they are long, since it is memory that runs out there."""
-    return n * np.where(n < SHORT, 0, np.where(n <= _LONG, 4, 2))
+    return n * np.where(n < SHORT, 0, np.where(n <= _LONG, 2, 1))
 
 
 def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
     """Give the bytes that the own lists of one x take, for each group."""
     n_a = np.diff(plan.bounds)[plan.pair_a]
-    n_bytes = (n_a + 1) * (8 + 4 * keep_order) + (_buckets(n_a) + 1) * _table_type(plan)().itemsize + 4
+    place = _place_type(plan)().itemsize
+    n_bytes = (n_a + 1) * (8 + place * keep_order) + (_buckets(n_a) + 1) * place + 4
     total = np.zeros(len(plan.width), np.int64)
     np.add.at(total, plan.pair_x, n_bytes)
     return total
@@ -99,9 +102,9 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
     )
     return Lists(
         np.empty(near_at[-1]),
-        np.empty(table_at[-1], _table_type(plan)),
+        np.empty(table_at[-1], _place_type(plan)),
         np.empty(live_at[-1], np.int32),
-        np.empty(near_at[-1] if keep_order else 0, np.int32),
+        np.empty(near_at[-1] if keep_order else 0, _place_type(plan)),
         near_at,
         table_at,
         live_at,
@@ -123,15 +126,40 @@ def sort_lists(plan: Plan, lists: Lists, start: int, stop: int, live: NDArray[np
         begin = lists.near_at[pair - lists.first_pair] + (max(low, start) - low) * stride
         block = lists.near[begin : begin + n_x * stride].reshape(n_x, stride)
         if len(lists.perm):
-            order = np.argsort(block, axis=1)
-            lists.perm[begin : begin + n_x * stride] = order.reshape(-1)
-            block[:] = np.take_along_axis(block, order, axis=1)
-        else:
-            block.sort(axis=1)
+            _order(block, lists.perm[begin : begin + n_x * stride].reshape(n_x, stride))
+        block.sort(axis=1)
     _index(plan, lists, start, stop, live)
 
 
-def _table_type(plan: Plan) -> type[np.uint16 | np.int32]:
+def order_error(n: int) -> float:
+    """Tell how far two distances of a list of n may lie apart and yet stand in `perm` the wrong way round.
+
+    The key of `_order` cuts off what is below 2^(bits − 61), after an addition that rounds to 2⁻⁵².
+    """
+    return 2.0 ** (max(n.bit_length(), 10) - 60)
+
+
+def _order(block: NDArray[np.float64], perm: NDArray[np.uint16] | NDArray[np.int32]) -> None:
+    """Write down in which order each row stands, as `np.argsort` would, in a quarter of its time.
+
+    What is sorted are whole numbers: the distance in fixed point, and below it the place.
+    """
+    n = block.shape[1]
+    bits = n.bit_length()
+    step = max(1, _AT_ONCE // n)
+    for start in range(0, len(block), step):
+        keys = np.minimum(block[start : start + step], _BEYOND)
+        keys += _BEYOND
+        keys *= 2.0 ** (61 - bits)
+        packed = keys.astype(np.int64)
+        packed <<= bits
+        packed += np.arange(n)
+        packed.sort(axis=1)
+        packed &= (1 << bits) - 1
+        perm[start : start + step] = packed
+
+
+def _place_type(plan: Plan) -> type[np.uint16 | np.int32]:
     return np.uint16 if len(plan.width) == 0 or plan.width.max() <= _NARROW else np.int32
 
 
@@ -215,11 +243,9 @@ def bucket_scale(near, at, live, n_buckets):  # type: ignore[no-untyped-def]
 def _tabulate(near, at, live, table):  # type: ignore[no-untyped-def]
     n_buckets = len(table) - 1
     scale = bucket_scale(near, at, live, n_buckets)
-    bucket = 0
-    for k in range(live):
-        own = min(np.int64((near[at + k] - near[at]) * scale), n_buckets - 1)
-        while bucket <= own:  # type: ignore[operator]
-            table[bucket] = k
-            bucket += 1
-    for k in range(bucket, n_buckets + 1):
-        table[k] = live
+    for bucket in range(n_buckets + 1):
+        table[bucket] = live
+    for k in range(live - 1, -1, -1):
+        table[min(np.int64((near[at + k] - near[at]) * scale), n_buckets - 1)] = k
+    for bucket in range(n_buckets - 1, -1, -1):
+        table[bucket] = min(table[bucket], table[bucket + 1])

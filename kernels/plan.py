@@ -31,7 +31,8 @@ class Plan(NamedTuple):
         X · groups + B, sorted; group B, pair (X, A), and place in the caller's order.
     pairs_of : ndarray of int64, shape (groups + 1,)
         As `cells_of`, for the pairs.
-    pair_x, pair_a : ndarray of int64, shape (pairs,)
+    pair_key, pair_x, pair_a : ndarray of int64, shape (pairs,)
+        X · groups + A, sorted; group X, group A.
     width : ndarray of int64, shape (groups,)
         Numbers in the own lists of one x of a group, an end mark for each list included.
     """
@@ -46,6 +47,7 @@ class Plan(NamedTuple):
     cell_pair: NDArray[np.int64]
     cell_id: NDArray[np.int64]
     pairs_of: NDArray[np.int64]
+    pair_key: NDArray[np.int64]
     pair_x: NDArray[np.int64]
     pair_a: NDArray[np.int64]
     width: NDArray[np.int64]
@@ -105,6 +107,7 @@ def make_plan(
         cell_pair=np.searchsorted(keys, x * max(len(sizes), 1) + a),
         cell_id=cell_id,
         pairs_of=np.searchsorted(pairs[:, 0], edges),
+        pair_key=keys,
         pair_x=np.ascontiguousarray(pairs[:, 0]),
         pair_a=np.ascontiguousarray(pairs[:, 1]),
         width=width,
@@ -113,9 +116,18 @@ def make_plan(
 
 def wanted(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
     """Tell whether a cell has its X among the positions i0 to i1 and its B among j0 to j1."""
+    return _meet(plan, plan.cell_key, i0, i1, j0, j1)
+
+
+def owned(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
+    """Tell whether a pair (X, A) has its X among the positions i0 to i1 and its A among j0 to j1."""
+    return _meet(plan, plan.pair_key, i0, i1, j0, j1)
+
+
+def _meet(plan: Plan, keys: NDArray[np.int64], i0: int, i1: int, j0: int, j1: int) -> bool:
     x = np.arange(plan.group_of[i0], plan.group_of[i1 - 1] + 1) * len(plan.width)
-    low = np.searchsorted(plan.cell_key, x + plan.group_of[j0])
-    high = np.searchsorted(plan.cell_key, x + plan.group_of[j1 - 1], side="right")
+    low = np.searchsorted(keys, x + plan.group_of[j0])
+    high = np.searchsorted(keys, x + plan.group_of[j1 - 1], side="right")
     return bool((high > low).any())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
 from abxfast.kernels.count import Sink, count_tile
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, sort_lists
-from abxfast.kernels.plan import wanted
+from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
+from abxfast.kernels.plan import owned, wanted
 from abxfast.kernels.settle import settle
 
 if TYPE_CHECKING:
@@ -26,9 +26,15 @@ if TYPE_CHECKING:
     from abxfast.kernels.units import Units
 
 _TILE = 512
+_WIDE_TILE = 1024
+_STRIP = 512
 _LEAST_TILE = 32
 _PACK = 96
 _BATCH = 1 << 23
+_OPEN = 1 << 16
+_STEPS = 1 << 19
+_Stretch: TypeAlias = tuple[int, int]
+_Meet: TypeAlias = "Callable[[Plan, int, int, int, int], bool]"
 
 
 class Sizes(NamedTuple):
@@ -48,30 +54,39 @@ class Sizes(NamedTuple):
     lists_bytes: int
 
 
-def share_out(memory: int, dim: int, threads: int) -> Sizes:
+def share_out(memory: int, vector_bytes: int, dim: int, threads: int, longest: int) -> Sizes:
     """Choose tiles so that those of all threads take at most half of the memory.
+
+    Long own lists come from memory anew for each tile: wider ones are worth a quarter of it.
 
     Parameters
     ----------
     memory : int
         Bytes.
-    dim, threads : int
+    vector_bytes, dim : int
+        Of one embedding.
+    threads : int
+    longest : int
+        The largest set A.
 
     Returns
     -------
     Sizes
     """
     tile = _TILE
-    # A tile, its transpose, two stretches of vectors and of the array they are made from, rarely pairs left open.
-    while tile > _LEAST_TILE and threads * _tile_bytes(tile, dim) > memory // 2:
+    while tile < min(longest, _WIDE_TILE) and threads * _tile_bytes(2 * tile, vector_bytes, dim) <= memory // 4:
+        tile *= 2
+    while tile > _LEAST_TILE and threads * _tile_bytes(tile, vector_bytes, dim) > memory // 2:
         tile //= 2
-    while threads > 1 and threads * _tile_bytes(tile, dim) > memory // 2:
+    while threads > 1 and threads * _tile_bytes(tile, vector_bytes, dim) > memory // 2:
         threads -= 1
-    return Sizes(tile, threads, max(0, memory - threads * _tile_bytes(tile, dim)))
+    return Sizes(tile, threads, max(0, memory - threads * _tile_bytes(tile, vector_bytes, dim)))
 
 
-def _tile_bytes(tile: int, dim: int) -> int:
-    return 16 * tile * tile + 28 * tile * dim
+def _tile_bytes(tile: int, vector_bytes: int, dim: int) -> int:
+    # A tile, a strip of its transpose and what is left open; two stretches of unit vectors and a copy of what one is
+    # made from; what is small.
+    return tile * (8 * tile + 8 * min(tile, _STRIP) + tile) + tile * (2 * 8 * dim + vector_bytes) + _STEPS
 
 
 class Sweep:
@@ -97,6 +112,8 @@ class Sweep:
         self._dim, self._sizes = dim, sizes
         # Two products are compared; the additions of the tie band round, too.
         self._edge = 2 * product_error(dim) + 1e-15
+        if sink.marginals:
+            self._edge += order_error(int(np.diff(plan.bounds)[plan.pair_a].max()) + 1)
         # In how many cells, with different A, the same x and b can meet.
         self._most = int(np.unique(plan.cell_key, return_counts=True)[1].max())
         self._row_bytes = list_bytes(plan, keep_order=sink.marginals)
@@ -176,8 +193,7 @@ class Sweep:
         if free < 0:
             stripe_bytes = min(sizes.lists_bytes // 4, int(row_bytes.max()) * sizes.threads * sizes.tile // 2)
             stripe = max(1, min(sizes.tile // 2, stripe_bytes // sizes.threads // int(row_bytes.max())))
-            fits = start + int(np.searchsorted(total, sizes.lists_bytes - stripe_bytes, side="right"))
-            kept = int(plan.bounds[plan.group_of[fits]])
+            kept = start + int(np.searchsorted(total, sizes.lists_bytes - stripe_bytes, side="right"))
             free = sizes.lists_bytes - stripe_bytes - (int(total[kept - start - 1]) if kept > start else 0)
         tiles = _tiles(plan, start, kept, sizes.tile)
         rest = _tiles(plan, kept, stop, sizes.tile)
@@ -186,66 +202,80 @@ class Sweep:
             self._each(self._units.make, [*tiles, *rest])
         lists = empty_lists(plan, start, kept, keep_order=self._sink.marginals) if kept > start else None
         if lists is not None:
-            self._each(lambda *rows: self._own(*rows, tiles + rest, lists), tiles)  # type: ignore[call-arg]
-            self._each(lambda *tile: self._both(*tile, lists, lists), self._half(tiles))  # type: ignore[call-arg]
+            self._each(
+                lambda rows, columns, back: self._serve(self._fill, owned, *rows, *columns, lists, back),  # type: ignore[call-arg]
+                [(*tile, lists) for tile in self._half(tiles, owned)] + [(i, j, None) for i in tiles for j in rest],
+            )
+            self._each(lambda *rows: sort_lists(plan, lists, *rows, self._live), tiles)  # type: ignore[call-arg]
+            self._each(
+                lambda rows, columns: self._serve(self._count, wanted, *rows, *columns, lists, lists),  # type: ignore[call-arg]
+                self._half(tiles, wanted),
+            )
         if kept < stop:
             stripes = [(i, min(i + stripe, high)) for low, high in rest for i in range(low, high, stripe)]
             self._each(lambda *rows: self._stripe(*rows, tiles, rest, lists), stripes)  # type: ignore[call-arg]
         self._units.drop()
 
-    def _half(self, tiles: list[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    def _half(self, tiles: list[_Stretch], meet: _Meet) -> Iterator[tuple[_Stretch, _Stretch]]:
         for k, rows in enumerate(tiles):
             for columns in tiles[k:]:
-                if wanted(self._plan, *rows, *columns) or wanted(self._plan, *columns, *rows):
-                    yield (*rows, *columns)
+                if meet(self._plan, *rows, *columns) or meet(self._plan, *columns, *rows):
+                    yield rows, columns
 
-    def _own(self, i0: int, i1: int, tiles: list[tuple[int, int]], lists: Lists) -> None:
-        """Make the own lists of a stretch of rows."""
-        plan = self._plan
-        own = plan.pair_a[plan.pairs_of[plan.group_of[i0]] : plan.pairs_of[plan.group_of[i1 - 1] + 1]]
-        low, high = plan.bounds[own], plan.bounds[own + 1]
-        for j0, j1 in tiles:
-            if ((low < j1) & (high > j0)).any():
-                fill_lists(self._product(i0, i1, j0, j1), i0, i1, j0, j1, plan, lists, self._apart)
-        sort_lists(plan, lists, i0, i1, self._live)
-
-    def _stripe(
-        self,
-        i0: int,
-        i1: int,
-        tiles: list[tuple[int, int]],
-        rest: list[tuple[int, int]],
-        kept: Lists | None,
-    ) -> None:
+    def _stripe(self, i0: int, i1: int, tiles: list[_Stretch], rest: list[_Stretch], kept: Lists | None) -> None:
         """Count a stripe of rows whose own lists are not kept."""
         lists = empty_lists(self._plan, i0, i1, keep_order=self._sink.marginals)
-        self._own(i0, i1, tiles + rest, lists)
+        for columns in tiles + rest:
+            self._serve(self._fill, owned, i0, i1, *columns, lists, None)
+        sort_lists(self._plan, lists, i0, i1, self._live)
         for columns in tiles:
-            self._both(i0, i1, *columns, lists, kept)
+            self._serve(self._count, wanted, i0, i1, *columns, lists, kept)
         for columns in rest:
-            self._both(i0, i1, *columns, lists, None)
+            self._serve(self._count, wanted, i0, i1, *columns, lists, None)
 
-    def _both(self, i0: int, i1: int, j0: int, j1: int, rows: Lists | None, columns: Lists | None) -> None:
-        """Count a tile for its rows, and for its columns where their lists are at hand and they are not the rows."""
+    def _serve(
+        self,
+        use: Callable[..., None],
+        meet: _Meet,
+        i0: int,
+        i1: int,
+        j0: int,
+        j1: int,
+        rows: Lists | None,
+        columns: Lists | None,
+    ) -> None:
+        """Use a tile for its rows, and for its columns where their lists are at hand and they are not the rows."""
         plan = self._plan
-        forth = rows is not None and wanted(plan, i0, i1, j0, j1)
-        back = columns is not None and i0 != j0 and wanted(plan, j0, j1, i0, i1)
+        forth = rows is not None and meet(plan, i0, i1, j0, j1)
+        back = columns is not None and i0 != j0 and meet(plan, j0, j1, i0, i1)
         if not (forth or back):
             return
         cosines = self._product(i0, i1, j0, j1)
         if forth:
-            self._count(cosines, i0, i1, j0, j1, rows)
-        if back:
-            turned = self._room("turned", cosines.size).reshape(j1 - j0, i1 - i0)
-            _turn(cosines, turned)
-            self._count(turned, j0, j1, i0, i1, columns)
+            use(cosines, i0, i1, j0, j1, rows)
+        for low in range(j0, j1, _STRIP) if back else ():
+            high = min(low + _STRIP, j1)
+            turned = self._room("turned", (high - low) * (i1 - i0)).reshape(high - low, i1 - i0)
+            _turn(cosines[:, low - j0 : high - j0], turned)
+            use(turned, low, high, i0, i1, columns)
 
-    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists | None) -> None:
-        # Not touched, and so not there, unless pairs are left open.
-        open_ = np.empty((self._most * cosines.size, 3), np.int64)
-        n_open = count_tile(cosines, i0, i1, j0, j1, self._plan, lists, self._edge, self._sink, open_)
-        if n_open:
-            settle(self._plan, self._units, self._apart, self._sink, open_[:n_open], self._edge, self._sizes.tile)
+    def _fill(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists) -> None:
+        fill_lists(cosines, i0, i1, j0, j1, self._plan, lists, self._apart)
+
+    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists) -> None:
+        plan = self._plan
+        open_ = np.zeros((*cosines.shape, self._most), np.uint8)
+        if not count_tile(cosines, i0, i1, j0, j1, plan, lists, self._edge, self._sink, open_):
+            return
+        step = max(1, _OPEN // (self._most * (j1 - j0)))
+        for low in range(0, i1 - i0, step):
+            row, column, which = np.nonzero(open_[low : low + step])
+            if len(row) == 0:
+                continue
+            x, b = i0 + low + row, j0 + column
+            cell = np.searchsorted(plan.cell_key, plan.group_of[x] * len(plan.width) + plan.group_of[b]) + which
+            left = np.stack((x, b, cell), axis=1)
+            settle(plan, self._units, self._apart, self._sink, left, self._edge, self._sizes.tile)
 
     def _product(self, i0: int, i1: int, j0: int, j1: int) -> NDArray[np.float64]:
         rows = self._units(i0, i1)
@@ -257,7 +287,7 @@ class Sweep:
         """Give a buffer of this thread's own."""
         buffer = getattr(self._local, name, None)
         if buffer is None or buffer.size < size:
-            buffer = np.empty(max(size, self._sizes.tile**2))
+            buffer = np.empty(max(size, self._sizes.tile * min(self._sizes.tile, _STRIP)))
             setattr(self._local, name, buffer)
         return buffer[:size]
 
@@ -276,10 +306,10 @@ def _packs(bounds: NDArray[np.int64], small: NDArray[np.bool_], size: int) -> It
 
 
 def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]]:
-    """Cut positions into whole groups, several to a tile, or a large group into even pieces."""
+    """Cut positions into whole groups, several to a tile, or a large group, as far as it is there, into even pieces."""
     if stop == start:
         return []
-    bounds = plan.bounds[plan.group_of[start] : plan.group_of[stop - 1] + 2].tolist()
+    bounds = plan.bounds[plan.group_of[start] : plan.group_of[stop - 1] + 2].clip(start, stop).tolist()
     edges = [start]
     for low, high in itertools.pairwise(bounds):
         pieces = -(-(high - low) // size)

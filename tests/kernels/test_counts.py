@@ -181,3 +181,39 @@ def test_constraints_and_marginals(kind, sizes):
             assert abs(share.wins2[got] - summed).sum() <= edge
             assert share.wins2[got].sum() == found.wins2[cell]
             assert share.triplets[got].sum() == triplets
+
+
+@pytest.mark.parametrize("kind", ["plain", "duplicates", "near1e-9", "near1e-12"])
+@pytest.mark.parametrize("dim", [1, 3, 1024])
+def test_marginals_snippet_by_snippet(kind, dim):
+    """Distances that lie nearer to each other than the key that the own lists are ordered by can tell."""
+    rng = np.random.default_rng(12)
+    rows, bounds = grouped(rng, [40, 32])
+    embeddings = vectors(kind, rng, bounds[-1], dim)
+    d = reference.distances(embeddings)
+    blocks = np.concatenate([np.arange(n) for n in np.diff(bounds)])
+    found = check(embeddings, rows, bounds, every_pair(2), blocks=blocks)
+    for cell, (a, b, x) in enumerate(every_pair(2)):
+        sets = [rows[bounds[g] : bounds[g + 1]] for g in (a, b, x)]
+        _, _, edge = reference.counts(d, *sets)
+        for share, want in zip(found.marginals, reference.marginals(d, *sets), strict=True):
+            got = share.wins2[share.at[cell] : share.at[cell + 1]]
+            assert abs(got - want).sum() <= 2 * edge
+
+
+@pytest.mark.parametrize("kind", ["plain", "near1e-7"])
+@pytest.mark.parametrize("memory_mb", [0.7, 1.1, 64])
+def test_wide_tiles_strips_and_groups_of_which_a_part_is_kept(kind, memory_mb, monkeypatch):
+    rng = np.random.default_rng(13)
+    rows, bounds = grouped(rng, [150, 20, 90, 130, 3])
+    embeddings = vectors(kind, rng, bounds[-1], 8)
+    cells = np.concatenate((every_pair(5), [(0, 1, 2), (3, 1, 2), (0, 3, 2)]))
+    blocks = np.concatenate([np.arange(n) for n in np.diff(bounds)])
+    whole = abx_counts(embeddings, rows, bounds, cells, blocks=blocks)
+    for name, value in {"_TILE": 32, "_WIDE_TILE": 64, "_STRIP": 16, "_OPEN": 100}.items():
+        monkeypatch.setattr(f"abxfast.kernels.sweep.{name}", value)
+    found = abx_counts(embeddings, rows, bounds, cells, blocks=blocks, memory_mb=memory_mb, threads=2)
+    np.testing.assert_array_equal(found.wins2, whole.wins2)
+    for share, other in zip(found.marginals, whole.marginals, strict=True):
+        np.testing.assert_array_equal(share.wins2, other.wins2)
+        np.testing.assert_array_equal(share.triplets, other.triplets)

@@ -253,7 +253,10 @@ class Store:
         }
         path = self.root / "parts" / f"part-{digest(meta)[:24]}.parquet"
         parts.write_parquet(path, table, meta)
-        self._take_in(path)
+        try:
+            self._take_in(path)
+        except FileNotFoundError:  # another process has merged it away already
+            self.refresh()
         return path
 
     def _take_in(self, path: Path) -> None:

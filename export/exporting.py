@@ -5,27 +5,22 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
-import platform
 import shutil
-from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast._version import __version__
-from abxfast.contract import PREFIX, EncoderInfo
 from abxfast.errors import EncoderError, ExportError, MissingPackageError
+from abxfast.export.aside import aside_of, disk_errors
+from abxfast.export.limits import LIMITS, Limits, beyond
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from abxfast.contract import EncoderInfo
     from abxfast.export.checkpoint import Checkpoint
-    from abxfast.export.encoder_graph import Recipe
-    from abxfast.export.material import Material
+    from abxfast.export.maker import Maker
     from abxfast.export.parity import References, Row
 
 logger = logging.getLogger(__name__)
@@ -36,22 +31,7 @@ MOST_BYTES = 2_000_000_000
 """Of a file: protobuf ends at 2 GiB, and weights beside the file would be left behind when it is copied."""
 BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 WANTED_DRIFT = 0.02
-"""An int8 encoder that drifts more gets its worst layers back in fp32, within `BUDGET`."""
-MOST_HALF = 16_000.0
-"""A layer that holds or meets greater numbers on the calibration audio stays in fp32: float16 ends at 65,504."""
-BUDGET = 0.04
-"""Share of the multiplications that may stay in fp32 for that."""
-
-
-class Limits(NamedTuple):
-    """What parity must keep, each None where it does not count."""
-
-    difference: float | None = None
-    drift: float | None = None
-    abx: float | None = None
-
-
-LIMITS = {"fp32": Limits(difference=1e-4), "fp16": Limits(drift=0.005), "int8": Limits(drift=0.03, abx=0.01)}
+"""An int8 encoder that drifts more gets its worst layers back in fp32, within its budget."""
 
 
 class Exported(NamedTuple):
@@ -121,16 +101,17 @@ def export(
     _check_options(precision, layers, poolings, allow_drift)
     from abxfast.export import parity
     from abxfast.export.checkpoint import describe, with_weights
+    from abxfast.export.maker import Maker
     from abxfast.export.material import read_material
 
     layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
-    with _aside(path) as aside:
+    with aside_of(path) as aside:
         checkpoint = describe(source, revision)
         logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
         _check_shape(checkpoint, layers[-1], keep, precision, path)
         material = read_material(None if check is None else Path(check))
         checkpoint = with_weights(checkpoint)
-        made = _Maker(path, checkpoint, material, layers, poolings, precision, keep)
+        made = Maker(path, checkpoint, material, layers, poolings, precision, keep)
         made.write(aside)
         reference = parity.Reference(checkpoint, layers, poolings)
         wanted = parity.references(reference, material)
@@ -139,7 +120,7 @@ def export(
         if precision == "int8":
             drift = max(row.drift95 for row in rows)
             # How far a score moved does not tell how much to keep: then all that the budget allows.
-            goal = 0.0 if _beyond(rows, Limits(abx=LIMITS[precision].abx)) else WANTED_DRIFT
+            goal = 0.0 if beyond(rows, Limits(abx=LIMITS[precision].abx)) else WANTED_DRIFT
             if drift > goal:
                 made.keep_worst(drift, goal)
                 made.write(aside)
@@ -147,158 +128,9 @@ def export(
         _judge(rows, allow_drift, made, path)
         info = replace(made.info, parity=parity.to_metadata(rows, material.name) | made.findings())
         made.append_parity(aside, info)
-        with _disk_errors(path):
+        with disk_errors(path):
             os.replace(aside, path)  # noqa: PTH105 - replaces on every system
     return Exported(path, info, rows)
-
-
-def risky(peaks: Mapping[str, float]) -> list[str]:
-    """Name the inputs whose layers are better off in fp32, where others are in fp16; see `Calibrated.peaks`."""
-    return [name for name, peak in peaks.items() if not peak <= MOST_HALF]
-
-
-class _Maker:
-    """Builds the model, as often as it takes."""
-
-    def __init__(
-        self,
-        path: Path,
-        checkpoint: Checkpoint,
-        material: Material,
-        layers: tuple[int, ...],
-        poolings: tuple[str, ...],
-        precision: str,
-        keep: Iterable[str],
-    ) -> None:
-        from abxfast.export.calibration import calibrate
-        from abxfast.export.checkpoint import read_weights
-        from abxfast.export.encoder_graph import CHUNK, Recipe
-
-        weights = read_weights(checkpoint, layers[-1])
-        self._checkpoint, self._weights, self._material = checkpoint, weights, material
-        self.calibrated = calibrate(
-            checkpoint.architecture,
-            weights,
-            material.calibration,
-            layers[-1],
-            normalise=checkpoint.normalise,
-            rounding=precision == "int8",
-        )
-        self.recipe: Recipe = Recipe(
-            layers,
-            poolings,
-            precision,
-            frozenset(keep),
-            smoothing=self.calibrated.smoothing,
-            rounded=self.calibrated.rounded,
-            chunk=0 if precision == "fp16" else CHUNK,
-        )
-        if precision == "fp16":
-            self.recipe = replace(self.recipe, kept=self.recipe.kept.union(risky(self.calibrated.peaks)))
-        self._path, self._base = path, 0
-        self.info = _describe(path.stem, checkpoint, self.recipe)
-
-    @cached_property
-    def _damages(self) -> dict[str, float]:
-        from abxfast.export.calibration import damages
-
-        return damages(
-            self._checkpoint.architecture,
-            self._weights,
-            self._material.calibration,
-            self.recipe.layers[-1],
-            self.calibrated,
-            normalise=self._checkpoint.normalise,
-        )
-
-    @cached_property
-    def _cost(self) -> dict[str, int]:
-        from abxfast.export.cost import multiplications
-
-        return multiplications(self._checkpoint.architecture, self.recipe.layers[-1])
-
-    def worst(self) -> list[str]:
-        """Name the inputs that are rounded, those first that cost the most accuracy for their multiplications."""
-        rounded = [name for name in self._damages if name not in self.recipe.kept]
-        return sorted(rounded, key=lambda name: -self._damages[name] / self._cost[name])
-
-    def keep_worst(self, drift: float, wanted: float) -> None:
-        """Keep in fp32 the worst inputs, within the budget.
-
-        As many as bring the drift to what is wanted, if each costs what its stage loses.
-        """
-        worst = self.worst()
-        total, budget, left = sum(self._damages[name] for name in worst), BUDGET * sum(self._cost.values()), drift
-        kept = set(self.recipe.kept)
-        for name in worst:
-            if left <= wanted:
-                break
-            if self._cost[name] <= budget:
-                kept.add(name)
-                budget -= self._cost[name]
-                left -= drift * self._damages[name] / total
-        logger.info("drift %.3f; kept in fp32: %s", drift, ", ".join(sorted(kept - self.recipe.kept)) or "nothing")
-        self.recipe = replace(self.recipe, kept=frozenset(kept))
-
-    def findings(self) -> dict[str, object]:
-        """Give what was found on the way, for the record."""
-        return {
-            "normalisation by": self._checkpoint.normalise_from,
-            "greatest |x| of each hidden state": [float(f"{x:.4g}") for x in self.calibrated.greatest],
-            "kept in fp32": sorted(self.recipe.kept) if self.recipe.precision != "fp32" else [],
-        }
-
-    def write(self, path: Path) -> None:
-        """Write the model with all metadata but parity, which is appended: protobuf messages join end to end."""
-        from onnx import helper
-
-        from abxfast.export.encoder_graph import build
-
-        shape = self._checkpoint.architecture
-        model = build(shape, self._weights, self.recipe, normalise=self._checkpoint.normalise)
-        metadata = self.info.to_metadata()
-        metadata.pop(f"{PREFIX}parity")
-        helper.set_model_props(model, metadata)
-        data = model.SerializeToString(deterministic=True)
-        del model
-        with _disk_errors(self._path):
-            path.write_bytes(data)
-        self._base = len(data)
-        self.append_parity(path, self.info)
-
-    def append_parity(self, path: Path, info: EncoderInfo) -> None:
-        """Put the parity report at the end of the file, in place of the one that is there."""
-        import onnx
-
-        tail, key = onnx.ModelProto(), f"{PREFIX}parity"
-        tail.metadata_props.add(key=key, value=info.to_metadata()[key])
-        with _disk_errors(self._path), path.open("r+b") as file:
-            file.truncate(self._base)
-            file.seek(self._base)
-            file.write(tail.SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _describe(name: str, checkpoint: Checkpoint, recipe: Recipe) -> EncoderInfo:
-    """Say what a file is, but for its parity."""
-    tools = {"abxfast": __version__, "python": platform.python_version()}
-    tools |= {tool: version(tool) for tool in ("torch", "transformers", "onnx", "onnxruntime", "numpy")}
-    return EncoderInfo(
-        name=name,
-        variants=recipe.variants,
-        default_variant=f"layer{recipe.layers[-1]}.{recipe.poolings[0]}",
-        sample_rate_hz=16_000,
-        least_samples=checkpoint.architecture.receptive,
-        frame_hop_samples=checkpoint.architecture.hop,
-        normalisation="zero-mean unit-variance" if checkpoint.normalise else "none",
-        precision=recipe.precision,
-        source=checkpoint.source,
-        revision=checkpoint.revision,
-        sha256=checkpoint.sha256(),
-        licence=checkpoint.licence,
-        tools=tools,
-    )
 
 
 def _measure(aside: Path, wanted: Sequence[References], path: Path) -> list[Row]:
@@ -310,38 +142,11 @@ def _measure(aside: Path, wanted: Sequence[References], path: Path) -> list[Row]
         raise ExportError(str(error).replace(str(aside), f"{path}: not written")) from error
 
 
-class _Excess(NamedTuple):
-    """Something that is beyond its limit."""
-
-    what: str
-    found: float
-    limit: float
-    row: Row
-
-    def __str__(self) -> str:
-        return f"{self.what} {self.found:.3g} of {self.row.variant} at {self.row.snippet_s:g} s"
-
-
-def _beyond(rows: Sequence[Row], limits: Limits) -> list[_Excess]:
-    """Give all that is beyond its limit, where it is worst."""
-    found = []
-    for what, limit, key in (
-        ("greatest difference", limits.difference, "difference"),
-        ("drift", limits.drift, "drift95"),
-        ("change of an ABX score", limits.abx, "abx"),
-    ):
-        over = [] if limit is None else [row for row in rows if not getattr(row, key) <= limit]  # NaN too
-        if over and limit is not None:
-            worst = max(over, key=lambda row: getattr(row, key))
-            found.append(_Excess(what, getattr(worst, key), limit, worst))
-    return found
-
-
-def _judge(rows: Sequence[Row], allow_drift: float | None, made: _Maker, path: Path) -> None:
+def _judge(rows: Sequence[Row], allow_drift: float | None, made: Maker, path: Path) -> None:
     limits = LIMITS[made.recipe.precision]
-    excesses = _beyond(rows, limits if allow_drift is None else Limits(drift=allow_drift))
+    excesses = beyond(rows, limits if allow_drift is None else Limits(drift=allow_drift))
     if not excesses:
-        let_through = "; ".join(f"{excess} (limit {excess.limit:g})" for excess in _beyond(rows, limits))
+        let_through = "; ".join(f"{excess} (limit {excess.limit:g})" for excess in beyond(rows, limits))
         if let_through:
             logger.warning("%s: let through by --allow-drift %g: %s", path, allow_drift, let_through)
         return
@@ -417,20 +222,3 @@ def _check_shape(checkpoint: Checkpoint, deepest: int, keep: Iterable[str], prec
     free = shutil.disk_usage(path.resolve().parent).free
     if free < 1.2 * size:
         raise ExportError(f"{path}: needs {size / 1e6:.0f} MB, {free / 1e6:.0f} MB are free on that disk; make room")
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """Give a place for the file, beside the one that it is to have, of which nothing is left."""
-    with _disk_errors(path):
-        made = TemporaryDirectory(prefix=f"{path.name}.making-", dir=path.parent, ignore_cleanup_errors=True)
-    with made as folder:
-        yield Path(folder) / path.name
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror}); make room, or name another folder") from error

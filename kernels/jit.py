@@ -113,7 +113,7 @@ def fetch(_typing: Any, array: Any, index: Any) -> Any:
         pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])  # type: ignore[no-untyped-call]
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         reading, keep, data = ir.Constant(word, 0), ir.Constant(word, 2), ir.Constant(word, 1)
         builder.call(function, [builder.bitcast(pointer, byte), reading, keep, data])
         return context.get_dummy_value()

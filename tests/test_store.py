@@ -169,6 +169,21 @@ def test_two_processes_that_write_and_merge_at_once_lose_nothing(tmp_path):
     assert len(part_files(store)) == 1
 
 
+def test_a_part_may_be_merged_away_as_soon_as_it_is_written(store, monkeypatch):
+    put(store, unit("a"), [0], 1)
+    write = parts.write_parquet
+
+    def write_and_lose(*args):
+        monkeypatch.undo()
+        write(*args)
+        compact(open_store(store.root))
+
+    monkeypatch.setattr(parts, "write_parquet", write_and_lose)
+    put(store, unit("b"), [0], 1)
+    check(store, {unit("a"): 1, unit("b"): 1})
+    assert len(part_files(store)) == len(store.parts) == 1
+
+
 def test_only_one_process_merges_at_a_time(store, monkeypatch):
     put(store, unit("a"), [0], 1)
     put(store, unit("b"), [0], 1)

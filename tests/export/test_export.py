@@ -24,7 +24,7 @@ from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, poole
 from abxfast import cli
 from abxfast.encoder import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
-from abxfast.export import exporting, parity
+from abxfast.export import exporting, limits, maker, parity
 from abxfast.export.checkpoint import open_checkpoint
 from abxfast.export.cost import multiplications
 from abxfast.export.exporting import export
@@ -356,7 +356,7 @@ def test_an_encoder_that_drifts_is_not_left_behind(run, checkpoint_of, recording
 
 @pytest.mark.usefixtures("unsmoothed")
 def test_the_layers_that_are_advised_are_not_in_fp32_yet(checkpoint_of, recordings, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(exporting, "BUDGET", 0.2)
+    monkeypatch.setattr(maker, "BUDGET", 0.2)
     caplog.set_level("INFO", "abxfast")
     options = {"layers": (3,), "check": recordings, "keep": ["blocks.0.ffn2"], "allow_drift": 1e-6}
     with pytest.raises(ExportError) as told:
@@ -393,13 +393,13 @@ def test_a_wrong_fp32_graph_is_found(run, checkpoint_of, recordings, tmp_path, m
 def test_what_is_let_through_is_said(caplog):
     """Also what is no drift; and only what is beyond a limit."""
     row = parity.Row("layer1.max", 5.0, 0.0, 0.0, 0.02, 0.02, 0.0123)
-    maker = SimpleNamespace(recipe=SimpleNamespace(precision="int8"))
-    exporting._judge([row], 0.05, maker, Path("m.onnx"))
+    made = SimpleNamespace(recipe=SimpleNamespace(precision="int8"))
+    exporting._judge([row], 0.05, made, Path("m.onnx"))
     expected = (
         "m.onnx: let through by --allow-drift 0.05: change of an ABX score 0.0123 of layer1.max at 5 s (limit 0.01)"
     )
     assert caplog.messages == [expected]
-    exporting._judge([row._replace(abx=0.009)], 0.05, maker, Path("m.onnx"))
+    exporting._judge([row._replace(abx=0.009)], 0.05, made, Path("m.onnx"))
     assert caplog.messages == [expected]
 
 
@@ -409,16 +409,16 @@ def test_what_is_let_through_is_said(caplog):
 )
 def test_the_limits_are_those_of_the_manual(precision, key, limit):
     row = parity.Row("layer1.max", 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    maker = SimpleNamespace(recipe=SimpleNamespace(precision=precision), worst=list)
-    exporting._judge([row, row._replace(**{key: 0.99 * limit})], None, maker, Path("m.onnx"))
+    made = SimpleNamespace(recipe=SimpleNamespace(precision=precision), worst=list)
+    exporting._judge([row, row._replace(**{key: 0.99 * limit})], None, made, Path("m.onnx"))
     with pytest.raises(ExportError, match=f"at most {limit:g} is allowed"):
-        exporting._judge([row, row._replace(**{key: 1.01 * limit})], None, maker, Path("m.onnx"))
+        exporting._judge([row, row._replace(**{key: 1.01 * limit})], None, made, Path("m.onnx"))
 
 
 def test_a_drift_that_is_no_number_is_too_much():
     row = parity.Row("layer1.max", 1.0, 0.0, 0.0, float("nan"), float("nan"), 0.0)
     for rows in ([row], [row._replace(drift95=0.0), row], [row, row._replace(drift95=0.0)]):
-        assert exporting._beyond(rows, exporting.LIMITS["int8"])
+        assert limits.beyond(rows, limits.LIMITS["int8"])
 
 
 # -- what stays in fp32
@@ -426,8 +426,8 @@ def test_a_drift_that_is_no_number_is_too_much():
 
 def test_a_changed_abx_score_brings_the_worst_back_too(checkpoint_of, recordings, tmp_path, monkeypatch):
     """Drift may be well within its limit where scores are not."""
-    monkeypatch.setitem(exporting.LIMITS, "int8", exporting.Limits(drift=0.03, abx=-1.0))
-    monkeypatch.setattr(exporting, "BUDGET", 0.1)
+    monkeypatch.setitem(limits.LIMITS, "int8", limits.Limits(drift=0.03, abx=-1.0))
+    monkeypatch.setattr(maker, "BUDGET", 0.1)
     options = {"layers": (LAYERS,), "check": recordings, "allow_drift": 9}
     exported = export(str(checkpoint_of("xlsr")), tmp_path / "a.onnx", **options)
     assert exported.rows[0].drift95 < exporting.WANTED_DRIFT
@@ -438,9 +438,9 @@ def test_a_changed_abx_score_takes_all_of_the_budget(checkpoint_of, recordings, 
     """Also where drift is beyond what is wanted, and a single layer would bring it there."""
     source, options = str(checkpoint_of("xlsr")), {"layers": (LAYERS,), "check": recordings, "allow_drift": 9}
     drift = export(source, tmp_path / "a.onnx", **options).rows[0].drift95
-    monkeypatch.setattr(exporting, "BUDGET", 0.1)
+    monkeypatch.setattr(maker, "BUDGET", 0.1)
     monkeypatch.setattr(exporting, "WANTED_DRIFT", 0.99 * drift)
-    monkeypatch.setitem(exporting.LIMITS, "int8", exporting.Limits(drift=0.03, abx=-1.0))
+    monkeypatch.setitem(limits.LIMITS, "int8", limits.Limits(drift=0.03, abx=-1.0))
     kept = set(export(source, tmp_path / "a.onnx", **options).info.parity["kept in fp32"])
     cost = multiplications(exporting_shape(source), LAYERS)
     left_over = 0.1 * sum(cost.values()) - sum(cost[name] for name in kept)
@@ -450,10 +450,10 @@ def test_a_changed_abx_score_takes_all_of_the_budget(checkpoint_of, recordings, 
 @pytest.mark.usefixtures("unsmoothed")
 def test_the_worst_come_back_within_the_budget(checkpoint_of, recordings, tmp_path, monkeypatch):
     source, options = str(checkpoint_of("stress")), {"layers": (LAYERS,), "check": recordings, "allow_drift": 9}
-    monkeypatch.setattr(exporting, "BUDGET", 0.0)
+    monkeypatch.setattr(maker, "BUDGET", 0.0)
     before = export(source, tmp_path / "a.onnx", **options)
     assert before.info.parity["kept in fp32"] == []
-    monkeypatch.setattr(exporting, "BUDGET", 0.1)
+    monkeypatch.setattr(maker, "BUDGET", 0.1)
     after = export(source, tmp_path / "b.onnx", **options)
     cost = multiplications(exporting_shape(source), LAYERS)
     kept = set(after.info.parity["kept in fp32"])
@@ -505,7 +505,7 @@ def test_fp16_keeps_what_would_overflow(checkpoint_of, recordings, tmp_path, mon
 
     # On a processor onnxruntime computes float16 in float32, and may never round what goes from node to node.
     assert np.isfinite(halves(exported.path, waves[0])).all()
-    monkeypatch.setattr(exporting, "MOST_HALF", float("inf"))
+    monkeypatch.setattr(maker, "MOST_HALF", float("inf"))
     unguarded = export(str(folder), tmp_path / "n.onnx", allow_drift=9, **options)
     assert not np.isfinite(halves(unguarded.path, waves[0])).all()
 

@@ -7,7 +7,7 @@ import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
 from abxfast.contract import INPUT_NAME, OUTPUT_NAME
-from abxfast.export import exporting, transformer
+from abxfast.export import maker, transformer
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import open_checkpoint, read_weights
 from abxfast.export.cost import multiplications
@@ -274,7 +274,7 @@ def test_numbers_that_float16_does_not_hold_are_found(subject, name):
     options, expected = HUGE[name]
     weights = one.weights | beyond(one.weights, name, **options)
     calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
-    kept = frozenset(exporting.risky(calibrated.peaks))
+    kept = frozenset(maker.risky(calibrated.peaks))
     assert expected <= kept
     assert len(kept) <= 3
     recipe = Recipe((LAYERS,), precision="fp16", kept=kept, chunk=0)
@@ -292,7 +292,7 @@ def test_a_weight_that_meets_nothing_counts(subject):
     weights |= beyond(one.weights, f"{at}.intermediate_dense.bias", at=4, to=-20)
     peaks = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False).peaks
     assert peaks["blocks.1.ffn2"] == pytest.approx(1e5)
-    assert exporting.risky(peaks) == ["blocks.1.ffn2"]
+    assert maker.risky(peaks) == ["blocks.1.ffn2"]
 
 
 def test_a_product_and_its_bias_count_together(subject):
@@ -305,7 +305,7 @@ def test_a_product_and_its_bias_count_together(subject):
         weights[bias] = weights[bias] + np.float32(constant)
         calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
         found.append(calibrated.peaks["blocks.1.ffn1"])
-    assert 1_000 < found[0] < exporting.MOST_HALF < found[1]
+    assert 1_000 < found[0] < maker.MOST_HALF < found[1]
     assert found[1] <= 15_501 + found[0]
 
 
@@ -328,14 +328,14 @@ def test_scores_of_attention_are_measured(subject, checkpoint_of):
         x = x * one.weights[f"{BLOCK}.layer_norm.weight"] + one.weights[f"{BLOCK}.layer_norm.bias"]
         q = x @ spoilt[f"{at}.q_proj.weight"].T + spoilt[f"{at}.q_proj.bias"]
         k = x @ spoilt[f"{at}.k_proj.weight"].T
-        assert max(np.abs(q).max(), np.abs(k).max()) < exporting.MOST_HALF
+        assert max(np.abs(q).max(), np.abs(k).max()) < maker.MOST_HALF
         for head in range(4):
             some = slice(16 * head, 16 * head + 16)
             expected = max(expected, np.abs(q[:, some] @ k[:, some].T).max() / 4)
     assert calibrated.peaks["blocks.1.qkv"] == pytest.approx(expected, rel=1e-3)
-    assert exporting.risky(calibrated.peaks) == ["blocks.1.qkv"]
+    assert maker.risky(calibrated.peaks) == ["blocks.1.qkv"]
 
 
 def test_half_of_what_float16_holds_is_too_much():
     """Other audio may be louder than that of the calibration."""
-    assert exporting.risky({"a": 32_768.0, "b": 65_504.0, "c": 1e9, "d": 100.0}) == ["a", "b", "c"]
+    assert maker.risky({"a": 32_768.0, "b": 65_504.0, "c": 1e9, "d": 100.0}) == ["a", "b", "c"]

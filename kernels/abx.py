@@ -88,9 +88,8 @@ def abx_counts(
     there = _sorted_apart(apart, plan.rows)
     if len(plan.cell_id):
         memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
-        longest = int(np.diff(plan.bounds)[plan.pair_a].max())
-        vector_bytes, dim = embeddings.itemsize * embeddings.shape[1], embeddings.shape[1]
-        sizes = share_out(max(memory, 0), vector_bytes, dim, threads or _all_threads(), longest)
+        dim = embeddings.shape[1]
+        sizes = share_out(max(memory, 0), embeddings.itemsize * dim, dim, threads or _all_threads(), plan)
         live = np.zeros(len(plan.pair_x), np.int64)
         Sweep(plan, Units(embeddings, plan.rows), there, sink, live, dim, sizes).run()
         n_b = np.diff(plan.bounds)[plan.cell_b]

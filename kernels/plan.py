@@ -124,6 +124,16 @@ def owned(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
     return _meet(plan, plan.pair_key, i0, i1, j0, j1)
 
 
+def longest_list(plan: Plan) -> int:
+    """Give the size of the largest set A."""
+    return int(np.diff(plan.bounds)[plan.pair_a].max())
+
+
+def most_cells(plan: Plan) -> int:
+    """Give in how many cells, with different A, the same x and b meet, at most."""
+    return int(np.unique(plan.cell_key, return_counts=True)[1].max())
+
+
 def _meet(plan: Plan, keys: NDArray[np.int64], i0: int, i1: int, j0: int, j1: int) -> bool:
     x = np.arange(plan.group_of[i0], plan.group_of[i1 - 1] + 1) * len(plan.width)
     low = np.searchsorted(keys, x + plan.group_of[j0])

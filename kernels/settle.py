@@ -33,7 +33,7 @@ def settle(
     open_ : ndarray of int64, shape (n, 3)
         Position of x, position of b, cell.
     edge : float
-        How far two float64 products err together.
+        How far a comparison may err: two float64 products together, and with marginals the order of the own lists.
     step : int
         Unit vectors made at a time.
     """

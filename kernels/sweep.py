@@ -14,7 +14,7 @@ from abxfast.kernels.cosine import product_error
 from abxfast.kernels.count import Sink, count_tile
 from abxfast.kernels.jit import compiled
 from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
-from abxfast.kernels.plan import owned, wanted
+from abxfast.kernels.plan import longest_list, most_cells, owned, wanted
 from abxfast.kernels.settle import settle
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _STRIP = 512
 _LEAST_TILE = 32
 _PACK = 96
 _BATCH = 1 << 23
-_OPEN = 1 << 16
-_STEPS = 1 << 19
+_OPEN = 1 << 13
+_STEPS = 3 << 19
 _Stretch: TypeAlias = tuple[int, int]
 _Meet: TypeAlias = "Callable[[Plan, int, int, int, int], bool]"
 
@@ -54,7 +54,7 @@ class Sizes(NamedTuple):
     lists_bytes: int
 
 
-def share_out(memory: int, vector_bytes: int, dim: int, threads: int, longest: int) -> Sizes:
+def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan) -> Sizes:
     """Choose tiles so that those of all threads take at most half of the memory.
 
     Long own lists come from memory anew for each tile: wider ones are worth a quarter of it.
@@ -66,27 +66,28 @@ def share_out(memory: int, vector_bytes: int, dim: int, threads: int, longest: i
     vector_bytes, dim : int
         Of one embedding.
     threads : int
-    longest : int
-        The largest set A.
+    plan : Plan
 
     Returns
     -------
     Sizes
     """
+    longest, most = longest_list(plan), most_cells(plan)
+
+    def taken(tile: int) -> int:
+        # A tile, a strip of its transpose and a mask of what is left open; two stretches of unit vectors and a copy of
+        # what one is made from; what is small, pairs that are being settled among it.
+        products = 8 * tile * (tile + min(tile, _STRIP)) + most * tile * tile
+        return threads * (products + tile * (2 * 8 * dim + vector_bytes) + _STEPS)
+
     tile = _TILE
-    while tile < min(longest, _WIDE_TILE) and threads * _tile_bytes(2 * tile, vector_bytes, dim) <= memory // 4:
+    while tile < min(longest, _WIDE_TILE) and taken(2 * tile) <= memory // 4:
         tile *= 2
-    while tile > _LEAST_TILE and threads * _tile_bytes(tile, vector_bytes, dim) > memory // 2:
+    while tile > _LEAST_TILE and taken(tile) > memory // 2:
         tile //= 2
-    while threads > 1 and threads * _tile_bytes(tile, vector_bytes, dim) > memory // 2:
+    while threads > 1 and taken(tile) > memory // 2:
         threads -= 1
-    return Sizes(tile, threads, max(0, memory - threads * _tile_bytes(tile, vector_bytes, dim)))
-
-
-def _tile_bytes(tile: int, vector_bytes: int, dim: int) -> int:
-    # A tile, a strip of its transpose and what is left open; two stretches of unit vectors and a copy of what one is
-    # made from; what is small.
-    return tile * (8 * tile + 8 * min(tile, _STRIP) + tile) + tile * (2 * 8 * dim + vector_bytes) + _STEPS
+    return Sizes(tile, threads, max(0, memory - taken(tile)))
 
 
 class Sweep:
@@ -113,9 +114,8 @@ class Sweep:
         # Two products are compared; the additions of the tie band round, too.
         self._edge = 2 * product_error(dim) + 1e-15
         if sink.marginals:
-            self._edge += order_error(int(np.diff(plan.bounds)[plan.pair_a].max()) + 1)
-        # In how many cells, with different A, the same x and b can meet.
-        self._most = int(np.unique(plan.cell_key, return_counts=True)[1].max())
+            self._edge += order_error(longest_list(plan) + 1)
+        self._most = most_cells(plan)
         self._row_bytes = list_bytes(plan, keep_order=sink.marginals)
         self._local = threading.local()
 
@@ -204,7 +204,10 @@ class Sweep:
         if lists is not None:
             self._each(
                 lambda rows, columns, back: self._serve(self._fill, owned, *rows, *columns, lists, back),  # type: ignore[call-arg]
-                [(*tile, lists) for tile in self._half(tiles, owned)] + [(i, j, None) for i in tiles for j in rest],
+                itertools.chain(
+                    ((*tile, lists) for tile in self._half(tiles, owned)),
+                    ((i, j, None) for i in tiles for j in rest if owned(plan, *i, *j)),
+                ),
             )
             self._each(lambda *rows: sort_lists(plan, lists, *rows, self._live), tiles)  # type: ignore[call-arg]
             self._each(

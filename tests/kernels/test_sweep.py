@@ -59,6 +59,19 @@ def test_memory_stays_within_its_bound(memory_mb):
     assert taken < memory_mb
 
 
+def test_memory_of_open_pairs_stays_within_its_bound():
+    """All 250,000 pairs lie on the edge of the tie band."""
+    angle = np.concatenate((np.full(10, 0.7), np.full(500, 0.7 + 1e-12 / np.sin(0.7)), np.zeros(500)))
+    embeddings = np.stack((np.cos(angle), np.sin(angle)), axis=1)
+    groups, cells, memory_mb = np.array([0, 10, 510, 1010]), np.array([(0, 1, 2)]), 4
+    abx_counts(embeddings, np.arange(1010), groups, cells)  # compile
+    tracemalloc.start()
+    abx_counts(embeddings, np.arange(1010), groups, cells, memory_mb=memory_mb, threads=2)
+    taken = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    assert taken < memory_mb
+
+
 def test_a_failure_of_one_thread_stops_the_others():
     sweep = Sweep.__new__(Sweep)
     sweep._sizes = type("Sizes", (), {"threads": 2})

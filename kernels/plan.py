@@ -131,7 +131,8 @@ def longest_list(plan: Plan) -> int:
 
 def most_cells(plan: Plan) -> int:
     """Give in how many cells, with different A, the same x and b meet, at most."""
-    return int(np.unique(plan.cell_key, return_counts=True)[1].max())
+    starts = np.flatnonzero(np.diff(plan.cell_key, prepend=-1))
+    return int(np.diff(starts, append=len(plan.cell_key)).max())
 
 
 def _meet(plan: Plan, keys: NDArray[np.int64], i0: int, i1: int, j0: int, j1: int) -> bool:

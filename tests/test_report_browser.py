@@ -214,7 +214,8 @@ def test_a_file_that_is_gone_is_told(browser, tmp_path):
     button = find(browser, ".listen button.play")
     show(browser, button)
     button.click()
-    WebDriverWait(browser, 20).until(lambda _: "no longer at ../gone.wav" in find(browser, "#player .trouble").text)
+    WebDriverWait(browser, 20).until(lambda _: find(browser, "#player .trouble").text)
+    assert "no longer at ../gone.wav" in find(browser, "#player .trouble").text
 
 
 def test_hostile_names_stay_names(browser, tmp_path):

@@ -89,7 +89,14 @@ def abx_counts(
     if len(plan.cell_id):
         memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
         dim = embeddings.shape[1]
-        sizes = share_out(max(memory, 0), embeddings.itemsize * dim, dim, threads or _all_threads(), plan)
+        sizes = share_out(
+            max(memory, 0),
+            embeddings.itemsize * dim,
+            dim,
+            threads or _all_threads(),
+            plan,
+            marginals=sink.marginals,
+        )
         live = np.zeros(len(plan.pair_x), np.int64)
         Sweep(plan, Units(embeddings, plan.rows), there, sink, live, dim, sizes).run()
         n_b = np.diff(plan.bounds)[plan.cell_b]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.kernels.cosine import TIE
-from abxfast.kernels.jit import above, add_shared, at_least, compiled, fetch
+from abxfast.kernels.jit import LANES, above, add_shared, at_least, compiled, fetch, hand_out
 from abxfast.kernels.lists import bucket_scale
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ _BLOCK = 256
 _LINE = 64  # bytes that the processor fetches at a time
 _FAR = 128  # own lists from this length on are fetched ahead,
 _FARTHEST = 16  # up to as many times the b that are looked up
-_SHARES = 1 << 16
+_SHARES = 1 << 18
+_SHARES_B = 1 << 14
+_MOST = (1 << 16) - 1  # that a share holds
 
 
 class Sink(NamedTuple):
@@ -55,10 +57,10 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
     """
     longest, most, any_open = 1, 1, False
     for x in range(plan.group_of[i0], plan.group_of[i1 - 1] + 1):
-        longest = max(longest, plan.width[x])
         most = max(most, plan.cells_of[x + 1] - plan.cells_of[x])
-    room = max(_SHARES, longest + j1 - j0) if sink.marginals else 0
-    work = _Work(np.zeros(most, np.int64), np.zeros(longest + 1, np.int64), np.zeros(room, np.int64))
+        for pair in range(plan.pairs_of[x], plan.pairs_of[x + 1]):
+            longest = max(longest, plan.bounds[plan.pair_a[pair] + 1] - plan.bounds[plan.pair_a[pair]])
+    work = _room(longest, most, j1 - j0) if sink.marginals else _room(0, most, 0)
     lows = np.empty(_BLOCK, np.uint32)
     start = i0
     while start < i1:
@@ -67,16 +69,13 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
         cell = at_least(plan.cell_b, plan.cells_of[x], plan.cells_of[x + 1], plan.group_of[j0])
         end = above(plan.cell_b, cell, plan.cells_of[x + 1], plan.group_of[j1 - 1])
         while cell < end:
-            first, taken = cell, 0
-            while cell < end:
-                a, b0, b1 = _sets(plan, cell, j0, j1)
-                taken += plan.bounds[a + 1] - plan.bounds[a] + b1 - b0
-                if cell > first and sink.marginals and taken > room:
-                    break
-                cell += 1
-            any_open |= _count_cells(
-                cosines, i0, j0, start, stop, first, cell, plan, lists, edge, sink, open_, lows, work
-            )
+            last, width, step = _fit(plan, cell, end, j0, j1, work) if sink.marginals else (end, 1, stop - start)
+            for low in range(start, stop, step):
+                high = min(low + step, stop)
+                any_open |= _count_cells(
+                    cosines, i0, j0, low, high, cell, last, width, plan, lists, edge, sink, open_, lows, work
+                )
+            cell = last
         start = stop
     return any_open
 
@@ -84,19 +83,69 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
 class _Work(NamedTuple):
     """Room for sums, all zeros between two uses.
 
+    Cells that follow one another and have their X and A in common share one vector, up to `LANES` of them, each in a
+    lane of its own; where no two have, vectors are one lane wide.
+
     Attributes
     ----------
-    totals : ndarray of int64
-        Of each cell.
-    steps : ndarray of int64
-        How many b stand at each place of a list, twice, or once before and once behind the a that they tie with.
-    shares : ndarray of int64
-        Cell after cell, what each of its a has won, then each of its b.
+    totals, lanes : ndarray of int64
+        Of each cell; the lane after the last is 0.
+    steps : ndarray of uint16
+        For each place of a list and each lane how many b stand there, twice, or once before and once behind the a that
+        they tie with.
+    of_a : ndarray of uint16
+        Vector after vector, for each a and each lane what the a has won.
+    of_b : ndarray of int64
+        Cell after cell, what each of its b has won.
     """
 
     totals: NDArray[np.int64]
-    steps: NDArray[np.int64]
-    shares: NDArray[np.int64]
+    lanes: NDArray[np.int64]
+    steps: NDArray[np.uint16]
+    of_a: NDArray[np.uint16]
+    of_b: NDArray[np.int64]
+
+
+@compiled
+def _room(longest, most, columns):  # type: ignore[no-untyped-def]
+    of_a = max(longest * LANES, min(longest * LANES * most, _SHARES))
+    of_b = max(columns, min(columns * most, _SHARES_B))
+    return _Work(
+        np.zeros(most, np.int64),
+        np.zeros(most + 1, np.int64),
+        np.zeros((longest + 1) * LANES, np.uint16),
+        np.zeros(of_a, np.uint16),
+        np.zeros(of_b, np.int64),
+    )
+
+
+@compiled
+def _fit(plan, first, end, j0, j1, work):  # type: ignore[no-untyped-def]
+    """Find how many cells there is room for.
+
+    Returns where they end, how many lanes their vectors have, and for how many x a share of 16 bits holds what an a
+    wins.
+    """
+    cell, lane, of_a, of_b, most = first, 0, 0, 0, 1
+    width = LANES if _same_pair(plan, first, end) else 1
+    while cell < end:
+        a, b0, b1 = _sets(plan, cell, j0, j1)
+        of_a += (plan.bounds[a + 1] - plan.bounds[a]) * width if lane == 0 else 0
+        of_b += b1 - b0
+        if of_a > len(work.of_a) or of_b > len(work.of_b) or (width == 1 and _same_pair(plan, cell, end)):
+            break
+        most = max(most, b1 - b0)
+        work.lanes[cell - first] = lane
+        lane = lane + 1 if lane + 1 < width and _same_pair(plan, cell, end) else 0
+        cell += 1
+    work.lanes[cell - first] = 0
+    return cell, width, max(_MOST // (2 * most), 1)
+
+
+@compiled
+def _same_pair(plan, cell, end):  # type: ignore[no-untyped-def]
+    """Tell whether the cell that follows has the same X and A."""
+    return cell + 1 < end and plan.cell_pair[cell + 1] == plan.cell_pair[cell]
 
 
 @compiled
@@ -107,7 +156,7 @@ def _sets(plan, cell, j0, j1):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _count_cells(cosines, i0, j0, start, stop, first, last, plan, lists, edge, sink, open_, lows, work):  # type: ignore[no-untyped-def]
+def _count_cells(cosines, i0, j0, start, stop, first, last, width, plan, lists, edge, sink, open_, lows, work):  # type: ignore[no-untyped-def]
     """Count the x from `start` to `stop`, of one group, against those b of some cells that are columns of the tile.
 
     All cells of one x in turn: they share its list, which may have to come from memory. No array is sliced in here: a
@@ -116,13 +165,14 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, plan, lists, edge, s
     j1, near, below = j0 + cosines.shape[1], lists.near, TIE + edge
     origin, any_open = max(plan.bounds[plan.group_of[start]], lists.origin), False
     for i in range(start, stop):
-        row, of_a = i - origin, 0
+        row, of_a, of_b = i - origin, 0, 0
         for cell in range(first, last):
             a, b0, b1 = _sets(plan, cell, j0, j1)
+            lane = work.lanes[cell - first]
             p = plan.cell_pair[cell] - lists.first_pair
             n_a, n_buckets = plan.bounds[a + 1] - plan.bounds[a], lists.buckets[p]
             at, table_at = lists.near_at[p] + row * (n_a + 1), lists.table_at[p] + row * (n_buckets + 1)
-            live, of_b, own = lists.live[lists.live_at[p] + row], of_a + n_a, 0
+            live, own = lists.live[lists.live_at[p] + row], 0
             ahead = i + 1 < stop and _FAR <= n_a <= _FARTHEST * (j1 - j0)
             for begin in range(b0, b1 if live > 0 else b0, _BLOCK):
                 size = min(_BLOCK, b1 - begin)
@@ -137,19 +187,21 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, plan, lists, edge, s
                 if tied:
                     twice, left = _heed_ties(
                         cosines, i - i0, begin - j0, size, near, at, live, lows, edge, sink.marginals, work,
-                        of_b + begin - b0, open_, _which(plan, cell),
+                        width, lane, of_b + begin - b0, open_, _which(plan, cell),
                     )  # fmt: skip
                     any_open |= left
                 elif sink.marginals:
-                    _write_down(lows, size, work, of_b + begin - b0)
+                    _write_down(lows, size, work, width, lane, of_b + begin - b0)
                 own += twice
             work.totals[cell - first] += own
             if sink.marginals:
                 target = plan.cell_id[cell]
                 add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], own)  # type: ignore[call-arg]
-                _hand_out(work, of_a, lists.perm, at, live)
-                of_a = of_b + b1 - b0
-    of_a = 0
+                of_b += b1 - b0
+                if work.lanes[cell + 1 - first] == 0:
+                    hand_out(work.steps, work.of_a, of_a, width, lists.perm, at, live)
+                    of_a += n_a * width
+    of_a, of_b = 0, 0
     for cell in range(first, last):
         target = plan.cell_id[cell]
         add_shared(sink.cells, target, work.totals[cell - first])  # type: ignore[call-arg]
@@ -157,9 +209,11 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, plan, lists, edge, s
         if sink.marginals:
             a, b0, b1 = _sets(plan, cell, j0, j1)
             n_a = plan.bounds[a + 1] - plan.bounds[a]
-            _give(sink.as_a, sink.a_at[target], sink.slots, plan.bounds[a], work.shares, of_a, n_a)
-            _give(sink.as_b, sink.b_at[target], sink.slots, b0, work.shares, of_a + n_a, b1 - b0)
-            of_a += n_a + b1 - b0
+            lane = of_a + work.lanes[cell - first]
+            _give(sink.as_a, sink.a_at[target], sink.slots, plan.bounds[a], n_a, work.of_a, lane, width)
+            _give(sink.as_b, sink.b_at[target], sink.slots, b0, b1 - b0, work.of_b, of_b, 1)
+            of_a += n_a * width if work.lanes[cell + 1 - first] == 0 else 0
+            of_b += b1 - b0
     return any_open
 
 
@@ -173,11 +227,11 @@ def _which(plan, cell):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _give(marginal, at, slots, first, shares, start, size):  # type: ignore[no-untyped-def]
+def _give(marginal, at, slots, first, size, shares, start, step):  # type: ignore[no-untyped-def]
     """Add the shares of the snippets from position `first` on to those of their slots, and empty them."""
     for k in range(size):
-        add_shared(marginal, at + slots[first + k], shares[start + k])  # type: ignore[call-arg]
-        shares[start + k] = 0
+        add_shared(marginal, at + slots[first + k], np.int64(shares[start + k * step]))  # type: ignore[call-arg]
+        shares[start + k * step] = 0
 
 
 @compiled
@@ -246,16 +300,16 @@ def _fetch_share(array, at, size, done, more, whole):  # type: ignore[no-untyped
 
 
 @compiled
-def _write_down(lows, size, work, of_b):  # type: ignore[no-untyped-def]
+def _write_down(lows, size, work, width, lane, of_b):  # type: ignore[no-untyped-def]
     """Write down for the marginals where each b stands, none of which ties: see `_heed_ties`."""
     for k in range(size):
-        work.shares[of_b + k] += 2 * np.int64(lows[k])
-        work.steps[lows[k]] += 2
+        work.of_b[of_b + k] += 2 * np.int64(lows[k])
+        work.steps[np.uint64(lows[k]) * np.uint64(width) + np.uint64(lane)] += 2
 
 
 @compiled
 def _heed_ties(  # type: ignore[no-untyped-def]
-    cosines, row, column, size, near, at, live, lows, edge, marginals, work, of_b, open_, which
+    cosines, row, column, size, near, at, live, lows, edge, marginals, work, width, lane, of_b, open_, which
 ):
     """Count what `_look_up` has found, ties too; write down for the marginals where each b stands."""
     total, left = 0, False
@@ -270,21 +324,10 @@ def _heed_ties(  # type: ignore[no-untyped-def]
                 continue
         total += low + high  # type: ignore[assignment]
         if marginals:
-            work.shares[of_b + k] += low + high
-            work.steps[low] += 1
-            work.steps[high] += 1
+            work.of_b[of_b + k] += low + high
+            work.steps[low * width + lane] += 1
+            work.steps[high * width + lane] += 1
     return total, left
-
-
-@compiled
-def _hand_out(work, of_a, perm, at, live):  # type: ignore[no-untyped-def]
-    """Give each a the b that stand behind it, and empty the steps."""
-    running = 0
-    for k in range(live - 1, -1, -1):
-        running += work.steps[k + 1]
-        work.steps[k + 1] = 0
-        work.shares[np.uint64(of_a + perm[at + k])] += running
-    work.steps[0] = 0
 
 
 @compiled

@@ -15,6 +15,9 @@ from numba.extending import intrinsic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LANES = 16
+"""Numbers of 16 bits that are added at a time: as many as a vector of AVX2 holds."""
+
 # numba would take an empty or relative folder at its word and leave its files wherever one works; the XDG specification
 # says to ignore such a value, and so do we.
 if "XDG_CACHE_HOME" in os.environ and not Path(os.environ["XDG_CACHE_HOME"]).is_absolute():
@@ -76,15 +79,19 @@ def above(numbers, low, high, value):  # type: ignore[no-untyped-def]
     return low
 
 
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+    """Give the pointer to an element of an array of one dimension, which no bound is asked for."""
+    view = context.make_array(kind)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, kind, view, [index])  # type: ignore[no-untyped-call]
+
+
 @intrinsic
 def add_shared(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
     """Add to an element of an int64 array that several threads write: ``array[index] += amount``, undivided."""
     signature = types.void(array, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        view = context.make_array(sig.args[0])(context, builder, args[0])
-        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])  # type: ignore[no-untyped-call]
-        builder.atomic_rmw("add", pointer, args[2], "monotonic")
+        builder.atomic_rmw("add", _pointer(context, builder, sig.args[0], args[0], args[1]), args[2], "monotonic")
         return context.get_dummy_value()
 
     return signature, generate
@@ -109,13 +116,45 @@ def fetch(_typing: Any, array: Any, index: Any) -> Any:
     signature = types.void(array, types.int64)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        view = context.make_array(sig.args[0])(context, builder, args[0])
-        pointer = cgutils.get_item_pointer(context, builder, sig.args[0], view, [args[1]])  # type: ignore[no-untyped-call]
+        pointer = _pointer(context, builder, sig.args[0], args[0], args[1])
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
         function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         reading, keep, data = ir.Constant(word, 0), ir.Constant(word, 2), ir.Constant(word, 1)
         builder.call(function, [builder.bitcast(pointer, byte), reading, keep, data])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def hand_out(_typing: Any, steps: Any, shares: Any, start: Any, lanes: Any, order: Any, at: Any, live: Any) -> Any:
+    """Give each place of a list the steps behind it, and empty the steps, in one lane or in all `LANES` at once.
+
+    For k from ``live - 1`` down to 0, the sum of ``steps[k + 1:live + 1]`` is added to the share that ``order[at + k]``
+    names, counted from `start` on. Steps and shares are uint16; `start` and `at` count numbers, not vectors.
+    """
+    signature = types.void(steps, shares, *[types.int64] * 2, order, *[types.int64] * 2)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word, number = ir.IntType(64), ir.IntType(16)
+        none, one = ir.Constant(word, 0), ir.Constant(word, 1)
+        order = _pointer(context, builder, sig.args[4], args[4], args[5])
+        for n_lanes, kind in ((1, number), (LANES, ir.VectorType(number, LANES))):
+            with builder.if_then(builder.icmp_signed("==", args[3], ir.Constant(word, n_lanes))):
+                nothing = ir.Constant(kind, None)
+                steps = builder.bitcast(_pointer(context, builder, sig.args[0], args[0], none), kind.as_pointer())
+                shares = builder.bitcast(_pointer(context, builder, sig.args[1], args[1], args[2]), kind.as_pointer())
+                running = cgutils.alloca_once_value(builder, nothing)  # type: ignore[no-untyped-call]
+                with cgutils.for_range_slice(builder, args[6], none, ir.Constant(word, -1), inc=False) as (behind, _):
+                    step = builder.gep(steps, [behind])
+                    total = builder.add(builder.load(running), builder.load(step, align=2))
+                    builder.store(total, running)
+                    builder.store(nothing, step, align=2)
+                    place = builder.zext(builder.load(builder.gep(order, [builder.sub(behind, one)])), word)
+                    share = builder.gep(shares, [place])
+                    builder.store(builder.add(builder.load(share, align=2), total), share, align=2)
+                builder.store(nothing, steps, align=2)
         return context.get_dummy_value()
 
     return signature, generate

@@ -71,13 +71,16 @@ def weigh(plan: Plan, apart: Apart, sink: Sink, marginals: Marginals) -> None:
 
 @compiled
 def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
-    k = 0
+    k, all_meet = 0, len(apart.codes) == 0 and apart.min_gap_s <= 0
     for pair in range(len(plan.pair_x)):
         x, a = plan.pair_x[pair], plan.pair_a[pair]
         x0, a0 = plan.bounds[x], plan.bounds[a]
         n_x, n_a = plan.bounds[x + 1] - x0, plan.bounds[a + 1] - a0
         by_x, by_a = np.zeros(n_x, np.int64), np.zeros(n_a, np.int64)
-        for i in range(n_x):
+        if all_meet:
+            by_x[:] = n_a - (x == a)
+            by_a[:] = n_x - (x == a)
+        for i in range(0 if all_meet else n_x):
             for j in range(n_a):
                 if not kept_apart(apart, x0 + i, a0 + j):
                     by_x[i] += 1

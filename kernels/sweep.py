@@ -12,7 +12,7 @@ import numpy as np
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
 from abxfast.kernels.count import Sink, count_tile
-from abxfast.kernels.jit import compiled
+from abxfast.kernels.jit import LANES, compiled
 from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
 from abxfast.kernels.plan import longest_list, most_cells, owned, wanted
 from abxfast.kernels.settle import settle
@@ -54,7 +54,7 @@ class Sizes(NamedTuple):
     lists_bytes: int
 
 
-def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan) -> Sizes:
+def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan, *, marginals: bool) -> Sizes:
     """Choose tiles so that those of all threads take at most half of the memory.
 
     Long own lists come from memory anew for each tile: wider ones are worth a quarter of it.
@@ -67,18 +67,20 @@ def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan
         Of one embedding.
     threads : int
     plan : Plan
+    marginals : bool
 
     Returns
     -------
     Sizes
     """
     longest, most = longest_list(plan), most_cells(plan)
+    steps = 2 * 2 * LANES * longest if marginals else 0
 
     def taken(tile: int) -> int:
         # A tile, a strip of its transpose and a mask of what is left open; two stretches of unit vectors and a copy of
-        # what one is made from; what is small, pairs that are being settled among it.
+        # what one is made from; room for what each a wins; what is small, pairs that are being settled among it.
         products = 8 * tile * (tile + min(tile, _STRIP)) + most * tile * tile
-        return threads * (products + tile * (2 * 8 * dim + vector_bytes) + _STEPS)
+        return threads * (products + tile * (2 * 8 * dim + vector_bytes) + steps + _STEPS)
 
     tile = _TILE
     while tile < min(longest, _WIDE_TILE) and taken(2 * tile) <= memory // 4:
@@ -309,16 +311,27 @@ def _packs(bounds: NDArray[np.int64], small: NDArray[np.bool_], size: int) -> It
 
 
 def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]]:
-    """Cut positions into whole groups, several to a tile, or a large group, as far as it is there, into even pieces."""
+    """Cut positions into whole groups, several to a tile, or a large group, as far as it is there, into even pieces.
+
+    Where a tile holds many groups their number is a multiple of `LANES`.
+    """
     if stop == start:
         return []
     bounds = plan.bounds[plan.group_of[start] : plan.group_of[stop - 1] + 2].clip(start, stop).tolist()
-    edges = [start]
-    for low, high in itertools.pairwise(bounds):
+    edges, first = [start], 0
+    for group, (low, high) in enumerate(itertools.pairwise(bounds)):
         pieces = -(-(high - low) // size)
         if high - edges[-1] > size and low > edges[-1]:
-            edges.append(low)
-        edges += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1) if pieces > 1]
+            full = first + (group - first) // LANES * LANES
+            if full > first and bounds[full] < low and high - bounds[full] <= size:
+                edges.append(bounds[full])
+                first = full
+            else:
+                edges.append(low)
+                first = group
+        if pieces > 1:
+            edges += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1)]
+            first = group + 1
     if edges[-1] < stop:
         edges.append(stop)
     return list(itertools.pairwise(edges))

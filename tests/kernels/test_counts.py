@@ -183,22 +183,54 @@ def test_constraints_and_marginals(kind, sizes):
             assert share.triplets[got].sum() == triplets
 
 
+def check_marginals(embeddings, rows, bounds, cells, **options):
+    """As `check`, and compare what each snippet wins."""
+    blocks = np.concatenate([np.arange(n) for n in np.diff(bounds)])
+    found = check(embeddings, rows, bounds, cells, blocks=blocks, **options)
+    d = reference.distances(embeddings)
+    for cell, (a, b, x) in enumerate(cells):
+        sets = [rows[bounds[g] : bounds[g + 1]] for g in (a, b, x)]
+        _, _, edge = reference.counts(d, *sets)
+        for share, want in zip(found.marginals, reference.marginals(d, *sets), strict=True):
+            got = share.wins2[share.at[cell] : share.at[cell + 1]]
+            assert abs(got - want).sum() <= 2 * edge, (cell, a, b, x)
+
+
 @pytest.mark.parametrize("kind", ["plain", "duplicates", "near1e-9", "near1e-12"])
 @pytest.mark.parametrize("dim", [1, 3, 1024])
 def test_marginals_snippet_by_snippet(kind, dim):
     """Distances that lie nearer to each other than the key that the own lists are ordered by can tell."""
     rng = np.random.default_rng(12)
     rows, bounds = grouped(rng, [40, 32])
-    embeddings = vectors(kind, rng, bounds[-1], dim)
-    d = reference.distances(embeddings)
-    blocks = np.concatenate([np.arange(n) for n in np.diff(bounds)])
-    found = check(embeddings, rows, bounds, every_pair(2), blocks=blocks)
-    for cell, (a, b, x) in enumerate(every_pair(2)):
-        sets = [rows[bounds[g] : bounds[g + 1]] for g in (a, b, x)]
-        _, _, edge = reference.counts(d, *sets)
-        for share, want in zip(found.marginals, reference.marginals(d, *sets), strict=True):
-            got = share.wins2[share.at[cell] : share.at[cell + 1]]
-            assert abs(got - want).sum() <= 2 * edge
+    check_marginals(vectors(kind, rng, bounds[-1], dim), rows, bounds, every_pair(2))
+
+
+@pytest.mark.parametrize("kind", ["plain", "zeros", "near1e-9"])
+@pytest.mark.parametrize("memory_mb", [0.05, 64])
+def test_marginals_of_more_cells_than_a_vector_has_lanes(kind, memory_mb):
+    """Many B for one X and A, then several A for one X and B, then a few of both."""
+    rng = np.random.default_rng(14)
+    rows, bounds = grouped(rng, [50, *rng.integers(1, 6, 39), 30])
+    many = [(0, b, 0) for b in range(1, 41)] + [(40, b, 40) for b in range(20)]
+    across = [(a, b, 5) for a in range(6, 25) for b in (1, 2, 3)] + [(0, 1, 5), (0, 2, 5), (0, 3, 5), (0, 4, 5)]
+    mixed = [tuple(rng.permutation(41)[:3]) for _ in range(100)]
+    cells = rng.permutation(np.unique(many + across + mixed, axis=0))
+    check_marginals(vectors(kind, rng, bounds[-1], 4), rows, bounds, cells, memory_mb=memory_mb)
+
+
+@pytest.mark.parametrize("sizes", [[700, 1000], [700, *[50] * 40], [2000, 900, 3]])
+def test_shares_of_what_always_wins(sizes):
+    """Each a gains 2 from every x and b: more than 16 bits hold, within one tile."""
+    rng = np.random.default_rng(15)
+    rows, bounds = grouped(rng, sizes)
+    embeddings = np.empty((bounds[-1], len(sizes)))
+    embeddings[rows] = np.repeat(np.eye(len(sizes)), sizes, axis=0)
+    embeddings += 0.01 * rng.standard_normal(embeddings.shape)
+    blocks = np.concatenate([np.arange(n) for n in sizes])
+    found = abx_counts(embeddings, rows, bounds, every_pair(len(sizes)), blocks=blocks)
+    assert (found.wins2 == 2 * found.triplets).all()
+    for share in found.marginals:
+        np.testing.assert_array_equal(share.wins2, 2 * share.triplets)
 
 
 @pytest.mark.parametrize("kind", ["plain", "near1e-7"])

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.errors import TaskError
+from abxfast.kernels.marginals import spread
 from abxfast.task import Cells, encode
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ class Blocks(NamedTuple):
         The block of each of the cells' rows, counted within its group.
     at : ndarray of int64, shape (groups + 1,)
         The blocks of group g are ``values[at[g]:at[g + 1]]``.
-    values : pyarrow.Array
-        The row of each snippet, or the label of each block.
+    codes : ndarray of int64, shape (at[-1],)
+        The row of each snippet, or the place of each block's label in `values`.
+    values : pyarrow.Array or None
     """
 
     name: str
     slots: NDArray[np.int64]
     at: NDArray[np.int64]
-    values: pa.Array
+    codes: NDArray[np.int64]
+    values: pa.Array | None
 
 
 def make_blocks(
@@ -48,13 +51,13 @@ def make_blocks(
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
     if not isinstance(marginals, str):
         slots = np.arange(len(cells.rows)) - cells.bounds[group]
-        return Blocks("snippet", slots, cells.bounds, pa.array(cells.rows))
+        return Blocks("snippet", slots, cells.bounds, cells.rows, None)
     codes, values = encode(marginals, labels)
     if len(codes) <= cells.rows.max():
         raise TaskError(f"label {marginals!r} has {len(codes)} rows, too few for the snippets")
     pairs, place = np.unique(np.stack((group, codes[cells.rows]), axis=1), axis=0, return_inverse=True)
     at = np.searchsorted(pairs[:, 0], np.arange(len(cells.bounds)))
-    return Blocks(marginals, place.reshape(-1) - at[group], at, values.take(pairs[:, 1]))
+    return Blocks(marginals, place.reshape(-1) - at[group], at, np.ascontiguousarray(pairs[:, 1]), values)
 
 
 def share_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str, pa.Table]:
@@ -73,16 +76,14 @@ def share_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str
         embeddings), ``wins2`` and ``triplets``, all int64 but a block, which has the label's type. The sums over a cell
         are the cell's own.
     """
-    tables = {}
+    tables, columns = {}, {}
+    # Where X and A are one group, their tables have these columns in common: memory fresh from the system is what
+    # takes the time here.
     for role, column, share in (("x", 2, marginals.x), ("a", 0, marginals.a), ("b", 1, marginals.b)):
-        n = np.diff(share.at)
-        first = np.repeat(blocks.at[cells.groups[:, column]] - share.at[:-1], n)
-        tables[role] = pa.table(
-            {
-                "cell": np.repeat(np.arange(len(n)), n),
-                blocks.name: blocks.values.take(first + np.arange(share.at[-1])),
-                "wins2": share.wins2,
-                "triplets": share.triplets,
-            }
-        )
+        groups = cells.groups[:, column]
+        if role != "a" or not np.array_equal(groups, cells.groups[:, 2]):
+            cell, code = np.empty(share.at[-1], np.int64), np.empty(share.at[-1], np.int64)
+            spread(share.at, blocks.at[groups], blocks.codes, cell, code)
+            columns = {"cell": cell, blocks.name: code if blocks.values is None else blocks.values.take(code)}
+        tables[role] = pa.table({**columns, "wins2": share.wins2, "triplets": share.triplets})
     return tables

@@ -55,12 +55,20 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
     Returns whether the error bound leaves pairs (x, b) open. They are not counted; `open_`, uint8 of shape (rows,
     columns, cells of one x and b), is 1 there.
     """
-    longest, most, any_open = 1, 1, False
+    longest, most, columns, any_open = 1, 1, j1 - j0, False
     for x in range(plan.group_of[i0], plan.group_of[i1 - 1] + 1):
         most = max(most, plan.cells_of[x + 1] - plan.cells_of[x])
         for pair in range(plan.pairs_of[x], plan.pairs_of[x + 1]):
             longest = max(longest, plan.bounds[plan.pair_a[pair] + 1] - plan.bounds[plan.pair_a[pair]])
-    work = _room(longest, most, j1 - j0) if sink.marginals else _room(0, most, 0)
+    if not sink.marginals:
+        longest = columns = 0
+    work = _Work(
+        np.zeros(most, np.int64),
+        np.zeros(most + 1, np.int64),
+        np.zeros((longest + 1) * LANES, np.uint16),
+        np.zeros(max(longest * LANES, min(longest * LANES * most, _SHARES)), np.uint16),
+        np.zeros(max(columns, min(columns * most, _SHARES_B)), np.int64),
+    )
     lows = np.empty(_BLOCK, np.uint32)
     start = i0
     while start < i1:
@@ -92,7 +100,7 @@ class _Work(NamedTuple):
         Of each cell; the lane after the last is 0.
     steps : ndarray of uint16
         For each place of a list and each lane how many b stand there, twice, or once before and once behind the a that
-        they tie with.
+        they tie with: tiles are far narrower than 2¹⁵.
     of_a : ndarray of uint16
         Vector after vector, for each a and each lane what the a has won.
     of_b : ndarray of int64
@@ -107,45 +115,28 @@ class _Work(NamedTuple):
 
 
 @compiled
-def _room(longest, most, columns):  # type: ignore[no-untyped-def]
-    of_a = max(longest * LANES, min(longest * LANES * most, _SHARES))
-    of_b = max(columns, min(columns * most, _SHARES_B))
-    return _Work(
-        np.zeros(most, np.int64),
-        np.zeros(most + 1, np.int64),
-        np.zeros((longest + 1) * LANES, np.uint16),
-        np.zeros(of_a, np.uint16),
-        np.zeros(of_b, np.int64),
-    )
-
-
-@compiled
 def _fit(plan, first, end, j0, j1, work):  # type: ignore[no-untyped-def]
     """Find how many cells there is room for.
 
     Returns where they end, how many lanes their vectors have, and for how many x a share of 16 bits holds what an a
     wins.
     """
-    cell, lane, of_a, of_b, most = first, 0, 0, 0, 1
-    width = LANES if _same_pair(plan, first, end) else 1
+    cell, width, lane, of_a, of_b, most = first, 0, 0, 0, 0, 1
     while cell < end:
+        alike = cell + 1 < end and plan.cell_pair[cell + 1] == plan.cell_pair[cell]
+        if cell == first:
+            width = LANES if alike else 1
         a, b0, b1 = _sets(plan, cell, j0, j1)
         of_a += (plan.bounds[a + 1] - plan.bounds[a]) * width if lane == 0 else 0
         of_b += b1 - b0
-        if of_a > len(work.of_a) or of_b > len(work.of_b) or (width == 1 and _same_pair(plan, cell, end)):
+        if of_a > len(work.of_a) or of_b > len(work.of_b) or (alike and width == 1):
             break
         most = max(most, b1 - b0)
         work.lanes[cell - first] = lane
-        lane = lane + 1 if lane + 1 < width and _same_pair(plan, cell, end) else 0
+        lane = lane + 1 if alike and lane + 1 < width else 0
         cell += 1
     work.lanes[cell - first] = 0
     return cell, width, max(_MOST // (2 * most), 1)
-
-
-@compiled
-def _same_pair(plan, cell, end):  # type: ignore[no-untyped-def]
-    """Tell whether the cell that follows has the same X and A."""
-    return cell + 1 < end and plan.cell_pair[cell + 1] == plan.cell_pair[cell]
 
 
 @compiled
@@ -201,6 +192,22 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, width, plan, lists, 
                 if work.lanes[cell + 1 - first] == 0:
                     hand_out(work.steps, work.of_a, of_a, width, lists.perm, at, live)
                     of_a += n_a * width
+    _give_out(j0, j1, first, last, width, plan, sink, work)
+    return any_open
+
+
+@compiled
+def _which(plan, cell):  # type: ignore[no-untyped-def]
+    """Give the place of a cell among those that have its X and its B."""
+    place = 0
+    while place < cell and plan.cell_key[cell - place - 1] == plan.cell_key[cell]:
+        place += 1
+    return place
+
+
+@compiled
+def _give_out(j0, j1, first, last, width, plan, sink, work):  # type: ignore[no-untyped-def]
+    """Add to the sink what some cells have won, and empty the sums."""
     of_a, of_b = 0, 0
     for cell in range(first, last):
         target = plan.cell_id[cell]
@@ -214,16 +221,6 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, width, plan, lists, 
             _give(sink.as_b, sink.b_at[target], sink.slots, b0, b1 - b0, work.of_b, of_b, 1)
             of_a += n_a * width if work.lanes[cell + 1 - first] == 0 else 0
             of_b += b1 - b0
-    return any_open
-
-
-@compiled
-def _which(plan, cell):  # type: ignore[no-untyped-def]
-    """Give the place of a cell among those that have its X and its B."""
-    place = 0
-    while place < cell and plan.cell_key[cell - place - 1] == plan.cell_key[cell]:
-        place += 1
-    return place
 
 
 @compiled

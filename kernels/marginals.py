@@ -76,10 +76,11 @@ def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyp
         x, a = plan.pair_x[pair], plan.pair_a[pair]
         x0, a0 = plan.bounds[x], plan.bounds[a]
         n_x, n_a = plan.bounds[x + 1] - x0, plan.bounds[a + 1] - a0
-        by_x, by_a = np.zeros(n_x, np.int64), np.zeros(n_a, np.int64)
-        if all_meet:
-            by_x[:] = n_a - (x == a)
-            by_a[:] = n_x - (x == a)
+        by_x, by_a = np.empty(n_x, np.int64), np.empty(n_a, np.int64)
+        for i in range(n_x):
+            by_x[i] = n_a - (x == a) if all_meet else 0
+        for j in range(n_a):
+            by_a[j] = n_x - (x == a) if all_meet else 0
         for i in range(0 if all_meet else n_x):
             for j in range(n_a):
                 if not kept_apart(apart, x0 + i, a0 + j):
@@ -97,3 +98,23 @@ def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyp
             for j in range(b0, b1):
                 of_b[sink.b_at[target] + sink.slots[j]] += total
             k += 1
+
+
+@compiled
+def spread(at, first, values, cell, value):  # type: ignore[no-untyped-def]
+    """Write down the cell of each number of a share, and the value of its block.
+
+    Parameters
+    ----------
+    at : ndarray of int64, shape (cells + 1,)
+        Where the numbers of each cell start.
+    first : ndarray of int64, shape (cells,)
+        Where the values of each cell's blocks start.
+    values : ndarray of int64
+    cell, value : ndarray of int64, shape (at[-1],)
+        Written.
+    """
+    for c in range(len(first)):
+        for k in range(at[c], at[c + 1]):
+            cell[k] = c
+            value[k] = values[first[c] + k - at[c]]

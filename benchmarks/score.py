@@ -30,11 +30,19 @@ import numpy as np
 import psutil
 
 DIM = 1024
-SHAPES = {"20x300": [300] * 20, "200x60": [60] * 200, "4x3600": [3600] * 4, "uneven": [60] * 200 + [10800]}
+SHAPES = ("20x300", "200x60", "4x3600", "uneven")
 BLOCK = 10
 QUIET = 0.05
 LEAST_CELL, MOST_CELL = 3, 10
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "sve")
+
+
+def sizes_of(shape):
+    """Give the snippets of each recording, such as 20 times 300 for 20x300."""
+    if shape == "uneven":
+        return [60] * 200 + [10800]
+    recordings, snippets = shape.split("x")
+    return [int(snippets)] * int(recordings)
 
 
 def make(sizes, seed=0, out=None):
@@ -174,7 +182,7 @@ def ratio(mine, peer):
 def bars(arguments):
     """Time whole calls against numpy's product, plain and with marginals; and many tiny cells."""
     for name in arguments.shapes:
-        vectors, labels = make(SHAPES[name])
+        vectors, labels = make(sizes_of(name))
         product, plain = timed(lambda v=vectors: v @ v.T, lambda v=vectors, of=labels: ours(v, of), runs=arguments.runs)
         line = f"{name}: product {statistics.median(product):.2f} s, ours {statistics.median(plain):.2f} s"
         print(f"{line}, ratio {ratio(plain, product):.2f}", flush=True)
@@ -214,7 +222,7 @@ def tiny(syllables, contexts, runs):
 
 def peers(arguments):
     """Time the peers on 20 recordings of 300, or fewer for the slow ones, after comparing the scores."""
-    vectors, labels = make(SHAPES["20x300"])
+    vectors, labels = make(sizes_of("20x300"))
     mine = ours(vectors, labels)
     np.testing.assert_allclose(by_torch(vectors, labels), mine, atol=1e-5)
     a, b = timed(lambda: ours(vectors, labels), lambda: by_torch(vectors, labels), runs=arguments.runs)
@@ -373,7 +381,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["bars", "peers", "mismatch", "disk"])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--shapes", nargs="*", default=list(SHAPES))
+    parser.add_argument("--shapes", nargs="*", default=list(SHAPES), help="uneven, or recordings x snippets")
     parser.add_argument("--marginals", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--fastabx-python")

@@ -189,7 +189,7 @@ def open_(arguments):
 
 def _vectors(path):
     if path in score.SHAPES:
-        vectors, labels = score.make(score.SHAPES[path])
+        vectors, labels = score.make(score.sizes_of(path))
         return vectors, labels["recording"]
     if path.endswith(".npz"):
         arrays = np.load(path)

@@ -29,10 +29,11 @@ class Blocks(NamedTuple):
     slots : ndarray of int64, shape (n,)
         The block of each of the cells' rows, counted within its group.
     at : ndarray of int64, shape (groups + 1,)
-        The blocks of group g are ``values[at[g]:at[g + 1]]``.
+        The blocks of group g are ``codes[at[g]:at[g + 1]]``.
     codes : ndarray of int64, shape (at[-1],)
         The row of each snippet, or the place of each block's label in `values`.
     values : pyarrow.Array or None
+        The labels; None where each snippet is a block.
     """
 
     name: str

@@ -82,6 +82,8 @@ def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan
         products = 8 * tile * (tile + min(tile, _STRIP)) + most * tile * tile
         return threads * (products + tile * (2 * 8 * dim + vector_bytes) + steps + _STEPS)
 
+    while threads > 1 and threads * steps > memory // 4:  # narrower tiles would not help
+        threads -= 1
     tile = _TILE
     while tile < min(longest, _WIDE_TILE) and taken(2 * tile) <= memory // 4:
         tile *= 2
@@ -313,7 +315,7 @@ def _packs(bounds: NDArray[np.int64], small: NDArray[np.bool_], size: int) -> It
 def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]]:
     """Cut positions into whole groups, several to a tile, or a large group, as far as it is there, into even pieces.
 
-    Where a tile holds many groups their number is a multiple of `LANES`.
+    Where a tile is hardly narrower for it, it holds a multiple of `LANES` groups.
     """
     if stop == start:
         return []
@@ -323,12 +325,9 @@ def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]
         pieces = -(-(high - low) // size)
         if high - edges[-1] > size and low > edges[-1]:
             full = first + (group - first) // LANES * LANES
-            if full > first and bounds[full] < low and high - bounds[full] <= size:
-                edges.append(bounds[full])
-                first = full
-            else:
-                edges.append(low)
-                first = group
+            near = low - bounds[full] <= (low - edges[-1]) // 8 and high - bounds[full] <= size
+            first = full if near else group
+            edges.append(bounds[first])
         if pieces > 1:
             edges += [low + (high - low) * piece // pieces for piece in range(1, pieces + 1)]
             first = group + 1

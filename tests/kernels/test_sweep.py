@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_info
 
 from abxfast.kernels import abx_counts
 from abxfast.kernels.blas import one_blas_thread
-from abxfast.kernels.sweep import Sweep
+from abxfast.kernels.plan import make_plan
+from abxfast.kernels.sweep import Sweep, _tiles, share_out
 
 
 def blas_threads():
@@ -46,14 +47,47 @@ def test_memory_of_one_component_is_free_for_the_next():
     assert taken[4] < 1.1 * taken[1]
 
 
+def plan_of(sizes):
+    groups = range(len(sizes))
+    cells = np.array([(a, b, a) for a in groups for b in groups if a != b])
+    return make_plan(np.arange(sum(sizes)), np.concatenate(([0], np.cumsum(sizes))), cells)[0]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "widths"),
+    [
+        ([60] * 40, [960, 960, 480]),  # 16 of 17 groups
+        ([20] * 60, [960, 240]),  # 48 of 51
+        ([45] * 45, [990, 990, 45]),  # 16 of 22 would be narrower by a quarter
+        ([300] * 4, [900, 300]),
+        ([2000, 60], [60, 1000, 1000]),
+    ],
+)
+def test_tiles_hold_whole_vectors_of_groups_where_they_stay_wide(sizes, widths):
+    assert [high - low for low, high in _tiles(plan_of(sizes), 0, sum(sizes), 1024)] == widths
+
+
+def test_long_lists_with_marginals_take_threads_not_tiles():
+    plan, memory = plan_of([100_000, 60]), 512_000_000
+    plain = share_out(memory, 4096, 1024, 64, plan, marginals=False)
+    more = share_out(memory, 4096, 1024, 64, plan, marginals=True)
+    assert (plain.threads, plain.tile) == (64, 64)
+    assert more.threads < plain.threads
+    assert more.tile >= plain.tile
+    assert more.threads * 64 * 100_000 <= memory // 4
+
+
+@pytest.mark.parametrize("marginals", [False, True])
 @pytest.mark.parametrize("memory_mb", [4, 16, 64])
-def test_memory_stays_within_its_bound(memory_mb):
+def test_memory_stays_within_its_bound(memory_mb, marginals):
     embeddings = np.random.default_rng(0).standard_normal((6000, 64)).astype(np.float32)
     groups = np.arange(7) * 1000
     cells = np.array([(a, b, a) for a in range(6) for b in range(6) if a != b])
-    abx_counts(embeddings[:60], np.arange(60), np.arange(7) * 10, cells)  # compile
+    blocks = np.zeros(6000, int) if marginals else None
+    few = np.zeros(60, int) if marginals else None
+    abx_counts(embeddings[:60], np.arange(60), np.arange(7) * 10, cells, blocks=few)  # compile
     tracemalloc.start()
-    abx_counts(embeddings, np.arange(6000), groups, cells, memory_mb=memory_mb, threads=2)
+    abx_counts(embeddings, np.arange(6000), groups, cells, blocks=blocks, memory_mb=memory_mb, threads=2)
     taken = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
     assert taken < memory_mb

@@ -7,9 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
+from abxfast.audio.snippets import Cutter, Snippet, SnippetPlan, Stretch, check_whole
 from abxfast.errors import AbxfastError, AudioError
-from abxfast.snippets import Cutter, Snippet, SnippetPlan, Stretch, check_whole
 from abxfast.unit import Unit
 
 if TYPE_CHECKING:

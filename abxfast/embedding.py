@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
+from abxfast.audio.snippets import SnippetPlan, make_plans
 from abxfast.background import in_background
 from abxfast.compaction import compact
 from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoder import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.manifest import Manifest, load
-from abxfast.snippets import SnippetPlan, make_plans
 from abxfast.store import Store, create_store
 from abxfast.writer import StoreWriter
 

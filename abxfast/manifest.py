@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
-from abxfast.audio import SUFFIXES, UNREADABLE_SUFFIXES
+from abxfast.audio.decoding import SUFFIXES, UNREADABLE_SUFFIXES
 from abxfast.errors import ManifestError
 
 if TYPE_CHECKING:

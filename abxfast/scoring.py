@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from abxfast.audio.snippets import parse_length
 from abxfast.constraint import Constraint, make_apart, warn_if_helped
 from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts
 from abxfast.manifest import read as read_manifest
 from abxfast.shares import make_blocks, share_tables
-from abxfast.snippets import parse_length
 from abxfast.store import Snippets, Store, open_store
 from abxfast.task import Cells, Task, make_cells
 

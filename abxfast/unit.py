@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from abxfast.snippets import SnippetPlan
+from abxfast.audio.snippets import SnippetPlan
 
 
 @dataclass(frozen=True)

@@ -332,8 +332,8 @@ class Watch(threading.Thread):
 
 def fill_store(folder, sizes):
     """Write a store of made vectors, without audio and encoder."""
+    from abxfast.audio.snippets import SnippetPlan
     from abxfast.manifest import read
-    from abxfast.snippets import SnippetPlan
     from abxfast.store import create_store
     from abxfast.unit import Unit
     from abxfast.writer import StoreWriter

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import soundfile
 
-from abxfast.audio import stream
+from abxfast.audio.decoding import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.manifest import load

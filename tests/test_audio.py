@@ -14,7 +14,7 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:

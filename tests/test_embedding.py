@@ -18,13 +18,14 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abxfast import audio, decoding, embedding, writer
+from abxfast import decoding, embedding, writer
+from abxfast.audio import decoding as audio
+from abxfast.audio.snippets import Snippet
 from abxfast.background import in_background
 from abxfast.decoding import Decoder, Piece, Progress
 from abxfast.embedding import Batches, embed
 from abxfast.encoder import Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.snippets import Snippet
 from abxfast.store import open_store
 from abxfast.writer import StoreWriter
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from abxfast.audio.snippets import Cutter, SnippetPlan, Stretch, check_whole, make_plans, parse_length
 from abxfast.errors import TaskError
-from abxfast.snippets import Cutter, SnippetPlan, Stretch, check_whole, make_plans, parse_length
 
 RATE_HZ = 100
 SLACK = 5  # 50 ms

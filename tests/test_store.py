@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from abxfast import compaction, parts
 from abxfast import store as store_module
+from abxfast.audio.snippets import SnippetPlan
 from abxfast.compaction import compact
 from abxfast.contract import EncoderInfo
 from abxfast.errors import StoreError
 from abxfast.manifest import Item, Manifest
-from abxfast.snippets import SnippetPlan
 from abxfast.store import create_store, open_store
 from abxfast.unit import Unit
 from abxfast.writer import StoreWriter

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from abxfast.audio.quality import measure
 from abxfast.errors import StudyError
 from abxfast.study.between import classification_rows
 from abxfast.study.classification import classify
@@ -21,7 +22,6 @@ from abxfast.study.confounds import mantel
 from abxfast.study.file import read_study
 from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study
-from abxfast.study.levels import measure
 from abxfast.study.selection import gather
 from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
 from abxfast.task import Task

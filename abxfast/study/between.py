@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abxfast.audio.quality import MEASURES
 from abxfast.scoring import score_embeddings
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
-from abxfast.study.levels import MEASURES
 from abxfast.study.selection import value_of
 from abxfast.task import encode
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from abxfast.audio import parse_channel
+from abxfast.audio.decoding import parse_channel
+from abxfast.audio.snippets import make_plans, parse_length
 from abxfast.errors import AbxfastError, StudyError, TaskError
-from abxfast.snippets import make_plans, parse_length
 from abxfast.study.lines import Document, Key, nearest, read_toml
 from abxfast.task import Task
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError, StudyError
 from abxfast.manifest import load
 from abxfast.parts import write_aside

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from abxfast import audio
 from abxfast._version import __version__
-from abxfast.study.levels import Levels, measure
+from abxfast.audio import decoding as audio
+from abxfast.audio.quality import Levels, measure
 from abxfast.study.results import Partial, relative
 from abxfast.study.step import Step
 from abxfast.study.work import done, fits, left_out

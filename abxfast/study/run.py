@@ -28,10 +28,10 @@ from abxfast.study.work import batches, missing, needs, store_path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from abxfast.audio.quality import Levels
     from abxfast.embedding import Progress
     from abxfast.manifest import Item
     from abxfast.store import Store
-    from abxfast.study.levels import Levels
     from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)

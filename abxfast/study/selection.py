@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
+from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S
 from abxfast.encoder import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
 from abxfast.manifest import Item, Manifest, load
-from abxfast.snippets import END_SLACK_S, MOST_WHOLE_S
 from abxfast.study.lines import nearest
 from abxfast.task import make_cells
 

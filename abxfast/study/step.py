@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.audio.quality import Levels
     from abxfast.contract import EncoderInfo
     from abxfast.store import Snippets
-    from abxfast.study.levels import Levels
     from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)

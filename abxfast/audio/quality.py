@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast import audio
+from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:

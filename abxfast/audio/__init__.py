@@ -1,0 +1,1 @@
+"""Audio: recordings decoded and checked, cut into snippets, and measured."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from abxfast.manifest import Manifest
+    from abxfast.manifest.table import Manifest
 
 FORMAT = 1
 ROW_COLUMNS = ("item", "recording", "path", "start_s", "end_s")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abxfast.contract import EncoderInfo
-    from abxfast.manifest import Item, Manifest
+    from abxfast.manifest.table import Item, Manifest
     from abxfast.store import Store
 
 RACY_NS = 2_000_000_000

@@ -22,7 +22,7 @@ from abxfast.compaction import compact
 from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoder import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.manifest import Manifest, load
+from abxfast.manifest.table import Manifest, load
 from abxfast.store import Store, create_store
 from abxfast.writer import StoreWriter
 

@@ -15,7 +15,7 @@ from abxfast.audio.snippets import parse_length
 from abxfast.constraint import Constraint, make_apart, warn_if_helped
 from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts
-from abxfast.manifest import read as read_manifest
+from abxfast.manifest.table import read as read_manifest
 from abxfast.shares import make_blocks, share_tables
 from abxfast.store import Snippets, Store, open_store
 from abxfast.task import Cells, Task, make_cells

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.encoder import Encoder
-    from abxfast.manifest import Manifest
+    from abxfast.manifest.table import Manifest
 
 FORMAT = 1
 _HEADER = "store.json"

@@ -333,7 +333,7 @@ class Watch(threading.Thread):
 def fill_store(folder, sizes):
     """Write a store of made vectors, without audio and encoder."""
     from abxfast.audio.snippets import SnippetPlan
-    from abxfast.manifest import read
+    from abxfast.manifest.table import read
     from abxfast.store import create_store
     from abxfast.unit import Unit
     from abxfast.writer import StoreWriter

@@ -13,7 +13,7 @@ import soundfile
 from abxfast.audio.decoding import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
-from abxfast.manifest import load
+from abxfast.manifest.table import load
 from abxfast.stimuli import write_corpus
 
 if TYPE_CHECKING:

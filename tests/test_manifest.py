@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast import manifest
 from abxfast.errors import ManifestError
-from abxfast.manifest import Item, load, read, scan
+from abxfast.manifest import table as manifest
+from abxfast.manifest.table import Item, load, read, scan
 
 NA = "ŋa˥˩ 錄音 ʈʂʰɻ̩˧˥"  # IPA, tone letters, Chinese, a combining mark
 

@@ -23,7 +23,7 @@ from abxfast.audio.snippets import SnippetPlan
 from abxfast.compaction import compact
 from abxfast.contract import EncoderInfo
 from abxfast.errors import StoreError
-from abxfast.manifest import Item, Manifest
+from abxfast.manifest.table import Item, Manifest
 from abxfast.store import create_store, open_store
 from abxfast.unit import Unit
 from abxfast.writer import StoreWriter

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError, StudyError
-from abxfast.manifest import load
+from abxfast.manifest.table import load
 from abxfast.parts import write_aside
 from abxfast.study.lines import nearest
 
 if TYPE_CHECKING:
-    from abxfast.manifest import Item, Manifest
+    from abxfast.manifest.table import Item, Manifest
 
 DESIGNS = ("recording-conditions", "voice", "segments")
 _OPTIONAL = "# -- if there is a column for ON\n"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.manifest import Item
+    from abxfast.manifest.table import Item
     from abxfast.study.selection import Known
 
 _TRIED = 1200

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from abxfast.audio.quality import Levels
     from abxfast.embedding import Progress
-    from abxfast.manifest import Item
+    from abxfast.manifest.table import Item
     from abxfast.store import Store
     from abxfast.study.tables import Row
 

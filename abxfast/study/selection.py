@@ -11,7 +11,7 @@ from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S
 from abxfast.encoder import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
-from abxfast.manifest import Item, Manifest, load
+from abxfast.manifest.table import Item, Manifest, load
 from abxfast.study.lines import nearest
 from abxfast.task import make_cells
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S, make_plans
-from abxfast.manifest import Item, Manifest
+from abxfast.manifest.table import Item, Manifest
 from abxfast.store import open_store
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError
 from abxfast.scoring import AbxScores, score_store
-from abxfast.stimuli import write_corpus
+from abxfast.stimuli.corpus import write_corpus
 from abxfast.store import open_store
 
 if TYPE_CHECKING:

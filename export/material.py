@@ -14,7 +14,7 @@ from abxfast.audio.decoding import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.manifest.table import load
-from abxfast.stimuli import write_corpus
+from abxfast.stimuli.corpus import write_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -114,7 +114,7 @@ def test_vectors_that_cannot_be_scored_are_refused(vectors, error, says):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    from abxfast.stimuli import write_corpus
+    from abxfast.stimuli.corpus import write_corpus
 
     folder = tmp_path_factory.mktemp("scoring")
     manifest = write_corpus(folder, seconds=6.0)

@@ -9,7 +9,7 @@ import soundfile
 
 import abxfast
 from abxfast.errors import TaskError
-from abxfast.stimuli import (
+from abxfast.stimuli.corpus import (
     BACK,
     DESIGN,
     FRONT,

@@ -1,0 +1,1 @@
+"""Controlled stimuli with known answers."""

@@ -91,7 +91,7 @@ def embed(
         raise AbxfastError("embed: give recordings (folders, files), or --manifest, one of the two")
     with talking(quiet=quiet, verbose=verbose) as console:
         from abxfast import embedding
-        from abxfast.encoder import DEFAULT
+        from abxfast.encoders.session import DEFAULT
 
         if encoder is None:
             say(
@@ -272,7 +272,7 @@ def info(
 
             pairs = list(describe_store(open_store(Path(what))))
         else:
-            from abxfast.encoder import find_encoder
+            from abxfast.encoders.session import find_encoder
 
             pairs = list(describe_encoder(find_encoder(what)))
         _print_pairs(pairs, as_json=as_json)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from abxfast.contract import EncoderInfo
+    from abxfast.encoders.contract import EncoderInfo
     from abxfast.manifest.table import Item, Manifest
     from abxfast.store import Store
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from abxfast.encoder import available_providers, encoders_folder, runtimes, usable_threads
+from abxfast.encoders.session import available_providers, encoders_folder, runtimes, usable_threads
 from abxfast.errors import AbxfastError
 
 

@@ -20,7 +20,7 @@ from abxfast.audio.snippets import SnippetPlan, make_plans
 from abxfast.background import in_background
 from abxfast.compaction import compact
 from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
-from abxfast.encoder import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
+from abxfast.encoders.session import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.manifest.table import Manifest, load
 from abxfast.store import Store, create_store

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from abxfast.encoder import Encoder
-from abxfast.parity import show
+from abxfast.encoders.parity_table import show
+from abxfast.encoders.session import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.encoder import Encoder
+    from abxfast.encoders.session import Encoder
     from abxfast.manifest.table import Manifest
 
 FORMAT = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.contract import INPUT_NAME
+from abxfast.encoders.contract import INPUT_NAME
 from abxfast.export.frontend import FrontEnd, normalised
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import Linears, Rounded

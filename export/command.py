@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from abxfast.encoder import encoders_folder
+from abxfast.encoders.parity_table import show
+from abxfast.encoders.session import encoders_folder
 from abxfast.errors import ExportError
 from abxfast.export.exporting import export
-from abxfast.parity import show
 
 MOST_LAYERS = 200
 

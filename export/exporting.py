@@ -18,7 +18,7 @@ from abxfast.export.limits import LIMITS, Limits, beyond
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from abxfast.contract import EncoderInfo
+    from abxfast.encoders.contract import EncoderInfo
     from abxfast.export.checkpoint import Checkpoint
     from abxfast.export.maker import Maker
     from abxfast.export.parity import References, Row

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from abxfast._version import __version__
-from abxfast.contract import PREFIX, EncoderInfo
+from abxfast.encoders.contract import PREFIX, EncoderInfo
 from abxfast.export.aside import disk_errors
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import read_weights

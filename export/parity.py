@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from abxfast.encoder import Encoder, usable_threads
+from abxfast.encoders.session import Encoder, usable_threads
 from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.export.checkpoint import PREPROCESSOR

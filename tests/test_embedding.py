@@ -24,7 +24,7 @@ from abxfast.audio.snippets import Snippet
 from abxfast.background import in_background
 from abxfast.decoding import Decoder, Piece, Progress
 from abxfast.embedding import Batches, embed
-from abxfast.encoder import Encoder, open_encoder
+from abxfast.encoders.session import Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.store import open_store
 from abxfast.writer import StoreWriter
@@ -337,8 +337,9 @@ def test_progress_is_told(folder, tmp_path):
 CHILD = """
 import sys, time
 from pathlib import Path
-from abxfast import embedding, encoder, writer
-from abxfast.encoder import Encoder
+from abxfast import embedding, writer
+from abxfast.encoders import session as encoder
+from abxfast.encoders.session import Encoder
 import pyarrow.parquet, soundfile, soxr, onnxruntime
 writer.FLUSH_S = 0.02
 encode = Encoder.encode

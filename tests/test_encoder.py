@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from abxfast import encoder as encoder_module
-from abxfast.contract import EncoderInfo
-from abxfast.encoder import Encoder, available_providers, encoders_folder, find_encoder, open_encoder, usable_threads
+from abxfast.encoders import session as encoder_module
+from abxfast.encoders.contract import EncoderInfo
+from abxfast.encoders.session import (
+    Encoder,
+    available_providers,
+    encoders_folder,
+    find_encoder,
+    open_encoder,
+    usable_threads,
+)
 from abxfast.errors import EncoderError, MissingPackageError
 
 INFO = EncoderInfo(

@@ -21,7 +21,7 @@ from abxfast import compaction, parts
 from abxfast import store as store_module
 from abxfast.audio.snippets import SnippetPlan
 from abxfast.compaction import compact
-from abxfast.contract import EncoderInfo
+from abxfast.encoders.contract import EncoderInfo
 from abxfast.errors import StoreError
 from abxfast.manifest.table import Item, Manifest
 from abxfast.store import create_store, open_store

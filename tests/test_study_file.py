@@ -134,7 +134,7 @@ def test_rows_that_lack_a_value_are_left_out_and_named(folder):
 
 
 def test_two_encoders_of_one_name_are_refused(folder):
-    from abxfast.encoder import find_encoder
+    from abxfast.encoders.session import find_encoder
 
     (folder / "copy.onnx").write_bytes(find_encoder("mfcc").read_bytes())
     message = problem(folder, GOOD.replace('["mfcc"]', '["mfcc", "copy.onnx"]'))

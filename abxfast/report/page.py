@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
+from abxfast.encoders.parity_table import COLUMNS, cell
 from abxfast.figures.results import Results, read_results
-from abxfast.parity import COLUMNS, cell
 from abxfast.parts import write_aside
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from abxfast.encoder import usable_threads
+from abxfast.encoders.session import usable_threads
 from abxfast.errors import TaskError
 from abxfast.scoring import AbxScores, score_embeddings
 from abxfast.statistics import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S
-from abxfast.encoder import open_encoder
+from abxfast.encoders.session import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
 from abxfast.manifest.table import Item, Manifest, load
 from abxfast.study.lines import nearest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from abxfast.contract import EncoderInfo
+    from abxfast.encoders.contract import EncoderInfo
     from abxfast.study.file import Experiment, Study
 
 OWN = ("recording", "item")

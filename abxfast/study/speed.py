@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.encoder import Encoder, open_encoder
+from abxfast.encoders.session import Encoder, open_encoder
 from abxfast.scoring import score_embeddings
 from abxfast.statistics import make_units, permutation_tests
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.audio.quality import Levels
-    from abxfast.contract import EncoderInfo
+    from abxfast.encoders.contract import EncoderInfo
     from abxfast.store import Snippets
     from abxfast.study.tables import Row
 

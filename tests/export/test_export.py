@@ -22,7 +22,7 @@ import soundfile
 from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, pooled, voice
 
 from abxfast import cli
-from abxfast.encoder import Encoder
+from abxfast.encoders.session import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import exporting, limits, maker, parity
 from abxfast.export.checkpoint import open_checkpoint
@@ -203,7 +203,7 @@ def test_embed_takes_it(run, made, recordings, tmp_path):
 
 
 def test_without_a_name_it_goes_where_encoders_are(run, checkpoint_of, recordings, tmp_path, monkeypatch):
-    monkeypatch.setattr("abxfast.encoder.platformdirs.user_data_path", lambda *_, **__: tmp_path / "data")
+    monkeypatch.setattr("abxfast.encoders.session.platformdirs.user_data_path", lambda *_, **__: tmp_path / "data")
     folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "mine")
     status, out, err = run("export", folder, "--layers", "2", "--precision", "fp32", "--check", recordings, "-q")
     assert (status, err) == (0, SHORT)
@@ -769,7 +769,7 @@ def test_no_place_for_the_stimuli(monkeypatch):
 
 def test_no_place_where_encoders_are(run, checkpoint_of, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("abxfast.encoder.platformdirs.user_data_path", lambda *_, **__: tmp_path / "file")
+    monkeypatch.setattr("abxfast.encoders.session.platformdirs.user_data_path", lambda *_, **__: tmp_path / "file")
     status, _, err = run("export", checkpoint_of("xlsr"), "--layers", "2", "-q")
     assert status == 2
     one_line(err)

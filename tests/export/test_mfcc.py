@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.contract import EncoderInfo
-from abxfast.encoder import find_encoder
+from abxfast.encoders.contract import EncoderInfo
+from abxfast.encoders.session import find_encoder
 from abxfast.export import mfcc
 
 librosa = pytest.importorskip("librosa")

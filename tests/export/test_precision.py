@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
-from abxfast.contract import INPUT_NAME, OUTPUT_NAME
+from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME
 from abxfast.export import maker, transformer
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import open_checkpoint, read_weights

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import platformdirs
 
-from abxfast.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
+from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
 from abxfast.errors import EncoderError, MissingPackageError
 
 if TYPE_CHECKING:

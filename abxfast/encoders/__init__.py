@@ -1,0 +1,1 @@
+"""Encoders: ONNX files that keep the encoder contract."""

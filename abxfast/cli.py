@@ -268,7 +268,7 @@ def info(
         from abxfast.info import describe_encoder, describe_store
 
         if Path(what).is_dir():
-            from abxfast.store import open_store
+            from abxfast.store.store import open_store
 
             pairs = list(describe_store(open_store(Path(what))))
         else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import Cutter, Snippet, SnippetPlan, Stretch, check_whole
 from abxfast.errors import AbxfastError, AudioError
-from abxfast.unit import Unit
+from abxfast.store.entries import Unit
 
 if TYPE_CHECKING:
     import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from abxfast.encoders.contract import EncoderInfo
     from abxfast.manifest.table import Item, Manifest
-    from abxfast.store import Store
+    from abxfast.store.store import Store
 
 RACY_NS = 2_000_000_000
 """A file changed less than this before it was hashed may have changed again in the same tick of its drive's clock."""

@@ -9,7 +9,7 @@ from abxfast.embedding import embed
 from abxfast.errors import AbxfastError
 from abxfast.scoring import AbxScores, score_store
 from abxfast.stimuli.corpus import write_corpus
-from abxfast.store import open_store
+from abxfast.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

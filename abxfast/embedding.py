@@ -18,13 +18,13 @@ import numpy as np
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import SnippetPlan, make_plans
 from abxfast.background import in_background
-from abxfast.compaction import compact
 from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoders.session import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.manifest.table import Manifest, load
-from abxfast.store import Store, create_store
-from abxfast.writer import StoreWriter
+from abxfast.store.compaction import compact
+from abxfast.store.store import Store, create_store
+from abxfast.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from abxfast.store import Store
+    from abxfast.store.store import Store
 
 
 def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:

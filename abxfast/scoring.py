@@ -17,7 +17,7 @@ from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts
 from abxfast.manifest.table import read as read_manifest
 from abxfast.shares import make_blocks, share_tables
-from abxfast.store import Snippets, Store, open_store
+from abxfast.store.store import Snippets, Store, open_store
 from abxfast.task import Cells, Task, make_cells
 
 if TYPE_CHECKING:

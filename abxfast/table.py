@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from abxfast.errors import TaskError
-from abxfast.parts import write_aside
+from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from pathlib import Path

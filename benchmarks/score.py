@@ -334,9 +334,9 @@ def fill_store(folder, sizes):
     """Write a store of made vectors, without audio and encoder."""
     from abxfast.audio.snippets import SnippetPlan
     from abxfast.manifest.table import read
-    from abxfast.store import create_store
-    from abxfast.unit import Unit
-    from abxfast.writer import StoreWriter
+    from abxfast.store.entries import Unit
+    from abxfast.store.store import create_store
+    from abxfast.store.writer import StoreWriter
 
     info = SimpleNamespace(name="made", variants=["made"], default_variant="made", sample_rate_hz=16_000)
     store = create_store(folder / "made.store", SimpleNamespace(info=info, sha256="0" * 64, dim=DIM))

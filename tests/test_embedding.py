@@ -18,7 +18,7 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abxfast import decoding, embedding, writer
+from abxfast import decoding, embedding
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import Snippet
 from abxfast.background import in_background
@@ -26,8 +26,9 @@ from abxfast.decoding import Decoder, Piece, Progress
 from abxfast.embedding import Batches, embed
 from abxfast.encoders.session import Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.store import open_store
-from abxfast.writer import StoreWriter
+from abxfast.store import writer
+from abxfast.store.store import open_store
+from abxfast.store.writer import StoreWriter
 
 RATE_HZ = 16_000
 VARIANTS = ("mfcc.max", "mfcc.mean", "mfcc.std")
@@ -337,7 +338,8 @@ def test_progress_is_told(folder, tmp_path):
 CHILD = """
 import sys, time
 from pathlib import Path
-from abxfast import embedding, writer
+from abxfast import embedding
+from abxfast.store import writer
 from abxfast.encoders import session as encoder
 from abxfast.encoders.session import Encoder
 import pyarrow.parquet, soundfile, soxr, onnxruntime

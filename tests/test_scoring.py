@@ -123,7 +123,7 @@ def store(tmp_path_factory):
 
 
 def test_a_store_is_scored_as_its_vectors_are(store):
-    from abxfast.store import open_store
+    from abxfast.store.store import open_store
 
     snippets = open_store(store).read(1.0, "mfcc.mean")
     scores = abxfast.score_store(store, snippet=1, variant="mfcc.mean")

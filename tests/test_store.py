@@ -17,16 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast import compaction, parts
-from abxfast import store as store_module
 from abxfast.audio.snippets import SnippetPlan
-from abxfast.compaction import compact
 from abxfast.encoders.contract import EncoderInfo
 from abxfast.errors import StoreError
 from abxfast.manifest.table import Item, Manifest
-from abxfast.store import create_store, open_store
-from abxfast.unit import Unit
-from abxfast.writer import StoreWriter
+from abxfast.store import compaction
+from abxfast.store import parquet as parts
+from abxfast.store import store as store_module
+from abxfast.store.compaction import compact
+from abxfast.store.entries import Unit
+from abxfast.store.store import create_store, open_store
+from abxfast.store.writer import StoreWriter
 
 VARIANTS = ("v.max", "v.mean")
 DIM = 3
@@ -212,7 +213,7 @@ def test_without_locks_nothing_is_merged(store, monkeypatch):
 
     put(store, unit("a"), [0], 1)
     put(store, unit("b"), [0], 1)
-    monkeypatch.setattr("abxfast.lock._wait_for", refuse)
+    monkeypatch.setattr("abxfast.store.lock._wait_for", refuse)
     compact(store)
     assert len(part_files(store)) == 2
     check(store, {unit("a"): 1, unit("b"): 1})

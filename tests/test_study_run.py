@@ -14,7 +14,7 @@ import soundfile
 from reference import score
 
 from abxfast.errors import StudyError
-from abxfast.store import open_store
+from abxfast.store.store import open_store
 from abxfast.study.plan import make_plan
 from abxfast.study.run import run
 

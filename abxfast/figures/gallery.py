@@ -14,7 +14,7 @@ from abxfast.figures.fonts import choose_families, drawable
 from abxfast.figures.order import scale, series_order
 from abxfast.figures.results import Key, Matrix, Results, make_matrix, read_results, short_names
 from abxfast.figures.style import Sheet, settings
-from abxfast.parts import write_aside
+from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from abxfast.figures.palette import DIVERGING
-from abxfast.parts import write_aside
+from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

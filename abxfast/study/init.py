@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError, StudyError
 from abxfast.manifest.table import load
-from abxfast.parts import write_aside
+from abxfast.store.parquet import write_aside
 from abxfast.study.lines import nearest
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from abxfast.store import Store
+    from abxfast.store.store import Store
     from abxfast.study.selection import Material
 
 

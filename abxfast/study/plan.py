@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from abxfast.encoders.session import usable_threads
-from abxfast.store import open_store
+from abxfast.store.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.pieces import known_levels, make_pieces
 from abxfast.study.results import PARTIAL, Partial, check

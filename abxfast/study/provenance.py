@@ -14,7 +14,7 @@ from abxfast.study.results import FORMAT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from abxfast.store import Store
+    from abxfast.store.store import Store
     from abxfast.study.selection import Material
     from abxfast.study.tables import Row
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from abxfast.errors import StudyError
-from abxfast.parts import write_aside
-from abxfast.unit import digest
+from abxfast.store.entries import digest
+from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

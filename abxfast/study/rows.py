@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.store import Snippets
+    from abxfast.store.store import Snippets
     from abxfast.study.inference import Inference, Scored
     from abxfast.study.step import Step
     from abxfast.study.tables import Row

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
-from abxfast.parts import remove_stale, write_aside
-from abxfast.store import open_store
+from abxfast.store.parquet import remove_stale, write_aside
+from abxfast.store.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.pieces import make_pieces, measure_recordings
 from abxfast.study.provenance import describe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from abxfast.audio.quality import Levels
     from abxfast.embedding import Progress
     from abxfast.manifest.table import Item
-    from abxfast.store import Store
+    from abxfast.store.store import Store
     from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from abxfast.audio.quality import Levels
     from abxfast.encoders.contract import EncoderInfo
-    from abxfast.store import Snippets
+    from abxfast.store.store import Snippets
     from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)

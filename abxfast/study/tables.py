@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from abxfast.parts import write_aside
+from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S, make_plans
 from abxfast.manifest.table import Item, Manifest
-from abxfast.store import open_store
+from abxfast.store.store import open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from abxfast.store import Store
+    from abxfast.store.store import Store
     from abxfast.study.selection import Known, Material, Selection
 
 STORES = "stores"

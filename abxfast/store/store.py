@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from abxfast import copies, parts
 from abxfast._version import __version__
 from abxfast.errors import StoreError
-from abxfast.lock import LOCK_NAME, locked
-from abxfast.parts import Part, Span
-from abxfast.unit import Unit, UnitState, digest
+from abxfast.store import manifests as copies
+from abxfast.store import parquet as parts
+from abxfast.store.entries import Unit, UnitState, digest
+from abxfast.store.lock import LOCK_NAME, locked
+from abxfast.store.parquet import Part, Span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from abxfast import parts
 from abxfast.errors import StoreError
-from abxfast.unit import digest
+from abxfast.store import parquet as parts
+from abxfast.store.entries import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from abxfast import parts
-from abxfast.lock import locked
+from abxfast.store import parquet as parts
+from abxfast.store.lock import locked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from abxfast.store import Store
+    from abxfast.store.store import Store
 
 SMALL_PART_BYTES = 8 << 20
 """Parts below this size are merged when a run ends,"""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from abxfast.store import Row, Store
-from abxfast.unit import Unit, UnitState
+from abxfast.store.entries import Unit, UnitState
+from abxfast.store.store import Row, Store
 
 if TYPE_CHECKING:
     import numpy as np

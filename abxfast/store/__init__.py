@@ -1,0 +1,1 @@
+"""The store: snippet vectors in a folder of Parquet files."""

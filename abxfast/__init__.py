@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from abxfast._version import __version__
 
 if TYPE_CHECKING:
-    from abxfast.embedding import EmbedReport, embed
+    from abxfast.embedding.pipeline import EmbedReport, embed
     from abxfast.errors import AbxfastError
     from abxfast.scoring import AbxScores, score_embeddings, score_store
 

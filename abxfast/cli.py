@@ -13,7 +13,7 @@ from abxfast.errors import AbxfastError
 from abxfast.terminal import clock, progress_bar, say, talking
 
 if TYPE_CHECKING:
-    from abxfast.embedding import EmbedReport
+    from abxfast.embedding.pipeline import EmbedReport
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -90,7 +90,7 @@ def embed(
     if bool(recordings) == (manifest is not None):
         raise AbxfastError("embed: give recordings (folders, files), or --manifest, one of the two")
     with talking(quiet=quiet, verbose=verbose) as console:
-        from abxfast import embedding
+        from abxfast.embedding import pipeline as embedding
         from abxfast.encoders.session import DEFAULT
 
         if encoder is None:

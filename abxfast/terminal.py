@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from abxfast.embedding import Progress
+    from abxfast.embedding.pipeline import Progress
 
 
 def _lines(console: Console) -> logging.Handler:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from abxfast.embedding import keep_memory_flat
+from abxfast.embedding.pipeline import keep_memory_flat
 
 SETTINGS = {
     "a thread a snippet, arena": {"per_snippet": 1, "arena": True, "spin": "0", "exact": "0"},

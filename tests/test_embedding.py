@@ -18,12 +18,13 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abxfast import decoding, embedding
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import Snippet
-from abxfast.background import in_background
-from abxfast.decoding import Decoder, Piece, Progress
-from abxfast.embedding import Batches, embed
+from abxfast.embedding import decoder as decoding
+from abxfast.embedding import pipeline as embedding
+from abxfast.embedding.background import in_background
+from abxfast.embedding.decoder import Decoder, Piece, Progress
+from abxfast.embedding.pipeline import Batches, embed
 from abxfast.encoders.session import Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.store import writer
@@ -338,7 +339,7 @@ def test_progress_is_told(folder, tmp_path):
 CHILD = """
 import sys, time
 from pathlib import Path
-from abxfast import embedding
+from abxfast.embedding import pipeline as embedding
 from abxfast.store import writer
 from abxfast.encoders import session as encoder
 from abxfast.encoders.session import Encoder

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abxfast.embedding import embed
+from abxfast.embedding.pipeline import embed
 from abxfast.errors import AbxfastError, MissingPackageError
 from abxfast.store.parquet import remove_stale, write_aside
 from abxfast.store.store import open_store
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from abxfast.audio.quality import Levels
-    from abxfast.embedding import Progress
+    from abxfast.embedding.pipeline import Progress
     from abxfast.manifest.table import Item
     from abxfast.store.store import Store
     from abxfast.study.tables import Row

@@ -17,8 +17,8 @@ import numpy as np
 
 from abxfast.audio import decoding as audio
 from abxfast.audio.snippets import SnippetPlan, make_plans
-from abxfast.background import in_background
-from abxfast.decoding import Decoder, End, Failure, Message, Piece, Progress
+from abxfast.embedding.background import in_background
+from abxfast.embedding.decoder import Decoder, End, Failure, Message, Piece, Progress
 from abxfast.encoders.session import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
 from abxfast.errors import AbxfastError, EncoderError, StoreError
 from abxfast.manifest.table import Manifest, load

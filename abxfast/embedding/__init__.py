@@ -1,0 +1,1 @@
+"""Embedding: from audio files to a store."""

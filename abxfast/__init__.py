@@ -15,7 +15,7 @@ from abxfast._version import __version__
 if TYPE_CHECKING:
     from abxfast.embedding.pipeline import EmbedReport, embed
     from abxfast.errors import AbxfastError
-    from abxfast.scoring import AbxScores, score_embeddings, score_store
+    from abxfast.scoring.score import AbxScores, score_embeddings, score_store
 
 # Before pyarrow is imported, which reads this once: its own pool keeps what was freed, so that the memory of an
 # embedding grew with the length of a recording (1 s and 10 s snippets, three hours: 166 MB; ten minutes: 140 MB).

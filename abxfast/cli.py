@@ -149,8 +149,8 @@ def score(
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
     with talking(quiet=quiet, verbose=verbose):
-        from abxfast import table
-        from abxfast.scoring import score_store
+        from abxfast.scoring import output as table
+        from abxfast.scoring.score import score_store
 
         if output is not None:
             table.check_output(output)

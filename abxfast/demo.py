@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from abxfast.embedding.pipeline import embed
 from abxfast.errors import AbxfastError
-from abxfast.scoring import AbxScores, score_store
+from abxfast.scoring.score import AbxScores, score_store
 from abxfast.stimuli.corpus import write_corpus
 from abxfast.store.store import open_store
 

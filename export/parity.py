@@ -13,7 +13,7 @@ from abxfast.encoders.session import Encoder, usable_threads
 from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.export.checkpoint import PREPROCESSOR
-from abxfast.scoring import score_embeddings
+from abxfast.scoring.score import score_embeddings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,6 +16,7 @@ from scipy import stats
 
 from abxfast.audio.quality import measure
 from abxfast.errors import StudyError
+from abxfast.scoring.task import Task
 from abxfast.study.between import classification_rows
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
@@ -24,7 +25,6 @@ from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study
 from abxfast.study.selection import gather
 from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
-from abxfast.task import Task
 
 RATE_HZ = 16_000
 

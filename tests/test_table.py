@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from abxfast import table
 from abxfast.errors import TaskError
-from abxfast.scoring import AbxScores
-from abxfast.task import Task
+from abxfast.scoring import output as table
+from abxfast.scoring.score import AbxScores
+from abxfast.scoring.task import Task
 
 
 def scores_of(names, *, on="recording", by=()):

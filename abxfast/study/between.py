@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.audio.quality import MEASURES
-from abxfast.scoring import score_embeddings
+from abxfast.scoring.score import score_embeddings
+from abxfast.scoring.task import encode
 from abxfast.study.classification import classify
 from abxfast.study.confounds import mantel
 from abxfast.study.selection import value_of
-from abxfast.task import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

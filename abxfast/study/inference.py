@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from abxfast.encoders.session import usable_threads
 from abxfast.errors import TaskError
-from abxfast.scoring import AbxScores, score_embeddings
+from abxfast.scoring.score import AbxScores, score_embeddings
+from abxfast.scoring.task import encode
 from abxfast.statistics import (
     Intervals,
     Shares,
@@ -21,7 +22,6 @@ from abxfast.statistics import (
     make_units,
     permutation_tests,
 )
-from abxfast.task import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,7 +143,7 @@ def infer(
     pair_of_cell : ndarray of int64, shape (cells,)
         The row of `pairs` that each cell belongs to.
     pairs : ndarray of int64, shape (m, 2)
-        Codes of ON, as `abxfast.task.encode` gives them.
+        Codes of ON, as `abxfast.scoring.task.encode` gives them.
     permutations, seed, threads
     """
     table, task = scored.scores.table, experiment.task

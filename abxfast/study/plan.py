@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from abxfast.encoders.session import usable_threads
+from abxfast.scoring.task import make_cells
 from abxfast.store.store import open_store
 from abxfast.study.file import read_study
 from abxfast.study.pieces import known_levels, make_pieces
@@ -17,7 +18,6 @@ from abxfast.study.results import PARTIAL, Partial, check
 from abxfast.study.selection import Material, Selection, gather, value_of
 from abxfast.study.speed import ScoringSpeeds, encoding_speeds, scoring_speeds
 from abxfast.study.work import fits, missing, needs, store_path
-from abxfast.task import make_cells
 
 if TYPE_CHECKING:
     from collections.abc import Collection

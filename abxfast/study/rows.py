@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abxfast.scoring.task import encode
 from abxfast.statistics import floors
-from abxfast.task import encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,8 +12,8 @@ from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S
 from abxfast.encoders.session import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
 from abxfast.manifest.table import Item, Manifest, load
+from abxfast.scoring.task import make_cells
 from abxfast.study.lines import nearest
-from abxfast.task import make_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

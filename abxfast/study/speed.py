@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.encoders.session import Encoder, open_encoder
-from abxfast.scoring import score_embeddings
+from abxfast.scoring.score import score_embeddings
 from abxfast.statistics import make_units, permutation_tests
 
 if TYPE_CHECKING:

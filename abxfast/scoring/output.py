@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from abxfast.scoring import AbxScores
+    from abxfast.scoring.score import AbxScores
 
 FORMATS = (".csv", ".tsv", ".json", ".parquet")
 MOST_ROWS = 40

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.audio.snippets import parse_length
-from abxfast.constraint import Constraint, make_apart, warn_if_helped
 from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts
 from abxfast.manifest.table import read as read_manifest
-from abxfast.shares import make_blocks, share_tables
+from abxfast.scoring.marginals import make_blocks, share_tables
+from abxfast.scoring.pair_constraints import Constraint, make_apart, warn_if_helped
+from abxfast.scoring.task import Cells, Task, make_cells
 from abxfast.store.store import Snippets, Store, open_store
-from abxfast.task import Cells, Task, make_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

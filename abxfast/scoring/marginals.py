@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from abxfast.errors import TaskError
 from abxfast.kernels.marginals import spread
-from abxfast.task import Cells, encode
+from abxfast.scoring.task import Cells, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

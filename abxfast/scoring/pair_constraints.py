@@ -10,7 +10,7 @@ import numpy as np
 
 from abxfast.errors import TaskError
 from abxfast.kernels import Apart
-from abxfast.task import Cells, Task, encode
+from abxfast.scoring.task import Cells, Task, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

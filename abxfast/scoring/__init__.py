@@ -1,0 +1,1 @@
+"""Scoring: from vectors to ABX scores."""

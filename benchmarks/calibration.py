@@ -25,7 +25,8 @@ from unittest import mock
 import numpy as np
 
 from abxfast import score_embeddings
-from abxfast.statistics import floors, intervals, join_shares, make_units, permutation_tests
+from abxfast.statistics import intervals, join_shares, make_units, permutation_tests
+from abxfast.statistics import self_baselines as floors
 from abxfast.statistics.dependence import LEAST_BLOCKS, block_length
 
 logging.getLogger("abxfast").setLevel(logging.ERROR)  # that a and x may be of one recording is meant here

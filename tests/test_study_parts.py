@@ -17,9 +17,9 @@ from scipy import stats
 from abxfast.audio.quality import measure
 from abxfast.errors import StudyError
 from abxfast.scoring.task import Task
+from abxfast.statistics.classification import classify
+from abxfast.statistics.confounds import mantel
 from abxfast.study.between import classification_rows
-from abxfast.study.classification import classify
-from abxfast.study.confounds import mantel
 from abxfast.study.file import read_study
 from abxfast.study.inference import infer, score
 from abxfast.study.init import DESIGNS, write_study

@@ -7,10 +7,10 @@ a recording; whole recordings, where ON groups them.
 """
 
 from abxfast.statistics.dependence import Units, make_units
-from abxfast.statistics.floors import Floors, floors
 from abxfast.statistics.intervals import Intervals, Shares, intervals, join_shares
-from abxfast.statistics.multiplicity import benjamini_hochberg, holm
+from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import Test, permutation_tests
+from abxfast.statistics.self_baselines import Floors, floors
 
 __all__ = [
     "Floors",

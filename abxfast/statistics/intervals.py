@@ -9,7 +9,7 @@ import numpy as np
 
 from abxfast.errors import MissingPackageError
 from abxfast.statistics.dependence import LEAST_BLOCKS
-from abxfast.statistics.values import value_influence
+from abxfast.statistics.label_influence import value_influence
 
 try:
     from scipy import stats

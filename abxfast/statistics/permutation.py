@@ -21,8 +21,8 @@ from abxfast.statistics.dependence import (
     memory,
     strata_of,
 )
-from abxfast.statistics.lots import count_distinct, draw_labels
-from abxfast.statistics.multiplicity import benjamini_hochberg, holm
+from abxfast.statistics.label_permutation import count_distinct, draw_labels
+from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.relabelling import Rows, relabelled_scores
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 from abxfast.audio.quality import MEASURES
 from abxfast.scoring.score import score_embeddings
 from abxfast.scoring.task import encode
-from abxfast.study.classification import classify
-from abxfast.study.confounds import mantel
+from abxfast.statistics.classification import classify
+from abxfast.statistics.confounds import mantel
 from abxfast.study.selection import value_of
 
 if TYPE_CHECKING:

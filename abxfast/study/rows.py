@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.scoring.task import encode
-from abxfast.statistics import floors
+from abxfast.statistics import self_baselines as floors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from abxfast.statistics import floors
+from abxfast.statistics import self_baselines as floors
 
 
 def recordings(seed, sizes, snippet_s):

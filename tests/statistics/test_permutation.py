@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from abxfast import score_embeddings
 from abxfast.statistics import make_units, permutation_tests
-from abxfast.statistics.lots import count_distinct, draw_labels
+from abxfast.statistics.label_permutation import count_distinct, draw_labels
 
 
 def simulated(seed, n, n_recordings=2, shift=0.0):

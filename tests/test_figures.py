@@ -19,8 +19,8 @@ from abxfast.figures.matrix import draw_matrix
 from abxfast.figures.order import Places, cluster_order, scale
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
 from abxfast.figures.recording_map import draw_map
-from abxfast.figures.results import make_matrix, read_results, short_names
 from abxfast.figures.style import fit, settings, width_mm
+from abxfast.results.read import make_matrix, read_results, short_names
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/$c_1^2$.wav", "tales/d.wav"]
 POINTS_A_MM = 72 / 25.4

@@ -13,12 +13,12 @@ from sample_results import make_results
 
 from abxfast.errors import MissingPackageError
 from abxfast.figures import draw
-from abxfast.figures.results import read_results
 from abxfast.report import write_report
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json
 from abxfast.report.references import REFERENCES
+from abxfast.results.read import read_results
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/c.wav"]
 HOSTILE = ["</script><script>x()</script>", "\" onload=x() '", "{{7*7}}\u2028<!--", "a&lt;b&gt;"]

@@ -12,8 +12,8 @@ import numpy as np
 from abxfast.figures import curve, layers, matrix, recording_map
 from abxfast.figures.fonts import choose_families, drawable
 from abxfast.figures.order import scale, series_order
-from abxfast.figures.results import Key, Matrix, Results, make_matrix, read_results, short_names
 from abxfast.figures.style import Sheet, settings
+from abxfast.results.read import Key, Matrix, Results, make_matrix, read_results, short_names
 from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from abxfast.figures.results import make_matrix
+from abxfast.results.read import make_matrix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.figures.results import Matrix, Results
+    from abxfast.results.read import Matrix, Results
 
 _MOST_OPTIMAL = 250
 """Leaves beyond which the order is not optimised: that takes cubic time."""

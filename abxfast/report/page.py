@@ -12,10 +12,10 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from abxfast.encoders.parity_table import COLUMNS, cell
-from abxfast.figures.results import Results, read_results
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json, make_payload
+from abxfast.results.read import Results, read_results
 from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:

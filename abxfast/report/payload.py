@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from abxfast.figures.order import series_order
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
-from abxfast.figures.results import Key, Results, short_names
 from abxfast.report.links import file_url
+from abxfast.results.read import Key, Results, short_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

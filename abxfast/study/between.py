@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.results.write import Row
     from abxfast.store.store import Snippets
     from abxfast.study.inference import Scored
     from abxfast.study.step import Step
-    from abxfast.study.tables import Row
 
 _MOST_RECORDINGS = 400
 """Recordings that are compared one by one: 80,000 pairs."""

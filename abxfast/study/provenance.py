@@ -14,9 +14,9 @@ from abxfast.study.results import FORMAT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from abxfast.results.write import Row
     from abxfast.store.store import Store
     from abxfast.study.selection import Material
-    from abxfast.study.tables import Row
 
 _TOOLS = ("numpy", "scipy", "numba", "pyarrow", "soundfile", "soxr", "onnxruntime", "onnxruntime-gpu")
 

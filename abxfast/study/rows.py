@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.results.write import Row
     from abxfast.store.store import Snippets
     from abxfast.study.inference import Inference, Scored
     from abxfast.study.step import Step
-    from abxfast.study.tables import Row
 
 LISTEN = 3
 """Snippets of a pair that the listening list has of each kind."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from abxfast.embedding.pipeline import embed
 from abxfast.errors import AbxfastError, MissingPackageError
+from abxfast.results.write import TABLES as COLUMNS
+from abxfast.results.write import write_tables
 from abxfast.store.parquet import remove_stale, write_aside
 from abxfast.store.store import open_store
 from abxfast.study.file import read_study
@@ -21,8 +23,6 @@ from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, check, c
 from abxfast.study.selection import Material, gather
 from abxfast.study.sentences import say_lengths
 from abxfast.study.step import Step, compute
-from abxfast.study.tables import TABLES as COLUMNS
-from abxfast.study.tables import write_tables
 from abxfast.study.work import batches, missing, needs, store_path
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from abxfast.audio.quality import Levels
     from abxfast.embedding.pipeline import Progress
     from abxfast.manifest.table import Item
+    from abxfast.results.write import Row
     from abxfast.store.store import Store
-    from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from abxfast.study.tables import Row
+    from abxfast.results.write import Row
 
     Said = Iterator[tuple[str, str]]
 

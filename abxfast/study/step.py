@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from abxfast.audio.quality import Levels
     from abxfast.encoders.contract import EncoderInfo
+    from abxfast.results.write import Row
     from abxfast.store.store import Snippets
-    from abxfast.study.tables import Row
 
 logger = logging.getLogger(__name__)
 

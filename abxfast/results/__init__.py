@@ -1,0 +1,1 @@
+"""Results: the tables of a study, written and read."""

@@ -29,7 +29,7 @@ def draw(results: Path) -> list[Path]:
         Where the folder cannot be read.
     """
     try:
-        from abxfast.figures.gallery import draw_all  # noqa: PLC0415
+        from abxfast.report.gallery import draw_all  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("matplotlib", "scipy"):
             raise

@@ -193,7 +193,7 @@ def init_study(
 ) -> None:
     """Write a study file for recordings, with comments, to be changed in any editor."""
     with talking(quiet=False, verbose=False):
-        from abxfast.study.init import write_study
+        from abxfast.study.scaffold import write_study
 
         write_study(manifest, output, design or None)
         say(f"{output} is written: look through it, then abxfast plan {output}")

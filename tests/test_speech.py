@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from abxfast.study.file import read_study
+from abxfast.study.config import read_study
 from abxfast.study.selection import gather
 
 ROOT = Path(__file__).parents[1]

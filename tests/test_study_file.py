@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abxfast.errors import AbxfastError, StudyError
-from abxfast.study.file import read_study
-from abxfast.study.lines import find_lines
+from abxfast.study.config import read_study
 from abxfast.study.selection import gather
+from abxfast.study.toml_lines import find_lines
 
 GOOD = """\
 [study]

@@ -19,10 +19,10 @@ from abxfast.errors import StudyError
 from abxfast.scoring.task import Task
 from abxfast.statistics.classification import classify
 from abxfast.statistics.confounds import mantel
-from abxfast.study.between import classification_rows
-from abxfast.study.file import read_study
+from abxfast.study.config import read_study
 from abxfast.study.inference import infer, score
-from abxfast.study.init import DESIGNS, write_study
+from abxfast.study.recording_pairs import classification_rows
+from abxfast.study.scaffold import DESIGNS, write_study
 from abxfast.study.selection import gather
 from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.study.file import Experiment
+    from abxfast.study.config import Experiment
 
     Labels = Mapping[str, Sequence[object]]
 

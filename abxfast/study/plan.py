@@ -12,12 +12,12 @@ import numpy as np
 from abxfast.encoders.session import usable_threads
 from abxfast.scoring.task import make_cells
 from abxfast.store.store import open_store
-from abxfast.study.file import read_study
-from abxfast.study.pieces import known_levels, make_pieces
-from abxfast.study.results import PARTIAL, Partial, check
+from abxfast.study.cached_analysis import known_levels, make_pieces
+from abxfast.study.config import read_study
+from abxfast.study.embedding_jobs import fits, missing, needs, store_path
+from abxfast.study.results_folder import PARTIAL, Partial, check
 from abxfast.study.selection import Material, Selection, gather, value_of
-from abxfast.study.speed import ScoringSpeeds, encoding_speeds, scoring_speeds
-from abxfast.study.work import fits, missing, needs, store_path
+from abxfast.study.throughput import ScoringSpeeds, encoding_speeds, scoring_speeds
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,14 +16,14 @@ from abxfast.results.write import TABLES as COLUMNS
 from abxfast.results.write import write_tables
 from abxfast.store.parquet import remove_stale, write_aside
 from abxfast.store.store import open_store
-from abxfast.study.file import read_study
-from abxfast.study.pieces import make_pieces, measure_recordings
+from abxfast.study.analysis import Step, compute
+from abxfast.study.cached_analysis import make_pieces, measure_recordings
+from abxfast.study.config import read_study
+from abxfast.study.embedding_jobs import batches, missing, needs, store_path
 from abxfast.study.provenance import describe
-from abxfast.study.results import PARTIAL, RUN, STUDY, TABLES, Partial, check, claim, metadata_names, relative
+from abxfast.study.results_folder import PARTIAL, RUN, STUDY, TABLES, Partial, check, claim, metadata_names, relative
 from abxfast.study.selection import Material, gather
 from abxfast.study.sentences import say_lengths
-from abxfast.study.step import Step, compute
-from abxfast.study.work import batches, missing, needs, store_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

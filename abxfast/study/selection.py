@@ -13,14 +13,14 @@ from abxfast.encoders.session import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
 from abxfast.manifest.table import Item, Manifest, load
 from abxfast.scoring.task import make_cells
-from abxfast.study.lines import nearest
+from abxfast.study.toml_lines import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from abxfast.encoders.contract import EncoderInfo
-    from abxfast.study.file import Experiment, Study
+    from abxfast.study.config import Experiment, Study
 
 OWN = ("recording", "item")
 """Names that every row has besides its metadata."""

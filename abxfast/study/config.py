@@ -13,7 +13,7 @@ from abxfast.audio.decoding import parse_channel
 from abxfast.audio.snippets import make_plans, parse_length
 from abxfast.errors import AbxfastError, StudyError, TaskError
 from abxfast.scoring.task import Task
-from abxfast.study.lines import Document, Key, nearest, read_toml
+from abxfast.study.toml_lines import Document, Key, nearest, read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from abxfast.results.write import Row
     from abxfast.store.store import Snippets
+    from abxfast.study.analysis import Step
     from abxfast.study.inference import Scored
-    from abxfast.study.step import Step
 
 _MOST_RECORDINGS = 400
 """Recordings that are compared one by one: 80,000 pairs."""

@@ -11,11 +11,11 @@ import numpy as np
 
 from abxfast.errors import TaskError
 from abxfast.scoring.task import encode
-from abxfast.study.between import classification_rows, confound_rows, recording_matrix
 from abxfast.study.inference import Scored, infer, score
-from abxfast.study.rows import cell_rows, extent, floor_rows, listening_rows, pair_rows, summary_row
+from abxfast.study.recording_pairs import classification_rows, confound_rows, recording_matrix
 from abxfast.study.selection import Selection, value_of
 from abxfast.study.sentences import say_classification, say_confounds, say_floors, say_pairs, say_summary
+from abxfast.study.table_rows import cell_rows, extent, floor_rows, listening_rows, pair_rows, summary_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

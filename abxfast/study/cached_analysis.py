@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from abxfast._version import __version__
 from abxfast.audio import decoding as audio
 from abxfast.audio.quality import Levels, measure
-from abxfast.study.results import Partial, relative
-from abxfast.study.step import Step
-from abxfast.study.work import done, fits, left_out
+from abxfast.study.analysis import Step
+from abxfast.study.embedding_jobs import done, fits, left_out
+from abxfast.study.results_folder import Partial, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,7 +15,7 @@ from abxfast.store.parquet import write_aside
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from abxfast.study.file import Study
+    from abxfast.study.config import Study
 
 RUN, STUDY, TABLES, PARTIAL = "run.json", "study.toml", "tables", "partial"
 FORMAT = 1

@@ -16,7 +16,7 @@ from abxfast.audio import decoding as audio
 from abxfast.errors import AudioError, StudyError
 from abxfast.manifest.table import load
 from abxfast.store.parquet import write_aside
-from abxfast.study.lines import nearest
+from abxfast.study.toml_lines import nearest
 
 if TYPE_CHECKING:
     from abxfast.manifest.table import Item, Manifest

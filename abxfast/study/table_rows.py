@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from abxfast.results.write import Row
     from abxfast.store.store import Snippets
+    from abxfast.study.analysis import Step
     from abxfast.study.inference import Inference, Scored
-    from abxfast.study.step import Step
 
 LISTEN = 3
 """Snippets of a pair that the listening list has of each kind."""

@@ -17,7 +17,7 @@ DRIFT_S = 10
 
 def abxfast():
     """Give the program, of the environment that this runs in."""
-    return [sys.executable, "-c", "from abxfast.cli import main; main()"]
+    return [sys.executable, "-c", "from abxfast.cli.app import main; main()"]
 
 
 def make(folder, speech, *, gpu):

@@ -38,7 +38,7 @@ def run(name, folder, speech, encoder):
         text = text.replace(OWN_ENCODER, f'encoders = ["mfcc", {json.dumps(str(encoder.resolve()))}]')
     study = own / "study.toml"
     study.write_text(text, encoding="utf-8")
-    abxfast = [sys.executable, "-c", "from abxfast.cli import main; main()"]
+    abxfast = [sys.executable, "-c", "from abxfast.cli.app import main; main()"]
     for verb in ("plan", "run"):
         subprocess.run([*abxfast, verb, study, "-o", own / "results"], check=True)  # noqa: S603
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from abxfast import cli
+from abxfast.cli import app as cli
 
 HEAVY = ("numba", "pyarrow", "onnxruntime", "torch", "numpy", "soundfile")
 
@@ -164,7 +164,7 @@ def test_info_tells_of_stores_and_encoders(store, run):
 
 
 def test_doctor_finds_two_runtimes_that_overwrite_each_other(run, monkeypatch):
-    from abxfast import doctor
+    from abxfast.cli import doctor
 
     status, out, _ = run("doctor")
     assert status == 0

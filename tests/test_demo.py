@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from abxfast import cli, demo, score_store
+from abxfast import score_store
+from abxfast.cli import app as cli
+from abxfast.cli import demo
 
 
 @pytest.fixture(scope="module")

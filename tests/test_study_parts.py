@@ -412,7 +412,7 @@ def test_a_design_that_no_column_fits_is_refused(manifest, tmp_path):
 
 def test_the_commands_print_one_line_for_what_is_wrong(manifest, tmp_path):
     def call(*words):
-        program = "from abxfast.cli import main; main()"
+        program = "from abxfast.cli.app import main; main()"
         return subprocess.run(
             [sys.executable, "-c", program, *map(str, words)],
             cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False,

@@ -269,7 +269,7 @@ def counted(path, target):
     return moved
 
 pathlib.Path.replace = counted
-from abxfast.cli import main
+from abxfast.cli.app import main
 main()
 """
 """Dies at the nth file that it would put in its place: just before, or, where n is negative, just after the first."""

@@ -21,7 +21,7 @@ import pytest
 import soundfile
 from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, pooled, voice
 
-from abxfast import cli
+from abxfast.cli import app as cli
 from abxfast.encoders.session import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import exporting, limits, maker, parity
@@ -677,7 +677,7 @@ def test_bad_input_is_one_line(run, checkpoint_of, recordings, tmp_path, monkeyp
 @pytest.mark.parametrize("name", exporting.NEEDS)
 def test_without_the_extra(checkpoint_of, tmp_path, name):
     """In a process of its own, where the package is really not to be had."""
-    program = f"import sys; sys.modules[{name!r}] = None; from abxfast.cli import main; main()"
+    program = f"import sys; sys.modules[{name!r}] = None; from abxfast.cli.app import main; main()"
     words = ["export", checkpoint_of("xlsr"), "-o", tmp_path / "m.onnx", "--layers", "2"]
     done = subprocess.run(
         [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, check=False

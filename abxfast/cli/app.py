@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from abxfast._version import __version__
+from abxfast.cli.terminal import clock, progress_bar, say, talking
 from abxfast.errors import AbxfastError
-from abxfast.terminal import clock, progress_bar, say, talking
 
 if TYPE_CHECKING:
     from abxfast.embedding.pipeline import EmbedReport
@@ -265,7 +265,7 @@ def info(
 ) -> None:
     """Say what is in a store or an encoder."""
     with talking(quiet=True, verbose=False):
-        from abxfast.info import describe_encoder, describe_store
+        from abxfast.cli.info import describe_encoder, describe_store
 
         if Path(what).is_dir():
             from abxfast.store.store import open_store
@@ -316,7 +316,7 @@ def demo(
 ) -> None:
     """Make a small corpus with known answers, embed and score it: the whole pipeline in a minute, offline."""
     with talking(quiet=quiet, verbose=verbose) as console:
-        from abxfast.demo import run
+        from abxfast.cli.demo import run
 
         with progress_bar(console) as progress:
             finished = run(folder, say=say, progress=progress)
@@ -326,7 +326,7 @@ def demo(
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Look for what is wrong with this installation."""
-    from abxfast.doctor import diagnose
+    from abxfast.cli.doctor import diagnose
 
     found = diagnose()
     problems = [("problem", problem) for problem in found.problems]

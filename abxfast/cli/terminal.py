@@ -41,7 +41,7 @@ def say(line: str) -> None:
     """Say a line, unless -q was given."""
     import logging
 
-    logging.getLogger("abxfast.terminal").info("%s", line)
+    logging.getLogger("abxfast.cli.terminal").info("%s", line)
 
 
 @contextlib.contextmanager

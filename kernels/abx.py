@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.lists import Apart
+from abxfast.kernels.layout import make_plan
 from abxfast.kernels.marginals import Marginals, empty_sink, weigh
-from abxfast.kernels.plan import make_plan
+from abxfast.kernels.sorted_distances import Apart
 from abxfast.kernels.sweep import Sweep, share_out
-from abxfast.kernels.units import Units
+from abxfast.kernels.unit_vectors import Units
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.count import Sink
+from abxfast.kernels.counting import Sink
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.lists import kept_apart
+from abxfast.kernels.sorted_distances import kept_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.lists import Apart
-    from abxfast.kernels.plan import Plan
+    from abxfast.kernels.layout import Plan
+    from abxfast.kernels.sorted_distances import Apart
 
 
 class Share(NamedTuple):

@@ -11,19 +11,19 @@ import numpy as np
 
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
-from abxfast.kernels.count import Sink, count_tile
+from abxfast.kernels.counting import Sink, count_tile
 from abxfast.kernels.jit import LANES, compiled
-from abxfast.kernels.lists import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
-from abxfast.kernels.plan import longest_list, most_cells, owned, wanted
-from abxfast.kernels.settle import settle
+from abxfast.kernels.layout import longest_list, most_cells, owned, wanted
+from abxfast.kernels.near_ties import settle
+from abxfast.kernels.sorted_distances import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from abxfast.kernels.plan import Plan
-    from abxfast.kernels.units import Units
+    from abxfast.kernels.layout import Plan
+    from abxfast.kernels.unit_vectors import Units
 
 _TILE = 512
 _WIDE_TILE = 1024

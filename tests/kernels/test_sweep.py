@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 
 from abxfast.kernels import abx_counts
 from abxfast.kernels.blas import one_blas_thread
-from abxfast.kernels.plan import make_plan
+from abxfast.kernels.layout import make_plan
 from abxfast.kernels.sweep import Sweep, _tiles, share_out
 
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from abxfast.kernels.cosine import TIE, exact_products
 from abxfast.kernels.jit import add_shared, compiled
-from abxfast.kernels.lists import kept_apart
+from abxfast.kernels.sorted_distances import kept_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.count import Sink
-    from abxfast.kernels.lists import Apart
-    from abxfast.kernels.plan import Plan
-    from abxfast.kernels.units import Units
+    from abxfast.kernels.counting import Sink
+    from abxfast.kernels.layout import Plan
+    from abxfast.kernels.sorted_distances import Apart
+    from abxfast.kernels.unit_vectors import Units
 
 
 def settle(

@@ -8,7 +8,7 @@ import numpy as np
 
 from abxfast.kernels.cosine import TIE
 from abxfast.kernels.jit import LANES, above, add_shared, at_least, compiled, fetch, hand_out
-from abxfast.kernels.lists import bucket_scale
+from abxfast.kernels.sorted_distances import bucket_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

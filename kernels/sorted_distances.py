@@ -11,7 +11,7 @@ from abxfast.kernels.jit import add_shared, at_least, compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.plan import Plan
+    from abxfast.kernels.layout import Plan
 
 SHORT = 24
 """Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from abxfast.encoders.parity_table import show
 from abxfast.encoders.session import encoders_folder
 from abxfast.errors import ExportError
-from abxfast.export.exporting import export
+from abxfast.export.exporter import export
 
 MOST_LAYERS = 200
 

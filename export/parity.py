@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.export.calibration_audio import Material
     from abxfast.export.checkpoint import Checkpoint
-    from abxfast.export.material import Material
 
 logger = logging.getLogger(__name__)
 

@@ -24,10 +24,13 @@ from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, poole
 from abxfast.cli import app as cli
 from abxfast.encoders.session import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
-from abxfast.export import exporting, limits, maker, parity
+from abxfast.export import builder as maker
+from abxfast.export import exporter as exporting
+from abxfast.export import parity
+from abxfast.export import tolerances as limits
 from abxfast.export.checkpoint import open_checkpoint
 from abxfast.export.cost import multiplications
-from abxfast.export.exporting import export
+from abxfast.export.exporter import export
 
 torch = pytest.importorskip("torch", reason="needs the export extra: pip install '.[test,export]'")
 LAYERS = SMALL["num_hidden_layers"]
@@ -292,7 +295,7 @@ def test_the_cells_of_the_check_are_large_enough():
 
 
 def test_calibration_and_check_hear_different_audio(recordings):
-    from abxfast.export.material import read_material
+    from abxfast.export.calibration_audio import read_material
 
     material = read_material(recordings)
     whole = np.concatenate([*material.calibration, *material.halves])
@@ -302,7 +305,7 @@ def test_calibration_and_check_hear_different_audio(recordings):
 
 
 def test_recordings_that_cannot_be_read_are_told(recordings, tmp_path, caplog):
-    from abxfast.export.material import read_material
+    from abxfast.export.calibration_audio import read_material
 
     folder = shutil.copytree(recordings, tmp_path / "mixed")
     for name in ("bad.wav", "worse.flac"):
@@ -315,7 +318,7 @@ def test_recordings_that_cannot_be_read_are_told(recordings, tmp_path, caplog):
 
 
 def test_without_recordings_those_of_the_demo_serve():
-    from abxfast.export.material import read_material
+    from abxfast.export.calibration_audio import read_material
 
     material = read_material(None)
     assert "demo" in material.name
@@ -583,7 +586,7 @@ def read_only(monkeypatch):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("os.mkdir", refuse)
-    monkeypatch.setattr("abxfast.export.material.read_material", None)  # it is told before anything is begun
+    monkeypatch.setattr("abxfast.export.calibration_audio.read_material", None)  # it is told before anything is begun
 
 
 def no_number(monkeypatch):
@@ -757,12 +760,12 @@ def test_weights_that_transformers_would_fill_in(checkpoint_of, tmp_path):
 
 
 def test_no_place_for_the_stimuli(monkeypatch):
-    from abxfast.export.material import read_material
+    from abxfast.export.calibration_audio import read_material
 
     def full(*_):
         raise soundfile.LibsndfileError(2)
 
-    monkeypatch.setattr("abxfast.export.material.write_corpus", full)
+    monkeypatch.setattr("abxfast.export.calibration_audio.write_corpus", full)
     with pytest.raises(ExportError, match=r"cannot be written to the temporary folder .*--check"):
         read_material(None)
 

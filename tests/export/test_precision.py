@@ -7,7 +7,8 @@ import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
 from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME
-from abxfast.export import maker, transformer
+from abxfast.export import builder as maker
+from abxfast.export import transformer
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import open_checkpoint, read_weights
 from abxfast.export.cost import multiplications

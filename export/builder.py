@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 from abxfast._version import __version__
 from abxfast.encoders.contract import PREFIX, EncoderInfo
-from abxfast.export.aside import disk_errors
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import read_weights
 from abxfast.export.cost import multiplications
 from abxfast.export.encoder_graph import CHUNK, Recipe, build
+from abxfast.export.staging import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from abxfast.export.calibration_audio import Material
     from abxfast.export.checkpoint import Checkpoint
-    from abxfast.export.material import Material
 
 logger = logging.getLogger(__name__)
 

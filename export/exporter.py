@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from abxfast.errors import EncoderError, ExportError, MissingPackageError
-from abxfast.export.aside import aside_of, disk_errors
-from abxfast.export.limits import LIMITS, Limits, beyond
+from abxfast.export.staging import aside_of, disk_errors
+from abxfast.export.tolerances import LIMITS, Limits, beyond
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from abxfast.encoders.contract import EncoderInfo
+    from abxfast.export.builder import Maker
     from abxfast.export.checkpoint import Checkpoint
-    from abxfast.export.maker import Maker
     from abxfast.export.parity import References, Row
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,9 @@ def export(
     path = _output(Path(output))
     _check_options(precision, layers, poolings, allow_drift)
     from abxfast.export import parity
+    from abxfast.export.builder import Maker
+    from abxfast.export.calibration_audio import read_material
     from abxfast.export.checkpoint import describe, with_weights
-    from abxfast.export.maker import Maker
-    from abxfast.export.material import read_material
 
     layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
     with aside_of(path) as aside:

@@ -21,6 +21,10 @@ class StoreError(AbxfastError, ValueError):
     """A store that cannot be read, or that does not fit what is asked of it."""
 
 
+class OutputError(AbxfastError, OSError):
+    """A file that cannot be written."""
+
+
 class TaskError(AbxfastError, ValueError):
     """An ABX task, or an option, that cannot be carried out on this data."""
 

@@ -25,9 +25,14 @@ from unittest import mock
 import numpy as np
 
 from abxfast import score_embeddings
-from abxfast.statistics import intervals, join_shares, make_units, permutation_tests
-from abxfast.statistics import self_baselines as floors
-from abxfast.statistics.dependence import LEAST_BLOCKS, block_length
+from abxfast.statistics import (
+    jackknife_intervals,
+    make_exchangeable_units,
+    permutation_tests,
+    self_baselines,
+    sum_by_unit,
+)
+from abxfast.statistics.dependence import MIN_BLOCKS, block_length
 
 logging.getLogger("abxfast").setLevel(logging.ERROR)  # that a and x may be of one recording is meant here
 DIM, CHUNK, PERMUTATIONS, SNIPPET_S = 20, 100, 199, 10.0
@@ -45,8 +50,8 @@ COLOURS = {
 }
 FLOORS = (
     ("null_score", "two recordings", "0.2", "-"),
-    ("within", "within", "#0072B2", "--"),
-    ("drift", "drift", "#E69F00", ":"),
+    ("alternating_split", "alternating_split", "#0072B2", "--"),
+    ("half_split", "half_split", "#E69F00", ":"),
 )
 GROUPS = (5, 8, 16)
 """Recordings a value of ON, of 12 snippets each."""
@@ -138,12 +143,12 @@ def scored(kind, first, n, shift, seed):
         values = {
             name: np.stack([scores.table[own].to_numpy() for own in both], axis=1) for name, both in pairs.items()
         }
-    units = make_units(embeddings, on, recording, start_s, context)
+    units = make_exchangeable_units(embeddings, on, recording, start_s, context)
     row = scores.table["replicate"].to_numpy()
-    found = intervals(
+    found = jackknife_intervals(
         scores.table["wins2"].to_numpy(),
         scores.table["triplets"].to_numpy(),
-        join_shares(scores.shares, units.unit),
+        sum_by_unit(scores.marginals, units.unit),
         row,
         units,
         values=values,
@@ -156,14 +161,14 @@ def tested(kind, first, n, seed):
     embeddings, replicate, on, recording, start_s, options = design(kind, first, n, 0.0, seed)
     common = {"permutations": PERMUTATIONS, "seed": seed[-1], "different_recordings": "different" in options}
     if "across" not in options:
-        units = make_units(embeddings, on, recording, start_s)
+        units = make_exchangeable_units(embeddings, on, recording, start_s)
         found = permutation_tests(embeddings, on, units, np.arange(2 * CHUNK).reshape(-1, 2), **common)
         return np.stack((found.p, [float("too short" in note) for note in found.note]), axis=1)
     p = []
     for own in range(CHUNK):
         rows = replicate == own
         voice, part = options["across"][rows], (embeddings[rows], on[rows])
-        units = make_units(*part, np.arange(rows.sum()), start_s[rows], voice)
+        units = make_exchangeable_units(*part, np.arange(rows.sum()), start_s[rows], voice)
         p.append(permutation_tests(*part, units, across=voice, **common).p[0])
     return np.stack((p, np.zeros(CHUNK)), axis=1)
 
@@ -171,8 +176,8 @@ def tested(kind, first, n, seed):
 def floored(first, n, seed):
     """Give within and drift of each recording, none of which changes with time."""
     embeddings, _, recording, start_s = pairs_of(first, n, 0.0, seed)
-    found = floors(embeddings, recording, start_s, start_s + SNIPPET_S, threads=1)
-    return np.stack((found.within, found.drift), axis=1)
+    found = self_baselines(embeddings, recording, start_s, start_s + SNIPPET_S, threads=1)
+    return np.stack((found.alternating_split, found.half_split), axis=1)
 
 
 def shift_for(score, kind, first, n):
@@ -191,7 +196,7 @@ def measure(pool, replicates, kind, first, n, shifts, known):
     result = {"kind": kind, "correlation": first, "n": n, "replicates": CHUNK * len(seeds)}
     before = known if result.items() <= known.items() else {}
     coverage = {each["aimed"]: each for each in before.get("coverage", ())}
-    too_short = kind == "pair" and n // block_length(first, n) < LEAST_BLOCKS
+    too_short = kind == "pair" and n // block_length(first, n) < MIN_BLOCKS
     aims = SCORES[:1] if too_short else SCORES
     for score in aims:
         if score not in coverage:
@@ -203,7 +208,11 @@ def measure(pool, replicates, kind, first, n, shifts, known):
     if kind == "pair" and "null_score" not in before:
         null = np.concatenate(list(pool.map(partial(scored, kind, first, n, 0.0), seeds[:5])))
         floor = np.concatenate(list(pool.map(partial(floored, first, n), seeds[:5])))
-        before |= {"null_score": null[:, 0].mean(), "within": floor[:, 0].mean(), "drift": floor[:, 1].mean()}
+        before |= {
+            "null_score": null[:, 0].mean(),
+            "alternating_split": floor[:, 0].mean(),
+            "half_split": floor[:, 1].mean(),
+        }
     print(json.dumps(result := before | result), flush=True)
     return result
 
@@ -281,7 +290,7 @@ def table(results):
         )
     lines += ["", "| ρ | snippets | two recordings | within | drift |", "|--:|--:|--:|--:|--:|"]
     lines += [
-        f"| {e['correlation']:g} | {e['n']} | {e['null_score']:.3f} | {e['within']:.3f} | {e['drift']:.3f} |"
+        f"| {e['correlation']:g} | {e['n']} | {e['null_score']:.3f} | {e['alternating_split']:.3f} | {e['half_split']:.3f} |"
         for e in results
         if e["kind"] == "pair"
     ]

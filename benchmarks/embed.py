@@ -35,13 +35,13 @@ from embed_table import draw, to_markdown
 
 A_ROUND = {1: 16, 5: 6, 10: 4, 20: 2}
 """Seconds, and how many snippets of that a round times, after one that warms each thread."""
-LEAST_S = 2.0
+MIN_S = 2.0
 """Of a timing: what is faster takes its snippets again."""
 GPU_BATCH_S = 160
 PROGRAM_FILES = 6
 
 
-def one(folder, name, workers, device, *, lengths=LENGTHS_S, least_s=LEAST_S, vectors=False):
+def one(folder, name, workers, device, *, lengths=LENGTHS_S, least_s=MIN_S, vectors=False):
     """Measure one runner in this process, or keep its vectors of the snippets of 10 s."""
     if name == "int8-rate":
         add(folder, {"runner": name, "gops": int8_rate()})
@@ -187,7 +187,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=usable(), help="for one: threads that each take a snippet")
     parser.add_argument("--lengths", type=int, nargs="*", choices=LENGTHS_S, default=LENGTHS_S, help="for one: seconds")
-    parser.add_argument("--least-s", type=float, default=LEAST_S, help="for one: of a timing")
+    parser.add_argument("--least-s", type=float, default=MIN_S, help="for one: of a timing")
     parser.add_argument("--vectors", action="store_true", help="for one: keep vectors in place of timing")
     parser.add_argument("--minutes", type=int, default=60, help="for program: of speech")
     parser.add_argument("--figure", type=Path, help="for table: PNG to draw, and an SVG beside it")

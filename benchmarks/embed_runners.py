@@ -112,7 +112,7 @@ def open_openvino(path, precision, threads, device):  # noqa: ARG001
 
 def open_ours(path, precision, threads, device):  # noqa: ARG001
     """Open an encoder as ``abxfast embed`` does."""
-    from abxfast.encoders.session import Encoder
+    from abxfast.encoders import Encoder
 
     encoder = Encoder(path, device)
     return lambda waves: encoder.encode(waves)[:, 0]

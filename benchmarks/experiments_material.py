@@ -49,7 +49,7 @@ CLASSES = {
 """How a Mandarin syllable begins, by its first letter, and how it ends, by its last; others are in no class."""
 LISTS = 3
 """Recordings of each class and speaker."""
-LEAST_S, MOST_S = 20.0, 120.0
+MIN_S, MAX_S = 20.0, 120.0
 """Of the letters, and of the syllables, of a language."""
 LANGUAGE_RATE_HZ = 44_100
 
@@ -152,11 +152,11 @@ def make_languages(packages, folder):
         waves = {
             kind: _joined(sounds / language / name) for kind, name in (("letters", "alpha"), ("syllables", "syllab"))
         }
-        if min(len(wave) for wave in waves.values()) < LEAST_S * LANGUAGE_RATE_HZ:
+        if min(len(wave) for wave in waves.values()) < MIN_S * LANGUAGE_RATE_HZ:
             continue
         for kind, wave in waves.items():
             path = folder / f"{language}-{kind}.wav"
-            soundfile.write(path, wave[: int(MOST_S * LANGUAGE_RATE_HZ)], LANGUAGE_RATE_HZ, subtype="PCM_16")
+            soundfile.write(path, wave[: int(MAX_S * LANGUAGE_RATE_HZ)], LANGUAGE_RATE_HZ, subtype="PCM_16")
             rows.append({"path": path.name, "language": language, "kind": kind})
     return write_manifest(folder / "recordings.csv", rows)
 

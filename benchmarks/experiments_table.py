@@ -6,14 +6,15 @@ import json
 
 import numpy as np
 
-from abxfast.figures.style import INK, MARKERS, QUIET, SERIES, SMALL, Sheet, settings
+from abxfast.figures import Sheet, settings
+from abxfast.figures.style import INK, MARKERS, QUIET, SERIES, SMALL
 
 SEEDED = {"full.int8": "seeded weights"}
 """What the encoders of ``embed.py make`` are called where they are shown."""
 LENGTHS = {1.0: "1 s", 5.0: "5 s", 10.0: "10 s", 20.0: "20 s", None: "one syllable"}
 SYLLABLE_S = 0.35
 """Where a syllable stands on the axis of lengths: about its median."""
-MOST_PAIRS = 3
+MAX_PAIRS = 3
 """Pairs of an experiment that have rows of their own, at most."""
 LINES = ("-", (0, (1, 1.4)), (0, (4, 2)))
 PANELS = {
@@ -43,7 +44,7 @@ def to_markdown(results):
     pairs = read(results, "pairs")
     for experiment in dict.fromkeys(row["experiment"] for row in pairs):
         own = [row for row in pairs if row["experiment"] == experiment]
-        if 1 < len({(row["a"], row["b"]) for row in own}) <= MOST_PAIRS:
+        if 1 < len({(row["a"], row["b"]) for row in own}) <= MAX_PAIRS:
             for row in own:
                 _keep(scores, row, ", ".join(sorted((row["a"], row["b"]))))
     order = list(dict.fromkeys(experiment for experiment, _, _ in scores))

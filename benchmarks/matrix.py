@@ -18,7 +18,7 @@ import numpy as np
 
 from abxfast import score_embeddings
 from abxfast.kernels import abx_counts
-from abxfast.statistics import intervals, join_shares, make_units, permutation_tests
+from abxfast.statistics import jackknife_intervals, make_exchangeable_units, permutation_tests, sum_by_unit
 
 
 def recordings(n_recordings, n, dim):
@@ -31,7 +31,7 @@ def recordings(n_recordings, n, dim):
 def matrix(vectors, recording, start_s, permutations, threads):
     """Do all that a matrix gets; give the seconds of units, tests, and scores with intervals."""
     times = [time.perf_counter()]
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     times.append(time.perf_counter())
     pairs = np.array(list(itertools.combinations(range(int(recording.max()) + 1), 2)))
     permutation_tests(vectors, recording, units, pairs, permutations=permutations, threads=threads)
@@ -40,7 +40,7 @@ def matrix(vectors, recording, start_s, permutations, threads):
     sides = np.sort(np.stack([scores.table[name].to_numpy() for name in ("recording", "recording_b")], axis=1), axis=1)
     row = np.unique(sides, axis=0, return_inverse=True)[1].reshape(-1)
     wins2, triplets = (scores.table[name].to_numpy() for name in ("wins2", "triplets"))
-    found = intervals(wins2, triplets, join_shares(scores.shares, units.unit), row, units)
+    found = jackknife_intervals(wins2, triplets, sum_by_unit(scores.marginals, units.unit), row, units)
     times.append(time.perf_counter())
     if np.isnan(found.low).any():
         raise SystemExit("an interval is missing")

@@ -33,7 +33,7 @@ DIM = 1024
 SHAPES = ("20x300", "200x60", "4x3600", "uneven")
 BLOCK = 10
 QUIET = 0.05
-LEAST_CELL, MOST_CELL = 3, 10
+MIN_CELL, MAX_CELL = 3, 10
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16", "asimd", "sve")
 
 
@@ -210,7 +210,7 @@ def tiny(syllables, contexts, runs):
     from abxfast import score_embeddings
 
     rng = np.random.default_rng(0)
-    sizes = rng.integers(LEAST_CELL, MOST_CELL + 1, syllables * contexts)
+    sizes = rng.integers(MIN_CELL, MAX_CELL + 1, syllables * contexts)
     labels = {
         "syllable": np.repeat(np.tile(np.arange(syllables), contexts), sizes),
         "context": np.repeat(np.repeat(np.arange(contexts), syllables), sizes),
@@ -332,20 +332,18 @@ class Watch(threading.Thread):
 
 def fill_store(folder, sizes):
     """Write a store of made vectors, without audio and encoder."""
-    from abxfast.audio.snippets import SnippetPlan
-    from abxfast.manifest.table import read
-    from abxfast.store.entries import Unit
-    from abxfast.store.store import create_store
-    from abxfast.store.writer import StoreWriter
+    from abxfast.audio import SnippetPlan
+    from abxfast.manifest import read_manifest
+    from abxfast.store import StoreEntry, StoreWriter, create_store
 
     info = SimpleNamespace(name="made", variants=["made"], default_variant="made", sample_rate_hz=16_000)
     store = create_store(folder / "made.store", SimpleNamespace(info=info, sha256="0" * 64, dim=DIM))
     (folder / "rows.csv").write_text("\n".join(["path", *(f"r{k:03}.wav" for k in range(len(sizes)))]))
-    manifest = read(folder / "rows.csv", need_audio=False)
+    manifest = read_manifest(folder / "rows.csv", need_audio=False)
     store.put_manifest(manifest)
     with StoreWriter(store) as writer:
         for k, (item, size) in enumerate(zip(manifest.items, sizes, strict=True)):
-            unit = Unit(
+            unit = StoreEntry(
                 item.item, item.recording, f"{k:064}", item.path.name, 0, 0, None, None, None, SnippetPlan(1.0, 1.0)
             )
             vectors, _ = make([size], seed=k)

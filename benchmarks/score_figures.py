@@ -194,7 +194,7 @@ def _vectors(path):
     if path.endswith(".npz"):
         arrays = np.load(path)
         return arrays["vectors"], arrays["recording"]
-    from abxfast.store.store import open_store
+    from abxfast.store import open_store
 
     store = open_store(Path(path))
     snippets = store.read(store.lengths()[0], store.default_variant)

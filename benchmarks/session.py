@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from abxfast.embedding.pipeline import keep_memory_flat
+from abxfast.cli.process import configure_process
 
 SETTINGS = {
     "a thread a snippet, arena": {"per_snippet": 1, "arena": True, "spin": "0", "exact": "0"},
@@ -42,7 +42,7 @@ THREADS = os.cpu_count() or 1
 
 def measure(path: Path, setting: str) -> dict[str, float]:
     """Run one setting in this process."""
-    keep_memory_flat()
+    configure_process()
     wish = SETTINGS[setting]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = wish["per_snippet"] or THREADS

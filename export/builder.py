@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from abxfast._version import __version__
-from abxfast.encoders.contract import PREFIX, EncoderInfo
+from abxfast.encoders import METADATA_PREFIX, EncoderInfo
 from abxfast.export.calibration import calibrate, damages
 from abxfast.export.checkpoint import read_weights
 from abxfast.export.cost import multiplications
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_HALF = 16_000.0
+MAX_HALF = 16_000.0
 """A layer that holds or meets greater numbers on the calibration audio stays in fp32: float16 ends at 65,504."""
 BUDGET = 0.04
 """Share of the multiplications that may stay in fp32 where an int8 encoder drifts too far."""
@@ -35,7 +35,7 @@ BUDGET = 0.04
 
 def risky(peaks: Mapping[str, float]) -> list[str]:
     """Name the inputs whose layers are better off in fp32, where others are in fp16; see `Calibrated.peaks`."""
-    return [name for name, peak in peaks.items() if not peak <= MOST_HALF]
+    return [name for name, peak in peaks.items() if not peak <= MAX_HALF]
 
 
 class Maker:
@@ -128,7 +128,7 @@ class Maker:
         shape = self._checkpoint.architecture
         model = build(shape, self._weights, self.recipe, normalise=self._checkpoint.normalise)
         metadata = self.info.to_metadata()
-        metadata.pop(f"{PREFIX}parity")
+        metadata.pop(f"{METADATA_PREFIX}parity")
         helper.set_model_props(model, metadata)
         data = model.SerializeToString(deterministic=True)
         del model
@@ -141,7 +141,7 @@ class Maker:
         """Put the parity report at the end of the file, in place of the one that is there."""
         import onnx
 
-        tail, key = onnx.ModelProto(), f"{PREFIX}parity"
+        tail, key = onnx.ModelProto(), f"{METADATA_PREFIX}parity"
         tail.metadata_props.add(key=key, value=info.to_metadata()[key])
         with disk_errors(self._path), path.open("r+b") as file:
             file.truncate(self._base)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.encoders.contract import INPUT_NAME
+from abxfast.encoders import INPUT_NAME
 from abxfast.export.frontend import FrontEnd, normalised
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import Linears, Rounded
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST_FRAMES = 6_000
+MAX_FRAMES = 6_000
 """Rows that the moments of an input are taken from."""
 DAMAGE_PIECES = 2
 """Pieces of audio that damages are measured on."""
@@ -236,7 +236,7 @@ def _run(
     outputs: list[NDArray[np.float32]] = []
     parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in watched}
     greatest = dict.fromkeys(watched, 0.0)
-    share = max(1, MOST_FRAMES // len(values))
+    share = max(1, MAX_FRAMES // len(values))
     for value in values:
         found = dict(zip(names, session.run(None, {INPUT_NAME: value}), strict=True))
         outputs.append(found[out])

@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import soundfile
 
-from abxfast.audio.decoding import stream
+from abxfast.audio import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
-from abxfast.manifest.table import load
-from abxfast.stimuli.corpus import write_corpus
+from abxfast.manifest import load_manifest
+from abxfast.stimuli import write_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
-MOST_S = 640.0
+MAX_S = 640.0
 """Seconds that are used, an equal share of each recording."""
 CALIBRATION_SHARE = 0.125
 """Of the audio; the parity check never hears it."""
 PIECE_S = 10.0
-LEAST_S = 10.0
+MIN_S = 10.0
 
 
 class Material(NamedTuple):
@@ -60,7 +59,7 @@ def read_material(folder: Path | None) -> Material:
             with tempfile.TemporaryDirectory() as made:
                 write_corpus(Path(made))
                 return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
-        except (OSError, soundfile.LibsndfileError) as error:
+        except OSError as error:
             raise ExportError(
                 f"the stimuli of abxfast demo cannot be written to the temporary folder ({error}); make room there, "
                 "set TMPDIR, or give recordings with --check"
@@ -70,10 +69,10 @@ def read_material(folder: Path | None) -> Material:
 
 def _joined(folder: Path, origin: str) -> NDArray[np.float32]:
     try:
-        paths = list(dict.fromkeys(item.path for item in load(folder).items))
+        paths = list(dict.fromkeys(item.path for item in load_manifest(folder).items))
     except ManifestError as error:
         raise ExportError(f"{origin}: {error}") from error
-    share = round(MOST_S / len(paths) * SAMPLE_RATE_HZ) if paths else 0
+    share = round(MAX_S / len(paths) * SAMPLE_RATE_HZ) if paths else 0
     parts, problems = [], []
     for path in paths:
         try:
@@ -98,9 +97,9 @@ def _start(path: Path, samples: int) -> NDArray[np.float32]:
 
 
 def _cut(wave: NDArray[np.float32], name: str) -> Material:
-    if len(wave) < LEAST_S * SAMPLE_RATE_HZ:
+    if len(wave) < MIN_S * SAMPLE_RATE_HZ:
         found = len(wave) / SAMPLE_RATE_HZ
-        raise ExportError(f"--check {name}: {found:.1f} s of audio, expected at least {LEAST_S:g} s")
+        raise ExportError(f"--check {name}: {found:.1f} s of audio, expected at least {MIN_S:g} s")
     end = round(len(wave) * CALIBRATION_SHARE)
     step = round(PIECE_S * SAMPLE_RATE_HZ)
     pieces = [wave[i : min(i + step, end)] for i in range(0, end, step)]

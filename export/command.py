@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from abxfast.encoders.parity_table import show
-from abxfast.encoders.session import encoders_folder
+from abxfast.encoders import encoders_folder, format_parity
 from abxfast.errors import ExportError
 from abxfast.export.exporter import export
 
-MOST_LAYERS = 200
+MAX_LAYERS = 200
 
 
 def run(
@@ -54,7 +53,7 @@ def run(
     if precision == "fp16" and isinstance(greatest, list):
         peaks = f"\n\ngreatest |x| of layers 0 to {len(greatest) - 1}: {', '.join(f'{x:g}' for x in greatest)}"
     return (
-        f"{show(done.info.parity)}{peaks}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, "
+        f"{format_parity(done.info.parity)}{peaks}\n\n{done.path}: {size:.0f} MB, {done.info.precision}, "
         f"{', '.join(done.info.variants)}; licence of the weights: {licence}\n"
         f"Next: abxfast embed RECORDINGS -o NAME.store --encoder {done.path}"
     )
@@ -72,7 +71,7 @@ def parse_layers(text: str) -> list[int]:
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,3})\s*(?:-\s*(\d{1,3})\s*)?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= MOST_LAYERS:
+        if not first <= last <= MAX_LAYERS:
             raise ExportError(f"--layers: found {text!r}, expected numbers such as 21, 9,21 or 1-24")
         numbers += range(first, last + 1)
     return sorted(set(numbers))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx import helper
 
-from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME
+from abxfast.encoders import INPUT_NAME, OUTPUT_NAME
 from abxfast.export.frontend import FrontEnd, normalised
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import Linears, Rounded

@@ -18,7 +18,7 @@ from abxfast.export.tolerances import LIMITS, Limits, beyond
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from abxfast.encoders.contract import EncoderInfo
+    from abxfast.encoders import EncoderInfo
     from abxfast.export.builder import Maker
     from abxfast.export.checkpoint import Checkpoint
     from abxfast.export.parity import References, Row
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 PRECISIONS = ("fp32", "fp16", "int8")
 NEEDS = ("torch", "transformers", "onnx", "huggingface_hub", "safetensors", "onnxruntime")
-MOST_BYTES = 2_000_000_000
+MAX_BYTES = 2_000_000_000
 """Of a file: protobuf ends at 2 GiB, and weights beside the file would be left behind when it is copied."""
 BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 WANTED_DRIFT = 0.02
@@ -212,7 +212,7 @@ def _check_shape(checkpoint: Checkpoint, deepest: int, keep: Iterable[str], prec
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ExportError(f"--keep {name}: no such layer, expected a name such as blocks.3.ffn2{hint}")
     size = sum(prod(wanted) for wanted in expected_shapes(shape, deepest).values()) * BYTES[precision]
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         smaller = "fp16 or int8" if precision == "fp32" else "int8"
         advice = "fewer --layers" if precision == "int8" else f"--precision {smaller}, or fewer --layers"
         raise ExportError(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from abxfast.export.graph import Graph
 
-INT8_MOST = 127
+INT8_MAX = 127
 """Weights are symmetric signed int8: the only ones that the fast kernels of every processor take."""
 
 
@@ -51,7 +51,7 @@ class Rounded(NamedTuple):
 
 def nearest(weight: NDArray[np.float32]) -> Rounded:
     """Round a matrix ``(inner, outer)`` to int8, column by column, each weight by itself."""
-    scale = np.abs(weight).max(axis=0) / INT8_MOST
+    scale = np.abs(weight).max(axis=0) / INT8_MAX
     scale[scale == 0] = 1
     return Rounded(np.round(weight / scale).astype(np.int8), scale.astype(np.float32))
 

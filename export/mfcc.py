@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
+from abxfast.encoders import INPUT_NAME, OUTPUT_NAME, EncoderInfo
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW = 400

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from abxfast.encoders.session import Encoder, usable_threads
+from abxfast._threads import usable_threads
+from abxfast.encoders import Encoder
 from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.export.checkpoint import PREPROCESSOR
-from abxfast.scoring.score import score_embeddings
+from abxfast.scoring import score_embeddings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 LENGTHS_S = (1.0, 5.0, 10.0, 20.0)
 PER_HALF = 23
 """Snippets of each half: 23 · 22 · 23 = 11,638 triplets a cell."""
-LEAST_HOP_S = 0.1
+MIN_HOP_S = 0.1
 """Between two snippets; more alike than that they say nothing new."""
 
 
@@ -70,7 +71,7 @@ def cut(material: Material, length_s: float) -> NDArray[np.float32] | None:
     snippets = []
     for half in material.halves:
         last = len(half) - samples
-        if last < (PER_HALF - 1) * LEAST_HOP_S * SAMPLE_RATE_HZ:
+        if last < (PER_HALF - 1) * MIN_HOP_S * SAMPLE_RATE_HZ:
             return None
         starts = np.linspace(0, last, PER_HALF).astype(int)
         snippets += [half[start : start + samples] for start in starts]

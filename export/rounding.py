@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.export.linear import INT8_MOST, Rounded, nearest
+from abxfast.export.linear import INT8_MAX, Rounded, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ class Losses:
             end = min(start + BLOCK, len(left))
             lost = np.empty((end - start, left.shape[1]), np.float32)
             for i in range(start, end):
-                row = np.clip(np.round(left[i]), -INT8_MOST, INT8_MOST)
+                row = np.clip(np.round(left[i]), -INT8_MAX, INT8_MAX)
                 out[self._order[i]] = row
                 lost[i - start] = (left[i] - row) / upper[i, i]
                 left[i + 1 : end] -= np.outer(upper[i, i + 1 : end], lost[i - start])

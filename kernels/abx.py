@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numba import config
 
-from abxfast.kernels.layout import make_plan
-from abxfast.kernels.marginals import Marginals, empty_sink, weigh
-from abxfast.kernels.sorted_distances import Apart
-from abxfast.kernels.sweep import Sweep, share_out
-from abxfast.kernels.unit_vectors import Units
+from abxfast.kernels.layout import make_layout
+from abxfast.kernels.marginals import Marginals, count_triplets, empty_accumulators
+from abxfast.kernels.sorted_distances import PairConstraint
+from abxfast.kernels.sweep import Sweep, choose_tiling
+from abxfast.kernels.vector_cache import UnitVectorCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def abx_counts(
     bounds: NDArray[np.int64],
     cells: NDArray[np.int64],
     *,
-    apart: Apart | None = None,
+    apart: PairConstraint | None = None,
     blocks: NDArray[np.int64] | None = None,
     memory_mb: float = 512,
     threads: int | None = None,
@@ -80,43 +80,38 @@ def abx_counts(
     2 · wins + ties is the sum of two ranks, one with the tie band below and one with it above.
 
     Products are taken in float64 by BLAS, in any order. Where two of them lie closer to the edge of the tie band than
-    the worst-case error of both (`product_error`), the comparison is taken again in twice the precision (`settle`).
+    the worst-case error of both (`product_error`), the comparison is taken again in twice the precision
+    (`resolve_near_ties`).
     """
-    plan, order = make_plan(rows, bounds, cells)
+    plan, order = make_layout(rows, bounds, cells)
     wins2, triplets = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
-    sink, marginals = empty_sink(plan, order, bounds, cells, blocks, wins2)
+    sink, marginals = empty_accumulators(plan, order, bounds, cells, blocks, wins2)
     there = _sorted_apart(apart, plan.rows)
     if len(plan.cell_id):
         memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
         dim = embeddings.shape[1]
-        sizes = share_out(
+        sizes = choose_tiling(
             max(memory, 0),
             embeddings.itemsize * dim,
             dim,
-            threads or _all_threads(),
+            threads or config.NUMBA_DEFAULT_NUM_THREADS,  # type: ignore[attr-defined]
             plan,
             marginals=sink.marginals,
         )
         live = np.zeros(len(plan.pair_x), np.int64)
-        Sweep(plan, Units(embeddings, plan.rows), there, sink, live, dim, sizes).run()
+        Sweep(plan, UnitVectorCache(embeddings, plan.rows), there, sink, live, dim, sizes).run()
         n_b = np.diff(plan.bounds)[plan.cell_b]
         triplets[plan.cell_id] = live[plan.cell_pair] * n_b
         if marginals is not None:
-            weigh(plan, there, sink, marginals)
+            count_triplets(plan, there, sink, marginals)
     return AbxCounts(wins2, triplets, marginals)
 
 
-def _all_threads() -> int:
-    # os.process_cpu_count is of Python 3.13, and macOS and Windows have no affinity to ask for.
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _sorted_apart(apart: Apart | None, rows: NDArray[np.int64]) -> Apart:
+def _sorted_apart(apart: PairConstraint | None, rows: NDArray[np.int64]) -> PairConstraint:
     if apart is None:
         none, nowhere = np.empty(0, np.int64), np.empty(0)
-        return Apart(np.empty((0, 0), np.int64), none, nowhere, nowhere, 0.0)
+        return PairConstraint(np.empty((0, 0), np.int64), none, nowhere, nowhere, 0.0)
     codes = np.ascontiguousarray(apart.codes[:, rows])
     if apart.min_gap_s <= 0:
-        return Apart(codes, np.empty(0, np.int64), np.empty(0), np.empty(0), 0.0)
-    return Apart(codes, apart.recording[rows], apart.start_s[rows], apart.end_s[rows], float(apart.min_gap_s))
+        return PairConstraint(codes, np.empty(0, np.int64), np.empty(0), np.empty(0), 0.0)
+    return PairConstraint(codes, apart.recording[rows], apart.start_s[rows], apart.end_s[rows], float(apart.min_gap_s))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.kernels.jit import compiled, fused
+from abxfast.kernels.jit import compiled, fma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def exact_products(x, others, high, low):  # type: ignore[no-untyped-def]
         for k in range(0, dim, _LANES):
             for lane in range(_LANES if k < whole else dim - whole):
                 product = x[k + lane] * others[i, k + lane]
-                rest = fused(x[k + lane], others[i, k + lane], -product)  # type: ignore[call-arg, var-annotated]
+                rest = fma(x[k + lane], others[i, k + lane], -product)  # type: ignore[call-arg, var-annotated]
                 total = sums[lane] + product
                 back = total - sums[lane]
                 errors[lane] += (sums[lane] - (total - back)) + (product - back) + rest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.kernels.cosine import TIE
-from abxfast.kernels.jit import LANES, above, add_shared, at_least, compiled, fetch, hand_out
+from abxfast.kernels.jit import LANES, atomic_add, compiled, lower_bound, prefetch, scatter_suffix_sums, upper_bound
 from abxfast.kernels.sorted_distances import bucket_scale
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SHARES_B = 1 << 14
 _MOST = (1 << 16) - 1  # that a share holds
 
 
-class Sink(NamedTuple):
+class Accumulators(NamedTuple):
     """Where counts go, 2 · wins + ties each; several threads add to them.
 
     Attributes
@@ -74,8 +74,8 @@ def count_tile(cosines, i0, i1, j0, j1, plan, lists, edge, sink, open_):  # type
     while start < i1:
         x = plan.group_of[start]
         stop = min(plan.bounds[x + 1], i1)
-        cell = at_least(plan.cell_b, plan.cells_of[x], plan.cells_of[x + 1], plan.group_of[j0])
-        end = above(plan.cell_b, cell, plan.cells_of[x + 1], plan.group_of[j1 - 1])
+        cell = lower_bound(plan.cell_b, plan.cells_of[x], plan.cells_of[x + 1], plan.group_of[j0])
+        end = upper_bound(plan.cell_b, cell, plan.cells_of[x + 1], plan.group_of[j1 - 1])
         while cell < end:
             last, width, step = _fit(plan, cell, end, j0, j1, work) if sink.marginals else (end, 1, stop - start)
             for low in range(start, stop, step):
@@ -187,10 +187,10 @@ def _count_cells(cosines, i0, j0, start, stop, first, last, width, plan, lists, 
             work.totals[cell - first] += own
             if sink.marginals:
                 target = plan.cell_id[cell]
-                add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], own)  # type: ignore[call-arg]
+                atomic_add(sink.as_x, sink.x_at[target] + sink.slots[i], own)  # type: ignore[call-arg]
                 of_b += b1 - b0
                 if work.lanes[cell + 1 - first] == 0:
-                    hand_out(work.steps, work.of_a, of_a, width, lists.perm, at, live)
+                    scatter_suffix_sums(work.steps, work.of_a, of_a, width, lists.perm, at, live)
                     of_a += n_a * width
     _give_out(j0, j1, first, last, width, plan, sink, work)
     return any_open
@@ -211,7 +211,7 @@ def _give_out(j0, j1, first, last, width, plan, sink, work):  # type: ignore[no-
     of_a, of_b = 0, 0
     for cell in range(first, last):
         target = plan.cell_id[cell]
-        add_shared(sink.cells, target, work.totals[cell - first])  # type: ignore[call-arg]
+        atomic_add(sink.cells, target, work.totals[cell - first])  # type: ignore[call-arg]
         work.totals[cell - first] = 0
         if sink.marginals:
             a, b0, b1 = _sets(plan, cell, j0, j1)
@@ -227,7 +227,7 @@ def _give_out(j0, j1, first, last, width, plan, sink, work):  # type: ignore[no-
 def _give(marginal, at, slots, first, size, shares, start, step):  # type: ignore[no-untyped-def]
     """Add the shares of the snippets from position `first` on to those of their slots, and empty them."""
     for k in range(size):
-        add_shared(marginal, at + slots[first + k], np.int64(shares[start + k * step]))  # type: ignore[call-arg]
+        atomic_add(marginal, at + slots[first + k], np.int64(shares[start + k * step]))  # type: ignore[call-arg]
         shares[start + k * step] = 0
 
 
@@ -253,7 +253,7 @@ def _look_up(cosines, row, column, size, near, at, live, table, table_at, n_buck
         low += np.uint64(near[low] < edge)
         low += np.uint64(near[low] < edge)
         if near[low] < edge:
-            low = np.uint64(at_least(near, np.int64(low), at + np.int64(table[bucket + one]), edge))
+            low = np.uint64(lower_bound(near, np.int64(low), at + np.int64(table[bucket + one]), edge))
         tied += np.uint64(near[low] <= value + below)
         low -= start
         total += low
@@ -293,7 +293,7 @@ def _fetch_next(lists, at, n_list, table_at, n_table, done, more, whole):  # typ
 @compiled
 def _fetch_share(array, at, size, done, more, whole):  # type: ignore[no-untyped-def]
     for k in range(size * done // whole, size * (done + more) // whole, _LINE // array.itemsize):
-        fetch(array, at + k)  # type: ignore[call-arg]
+        prefetch(array, at + k)  # type: ignore[call-arg]
 
 
 @compiled
@@ -330,7 +330,7 @@ def _heed_ties(  # type: ignore[no-untyped-def]
 @compiled
 def _ties(near, at, low, live, value, edge):  # type: ignore[no-untyped-def]
     """Give the end of the ties that start at `low`, and whether the error bound leaves none of them open."""
-    high = above(near, at + low, at + live, value + TIE + edge) - at
-    sure_from = above(near, at + low, at + live, value - TIE + edge) - at
-    sure_to = at_least(near, at + low, at + live, value + TIE - edge) - at
+    high = upper_bound(near, at + low, at + live, value + TIE + edge) - at
+    sure_from = upper_bound(near, at + low, at + live, value - TIE + edge) - at
+    sure_to = lower_bound(near, at + low, at + live, value + TIE - edge) - at
     return high, sure_from <= low and sure_to >= high

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
 LANES = 16
 """Numbers of 16 bits that are added at a time: as many as a vector of AVX2 holds."""
-
-# numba would take an empty or relative folder at its word and leave its files wherever one works; the XDG specification
-# says to ignore such a value, and so do we.
-if "XDG_CACHE_HOME" in os.environ and not Path(os.environ["XDG_CACHE_HOME"]).is_absolute():
-    del os.environ["XDG_CACHE_HOME"]
 
 
 def digest(folder: Path) -> str:
@@ -53,7 +47,7 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 
 @compiled
-def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]
+def lower_bound(numbers, low, high, value):  # type: ignore[no-untyped-def]
     """Give the first place from `low` on, before `high`, whose number is not below `value`.
 
     numpy's searchsorted would do; it takes numba half a second to compile, each time that it is named.
@@ -68,7 +62,7 @@ def at_least(numbers, low, high, value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def above(numbers, low, high, value):  # type: ignore[no-untyped-def]
+def upper_bound(numbers, low, high, value):  # type: ignore[no-untyped-def]
     """Give the first place from `low` on, before `high`, whose number is above `value`."""
     while low < high:
         middle = (low + high) // 2
@@ -86,7 +80,7 @@ def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> A
 
 
 @intrinsic
-def add_shared(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
+def atomic_add(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
     """Add to an element of an int64 array that several threads write: ``array[index] += amount``, undivided."""
     signature = types.void(array, types.int64, types.int64)
 
@@ -98,7 +92,7 @@ def add_shared(_typing: Any, array: Any, index: Any, amount: Any) -> Any:
 
 
 @intrinsic
-def fused(_typing: Any, x: Any, y: Any, z: Any) -> Any:
+def fma(_typing: Any, x: Any, y: Any, z: Any) -> Any:
     """Give x · y + z, rounded once."""
     signature = types.float64(types.float64, types.float64, types.float64)
 
@@ -111,7 +105,7 @@ def fused(_typing: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 @intrinsic
-def fetch(_typing: Any, array: Any, index: Any) -> Any:
+def prefetch(_typing: Any, array: Any, index: Any) -> Any:
     """Ask the processor to bring an element into its cache, and go on; a place outside the array does no harm."""
     signature = types.void(array, types.int64)
 
@@ -128,7 +122,9 @@ def fetch(_typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def hand_out(_typing: Any, steps: Any, shares: Any, start: Any, lanes: Any, order: Any, at: Any, live: Any) -> Any:
+def scatter_suffix_sums(
+    _typing: Any, steps: Any, shares: Any, start: Any, lanes: Any, order: Any, at: Any, live: Any
+) -> Any:
     """Give each place of a list the steps behind it, and empty the steps, in one lane or in all `LANES` at once.
 
     For k from ``live - 1`` down to 0, the sum of ``steps[k + 1:live + 1]`` is added to the share that ``order[at + k]``

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Plan(NamedTuple):
+class CellLayout(NamedTuple):
     """Cells sorted by X, then B; positions sorted by component, then group.
 
     A component is a set of groups that no cell ties to another: a value of BY. A position is a place in `rows`. The own
@@ -53,9 +53,9 @@ class Plan(NamedTuple):
     width: NDArray[np.int64]
 
 
-def make_plan(
+def make_layout(
     rows: NDArray[np.int64], bounds: NDArray[np.int64], cells: NDArray[np.int64]
-) -> tuple[Plan, NDArray[np.int64]]:
+) -> tuple[CellLayout, NDArray[np.int64]]:
     """Sort groups so that what belongs together lies together.
 
     Within a component, groups with narrow own lists come first: those are the ones to keep in memory.
@@ -96,7 +96,7 @@ def make_plan(
     keys = pairs[:, 0] * max(len(sizes), 1) + pairs[:, 1]
     starts = np.flatnonzero(np.diff(component[by_place], prepend=-1))
     edges = np.arange(len(sizes) + 1)
-    return Plan(
+    return CellLayout(
         rows=rows[order],
         bounds=new_bounds,
         group_of=np.repeat(np.arange(len(sizes)), sizes),
@@ -114,28 +114,28 @@ def make_plan(
     ), order
 
 
-def wanted(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
+def has_cells(plan: CellLayout, i0: int, i1: int, j0: int, j1: int) -> bool:
     """Tell whether a cell has its X among the positions i0 to i1 and its B among j0 to j1."""
     return _meet(plan, plan.cell_key, i0, i1, j0, j1)
 
 
-def owned(plan: Plan, i0: int, i1: int, j0: int, j1: int) -> bool:
+def has_pairs(plan: CellLayout, i0: int, i1: int, j0: int, j1: int) -> bool:
     """Tell whether a pair (X, A) has its X among the positions i0 to i1 and its A among j0 to j1."""
     return _meet(plan, plan.pair_key, i0, i1, j0, j1)
 
 
-def longest_list(plan: Plan) -> int:
+def longest_list(plan: CellLayout) -> int:
     """Give the size of the largest set A."""
     return int(np.diff(plan.bounds)[plan.pair_a].max())
 
 
-def most_cells(plan: Plan) -> int:
+def most_cells(plan: CellLayout) -> int:
     """Give in how many cells, with different A, the same x and b meet, at most."""
     starts = np.flatnonzero(np.diff(plan.cell_key, prepend=-1))
     return int(np.diff(starts, append=len(plan.cell_key)).max())
 
 
-def _meet(plan: Plan, keys: NDArray[np.int64], i0: int, i1: int, j0: int, j1: int) -> bool:
+def _meet(plan: CellLayout, keys: NDArray[np.int64], i0: int, i1: int, j0: int, j1: int) -> bool:
     x = np.arange(plan.group_of[i0], plan.group_of[i1 - 1] + 1) * len(plan.width)
     low = np.searchsorted(keys, x + plan.group_of[j0])
     high = np.searchsorted(keys, x + plan.group_of[j1 - 1], side="right")

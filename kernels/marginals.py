@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.counting import Sink
+from abxfast.kernels.counting import Accumulators
 from abxfast.kernels.jit import compiled
 from abxfast.kernels.sorted_distances import kept_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import Plan
-    from abxfast.kernels.sorted_distances import Apart
+    from abxfast.kernels.layout import CellLayout
+    from abxfast.kernels.sorted_distances import PairConstraint
 
 
-class Share(NamedTuple):
+class RoleMarginals(NamedTuple):
     """What the blocks of one role won: those of cell c stand at ``at[c]`` to ``at[c + 1]``.
 
     Attributes
@@ -34,43 +34,43 @@ class Share(NamedTuple):
 class Marginals(NamedTuple):
     """The shares of X, A and B. Each sums to the cell's own count."""
 
-    x: Share
-    a: Share
-    b: Share
+    x: RoleMarginals
+    a: RoleMarginals
+    b: RoleMarginals
 
 
-def empty_sink(
-    plan: Plan,
+def empty_accumulators(
+    plan: CellLayout,
     order: NDArray[np.int64],
     bounds: NDArray[np.int64],
     cells: NDArray[np.int64],
     blocks: NDArray[np.int64] | None,
     wins2: NDArray[np.int64],
-) -> tuple[Sink, Marginals | None]:
+) -> tuple[Accumulators, Marginals | None]:
     """Make room for the counts, and for the marginals where blocks are given."""
     none = np.empty(0, np.int64)
     if blocks is None:
-        return Sink(wins2, none, none, none, none, none, none, none, marginals=False), None
+        return Accumulators(wins2, none, none, none, none, none, none, none, marginals=False), None
     n_blocks = np.zeros(len(bounds) - 1, np.int64)
     np.maximum.at(n_blocks, np.repeat(np.arange(len(n_blocks)), np.diff(bounds)), blocks + 1)
     shares = []
     for role in (2, 0, 1):
         at = np.concatenate(([0], np.cumsum(n_blocks[cells[:, role]])))
-        shares.append(Share(at, np.zeros(at[-1], np.int64), np.zeros(at[-1], np.int64)))
+        shares.append(RoleMarginals(at, np.zeros(at[-1], np.int64), np.zeros(at[-1], np.int64)))
     x, a, b = shares
     slots = np.ascontiguousarray(blocks[order])
-    return Sink(wins2, x.wins2, a.wins2, b.wins2, x.at, a.at, b.at, slots, marginals=True), Marginals(x, a, b)
+    return Accumulators(wins2, x.wins2, a.wins2, b.wins2, x.at, a.at, b.at, slots, marginals=True), Marginals(x, a, b)
 
 
-def weigh(plan: Plan, apart: Apart, sink: Sink, marginals: Marginals) -> None:
+def count_triplets(plan: CellLayout, apart: PairConstraint, sink: Accumulators, marginals: Marginals) -> None:
     """Count the triplets that each block takes part in."""
     x, a, b = (share.triplets for share in marginals)
     # numba takes a second and a half to compile a sort of its own.
-    _weigh(plan, np.argsort(plan.cell_pair, kind="stable"), apart, sink, x, a, b)
+    _count_triplets(plan, np.argsort(plan.cell_pair, kind="stable"), apart, sink, x, a, b)
 
 
 @compiled
-def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
+def _count_triplets(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyped-def]
     k, all_meet = 0, len(apart.codes) == 0 and apart.min_gap_s <= 0
     for pair in range(len(plan.pair_x)):
         x, a = plan.pair_x[pair], plan.pair_a[pair]
@@ -101,7 +101,7 @@ def _weigh(plan, order, apart, sink, of_x, of_a, of_b):  # type: ignore[no-untyp
 
 
 @compiled
-def spread(at, first, values, cell, value):  # type: ignore[no-untyped-def]
+def expand_blocks(at, first, values, cell, value):  # type: ignore[no-untyped-def]
     """Write down the cell of each number of a share, and the value of its block.
 
     Parameters

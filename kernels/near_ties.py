@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.kernels.cosine import TIE, exact_products
-from abxfast.kernels.jit import add_shared, compiled
+from abxfast.kernels.jit import atomic_add, compiled
 from abxfast.kernels.sorted_distances import kept_apart
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.counting import Sink
-    from abxfast.kernels.layout import Plan
-    from abxfast.kernels.sorted_distances import Apart
-    from abxfast.kernels.unit_vectors import Units
+    from abxfast.kernels.counting import Accumulators
+    from abxfast.kernels.layout import CellLayout
+    from abxfast.kernels.sorted_distances import PairConstraint
+    from abxfast.kernels.vector_cache import UnitVectorCache
 
 
-def settle(
-    plan: Plan, units: Units, apart: Apart, sink: Sink, open_: NDArray[np.int64], edge: float, step: int
+def resolve_near_ties(
+    plan: CellLayout,
+    units: UnitVectorCache,
+    apart: PairConstraint,
+    sink: Accumulators,
+    open_: NDArray[np.int64],
+    edge: float,
+    step: int,
 ) -> None:
     """Count the pairs (x, b) that `count_tile` left open: what lies on an edge with products in twice the precision.
 
@@ -57,7 +63,7 @@ def settle(
 class _Products:
     """The products of x with the vectors at some positions, high + low; in float64, and low 0, until refined."""
 
-    def __init__(self, units: Units, x: NDArray[np.float64], positions: NDArray[np.int64], step: int) -> None:
+    def __init__(self, units: UnitVectorCache, x: NDArray[np.float64], positions: NDArray[np.int64], step: int) -> None:
         self._units, self._x, self._positions, self._step = units, x, positions, step
         self.high, self.low = np.empty(len(positions)), np.zeros(len(positions))
         for begin in range(0, len(positions), step):
@@ -95,8 +101,8 @@ def _compare(plan, apart, sink, open_, first, high, low, b_high, b_low):  # type
             won = 2 * (gap > TIE) + (abs(gap) <= TIE) if allowed[k] else 0
             total += won
             if sink.marginals and won:
-                add_shared(sink.as_a, sink.a_at[target] + sink.slots[first + k], won)  # type: ignore[call-arg]
-        add_shared(sink.cells, target, total)  # type: ignore[call-arg]
+                atomic_add(sink.as_a, sink.a_at[target] + sink.slots[first + k], won)  # type: ignore[call-arg]
+        atomic_add(sink.cells, target, total)  # type: ignore[call-arg]
         if sink.marginals:
-            add_shared(sink.as_x, sink.x_at[target] + sink.slots[i], total)
-            add_shared(sink.as_b, sink.b_at[target] + sink.slots[open_[row, 1]], total)
+            atomic_add(sink.as_x, sink.x_at[target] + sink.slots[i], total)
+            atomic_add(sink.as_b, sink.b_at[target] + sink.slots[open_[row, 1]], total)

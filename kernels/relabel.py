@@ -12,11 +12,11 @@ from abxfast.kernels.jit import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WIDTH = 64
+LABELLINGS_PER_BATCH = 64
 """Labellings that are counted together, side by side in vector registers."""
 
 
-class Design(NamedTuple):
+class ComparisonRules(NamedTuple):
     """Which snippets may meet; int64 arrays of shape (n,) but `gap`.
 
     Attributes
@@ -34,7 +34,7 @@ class Design(NamedTuple):
     gap: NDArray[np.int64]
 
 
-class Lists(NamedTuple):
+class NeighbourLists(NamedTuple):
     """For each x, and each value of ACROSS that it meets, the others by distance.
 
     Attributes
@@ -58,7 +58,7 @@ class Lists(NamedTuple):
     high: NDArray[np.int32]
 
 
-def sorted_lists(units: NDArray[np.float64], start: int, stop: int, design: Design) -> Lists:
+def sort_neighbours(units: NDArray[np.float64], start: int, stop: int, design: ComparisonRules) -> NeighbourLists:
     """Sort what each x from `start` to `stop` meets.
 
     Parameters
@@ -85,7 +85,7 @@ def sorted_lists(units: NDArray[np.float64], start: int, stop: int, design: Desi
     at, x, context = _sizes(start, stop, design, n_values)
     member, low, high = (np.empty(at[-1], np.int32) for _ in range(3))
     _fill(distances, order, start, design, at, x, context, member, low, high)
-    return Lists(x, context, at, member, low, high)
+    return NeighbourLists(x, context, at, member, low, high)
 
 
 @compiled
@@ -157,8 +157,8 @@ def count_relabelled(lists, slot, labels, wins2, triplets):  # type: ignore[no-u
     for k in range(len(lists.x)):
         longest = max(longest, lists.at[k + 1] - lists.at[k])
     # Flat, and sliced WIDTH at a time: numba then sees plain stretches and uses vector registers.
-    before = np.zeros((longest + 1) * WIDTH, np.int16)
-    total = np.zeros(WIDTH, np.int32)
+    before = np.zeros((longest + 1) * LABELLINGS_PER_BATCH, np.int16)
+    total = np.zeros(LABELLINGS_PER_BATCH, np.int32)
     for batch in range(len(labels)):
         label = labels[batch]
         for k in range(len(lists.x)):
@@ -166,19 +166,25 @@ def count_relabelled(lists, slot, labels, wins2, triplets):  # type: ignore[no-u
             own = label[lists.x[k]]
             for i in range(size):
                 theirs = label[lists.member[begin + i]]
-                here, there = before[i * WIDTH : (i + 1) * WIDTH], before[(i + 1) * WIDTH : (i + 2) * WIDTH]
-                for p in range(WIDTH):
+                here, there = (
+                    before[i * LABELLINGS_PER_BATCH : (i + 1) * LABELLINGS_PER_BATCH],
+                    before[(i + 1) * LABELLINGS_PER_BATCH : (i + 2) * LABELLINGS_PER_BATCH],
+                )
+                for p in range(LABELLINGS_PER_BATCH):
                     there[p] = here[p] + (theirs[p] == own[p])
             total[:] = 0
             for i in range(size):
                 theirs = label[lists.member[begin + i]]
-                first, last = np.int64(lists.low[begin + i]) * WIDTH, np.int64(lists.high[begin + i]) * WIDTH
-                below, upto = before[first : first + WIDTH], before[last : last + WIDTH]
-                for p in range(WIDTH):
+                first, last = (
+                    np.int64(lists.low[begin + i]) * LABELLINGS_PER_BATCH,
+                    np.int64(lists.high[begin + i]) * LABELLINGS_PER_BATCH,
+                )
+                below, upto = before[first : first + LABELLINGS_PER_BATCH], before[last : last + LABELLINGS_PER_BATCH]
+                for p in range(LABELLINGS_PER_BATCH):
                     total[p] += (np.int32(below[p]) + np.int32(upto[p])) if theirs[p] != own[p] else 0
             won, of = wins2[batch, slot[k]], triplets[batch, slot[k]]
-            every = before[size * WIDTH : (size + 1) * WIDTH]
-            for p in range(WIDTH):
+            every = before[size * LABELLINGS_PER_BATCH : (size + 1) * LABELLINGS_PER_BATCH]
+            for p in range(LABELLINGS_PER_BATCH):
                 n_own = np.int64(every[p])
                 won[own[p], p] += total[p]
                 of[own[p], p] += n_own * (size - n_own)

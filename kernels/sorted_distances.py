@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.jit import add_shared, at_least, compiled
+from abxfast.kernels.jit import atomic_add, compiled, lower_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import Plan
+    from abxfast.kernels.layout import CellLayout
 
 SHORT = 24
 """Lists up to this length are searched from the front and have no table; longer ones are sorted by numpy."""
@@ -23,7 +23,7 @@ _MICROSECOND = 1e-6
 """Decimal times are no binary numbers: 0.3 − 0.2 is less than 0.1."""
 
 
-class Apart(NamedTuple):
+class PairConstraint(NamedTuple):
     """Which a and x are not to be compared, besides a snippet with itself.
 
     Attributes
@@ -43,7 +43,7 @@ class Apart(NamedTuple):
     min_gap_s: float
 
 
-class Lists(NamedTuple):
+class SortedDistances(NamedTuple):
     """Own lists of the positions from `origin` on, list after list, pair after pair.
 
     Distances are kept as −cos. A list ends with infinities: one for each a that x is not compared with, and one more.
@@ -81,7 +81,7 @@ def _buckets(n: NDArray[np.int64]) -> NDArray[np.int64]:
     return n * np.where(n < SHORT, 0, np.where(n <= _LONG, 2, 1))
 
 
-def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
+def list_bytes(plan: CellLayout, *, keep_order: bool) -> NDArray[np.int64]:
     """Give the bytes that the own lists of one x take, for each group."""
     n_a = np.diff(plan.bounds)[plan.pair_a]
     place = _place_type(plan)().itemsize
@@ -91,7 +91,7 @@ def list_bytes(plan: Plan, *, keep_order: bool) -> NDArray[np.int64]:
     return total
 
 
-def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists:
+def empty_lists(plan: CellLayout, start: int, stop: int, *, keep_order: bool) -> SortedDistances:
     """Make room for the own lists of the positions from `start` to `stop`."""
     pairs = slice(plan.pairs_of[plan.group_of[start]], plan.pairs_of[plan.group_of[stop - 1] + 1])
     x, a = plan.pair_x[pairs], plan.pair_a[pairs]
@@ -100,7 +100,7 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
     near_at, table_at, live_at = (
         np.concatenate(([0], np.cumsum(n_x * each))) for each in (n_a + 1, _buckets(n_a) + 1, 1)
     )
-    return Lists(
+    return SortedDistances(
         np.empty(near_at[-1]),
         np.empty(table_at[-1], _place_type(plan)),
         np.empty(live_at[-1], np.int32),
@@ -114,7 +114,7 @@ def empty_lists(plan: Plan, start: int, stop: int, *, keep_order: bool) -> Lists
     )
 
 
-def sort_lists(plan: Plan, lists: Lists, start: int, stop: int, live: NDArray[np.int64]) -> None:
+def sort_lists(plan: CellLayout, lists: SortedDistances, start: int, stop: int, live: NDArray[np.int64]) -> None:
     """Sort the filled lists of the positions from `start` to `stop`, make their tables, add up what they hold."""
     first, last = plan.group_of[start], plan.group_of[stop - 1]
     sizes = np.diff(plan.bounds)[plan.pair_a[plan.pairs_of[first] : plan.pairs_of[last + 1]]]
@@ -197,7 +197,7 @@ def _unpack(keys, block, perm):  # type: ignore[no-untyped-def]
     return mixed
 
 
-def _place_type(plan: Plan) -> type[np.uint16 | np.int32]:
+def _place_type(plan: CellLayout) -> type[np.uint16 | np.int32]:
     return np.uint16 if len(plan.width) == 0 or plan.width.max() <= _NARROW else np.int32
 
 
@@ -246,9 +246,9 @@ def _index(plan, lists, start, stop, all_live):  # type: ignore[no-untyped-def]
             near = lists.near[at : at + n + 1]
             if n < SHORT:
                 _insertion(near, lists.perm[at : at + n + 1])
-            live = at_least(near, 0, n, np.inf)
+            live = lower_bound(near, 0, n, np.inf)
             lists.live[lists.live_at[p] + row] = live
-            add_shared(all_live, pair, live)  # type: ignore[call-arg]
+            atomic_add(all_live, pair, live)  # type: ignore[call-arg]
             if n >= SHORT:
                 table = lists.table_at[p] + row * (lists.buckets[p] + 1)
                 _tabulate(lists.near, at, live, lists.table[table : table + lists.buckets[p] + 1])

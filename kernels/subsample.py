@@ -13,7 +13,7 @@ _STEP = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
 
-def keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint64]:
+def splitmix64_keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Give a number for each element that is as good as random and depends on nothing but seed and counters.
 
     The output function of SplitMix64 (Steele, Lea and Flood, 2014), applied once for each counter: integers only, so it
@@ -38,7 +38,7 @@ def keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint64]:
     return state
 
 
-def choose(group: NDArray[np.int64], most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def cap_per_group(group: NDArray[np.int64], most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Keep at most `most` elements of each group: those with the lowest keys, of equal keys the first.
 
     Parameters

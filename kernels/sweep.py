@@ -11,33 +11,41 @@ import numpy as np
 
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
-from abxfast.kernels.counting import Sink, count_tile
+from abxfast.kernels.counting import Accumulators, count_tile
 from abxfast.kernels.jit import LANES, compiled
-from abxfast.kernels.layout import longest_list, most_cells, owned, wanted
-from abxfast.kernels.near_ties import settle
-from abxfast.kernels.sorted_distances import Apart, Lists, empty_lists, fill_lists, list_bytes, order_error, sort_lists
+from abxfast.kernels.layout import has_cells, has_pairs, longest_list, most_cells
+from abxfast.kernels.near_ties import resolve_near_ties
+from abxfast.kernels.sorted_distances import (
+    PairConstraint,
+    SortedDistances,
+    empty_lists,
+    fill_lists,
+    list_bytes,
+    order_error,
+    sort_lists,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import Plan
-    from abxfast.kernels.unit_vectors import Units
+    from abxfast.kernels.layout import CellLayout
+    from abxfast.kernels.vector_cache import UnitVectorCache
 
 _TILE = 512
 _WIDE_TILE = 1024
 _STRIP = 512
-_LEAST_TILE = 32
+_MIN_TILE = 32
 _PACK = 96
 _BATCH = 1 << 23
 _OPEN = 1 << 13
 _STEPS = 3 << 19
 _Stretch: TypeAlias = tuple[int, int]
-_Meet: TypeAlias = "Callable[[Plan, int, int, int, int], bool]"
+_Meet: TypeAlias = "Callable[[CellLayout, int, int, int, int], bool]"
 
 
-class Sizes(NamedTuple):
+class Tiling(NamedTuple):
     """How the memory is shared out.
 
     Attributes
@@ -54,7 +62,9 @@ class Sizes(NamedTuple):
     lists_bytes: int
 
 
-def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan, *, marginals: bool) -> Sizes:
+def choose_tiling(
+    memory: int, vector_bytes: int, dim: int, threads: int, plan: CellLayout, *, marginals: bool
+) -> Tiling:
     """Choose tiles so that those of all threads take at most half of the memory.
 
     Long own lists come from memory anew for each tile: wider ones are worth a quarter of it.
@@ -87,11 +97,11 @@ def share_out(memory: int, vector_bytes: int, dim: int, threads: int, plan: Plan
     tile = _TILE
     while tile < min(longest, _WIDE_TILE) and taken(2 * tile) <= memory // 4:
         tile *= 2
-    while tile > _LEAST_TILE and taken(tile) > memory // 2:
+    while tile > _MIN_TILE and taken(tile) > memory // 2:
         tile //= 2
     while threads > 1 and taken(tile) > memory // 2:
         threads -= 1
-    return Sizes(tile, threads, max(0, memory - taken(tile)))
+    return Tiling(tile, threads, max(0, memory - taken(tile)))
 
 
 class Sweep:
@@ -111,7 +121,14 @@ class Sweep:
     """
 
     def __init__(
-        self, plan: Plan, units: Units, apart: Apart, sink: Sink, live: NDArray[np.int64], dim: int, sizes: Sizes
+        self,
+        plan: CellLayout,
+        units: UnitVectorCache,
+        apart: PairConstraint,
+        sink: Accumulators,
+        live: NDArray[np.int64],
+        dim: int,
+        sizes: Tiling,
     ) -> None:
         self._plan, self._units, self._apart, self._sink, self._live = plan, units, apart, sink, live
         self._dim, self._sizes = dim, sizes
@@ -207,16 +224,16 @@ class Sweep:
         lists = empty_lists(plan, start, kept, keep_order=self._sink.marginals) if kept > start else None
         if lists is not None:
             self._each(
-                lambda rows, columns, back: self._serve(self._fill, owned, *rows, *columns, lists, back),  # type: ignore[call-arg]
+                lambda rows, columns, back: self._serve(self._fill, has_pairs, *rows, *columns, lists, back),  # type: ignore[call-arg]
                 itertools.chain(
-                    ((*tile, lists) for tile in self._half(tiles, owned)),
-                    ((i, j, None) for i in tiles for j in rest if owned(plan, *i, *j)),
+                    ((*tile, lists) for tile in self._half(tiles, has_pairs)),
+                    ((i, j, None) for i in tiles for j in rest if has_pairs(plan, *i, *j)),
                 ),
             )
             self._each(lambda *rows: sort_lists(plan, lists, *rows, self._live), tiles)  # type: ignore[call-arg]
             self._each(
-                lambda rows, columns: self._serve(self._count, wanted, *rows, *columns, lists, lists),  # type: ignore[call-arg]
-                self._half(tiles, wanted),
+                lambda rows, columns: self._serve(self._count, has_cells, *rows, *columns, lists, lists),  # type: ignore[call-arg]
+                self._half(tiles, has_cells),
             )
         if kept < stop:
             stripes = [(i, min(i + stripe, high)) for low, high in rest for i in range(low, high, stripe)]
@@ -229,16 +246,18 @@ class Sweep:
                 if meet(self._plan, *rows, *columns) or meet(self._plan, *columns, *rows):
                     yield rows, columns
 
-    def _stripe(self, i0: int, i1: int, tiles: list[_Stretch], rest: list[_Stretch], kept: Lists | None) -> None:
+    def _stripe(
+        self, i0: int, i1: int, tiles: list[_Stretch], rest: list[_Stretch], kept: SortedDistances | None
+    ) -> None:
         """Count a stripe of rows whose own lists are not kept."""
         lists = empty_lists(self._plan, i0, i1, keep_order=self._sink.marginals)
         for columns in tiles + rest:
-            self._serve(self._fill, owned, i0, i1, *columns, lists, None)
+            self._serve(self._fill, has_pairs, i0, i1, *columns, lists, None)
         sort_lists(self._plan, lists, i0, i1, self._live)
         for columns in tiles:
-            self._serve(self._count, wanted, i0, i1, *columns, lists, kept)
+            self._serve(self._count, has_cells, i0, i1, *columns, lists, kept)
         for columns in rest:
-            self._serve(self._count, wanted, i0, i1, *columns, lists, None)
+            self._serve(self._count, has_cells, i0, i1, *columns, lists, None)
 
     def _serve(
         self,
@@ -248,8 +267,8 @@ class Sweep:
         i1: int,
         j0: int,
         j1: int,
-        rows: Lists | None,
-        columns: Lists | None,
+        rows: SortedDistances | None,
+        columns: SortedDistances | None,
     ) -> None:
         """Use a tile for its rows, and for its columns where their lists are at hand and they are not the rows."""
         plan = self._plan
@@ -263,13 +282,13 @@ class Sweep:
         for low in range(j0, j1, _STRIP) if back else ():
             high = min(low + _STRIP, j1)
             turned = self._room("turned", (high - low) * (i1 - i0)).reshape(high - low, i1 - i0)
-            _turn(cosines[:, low - j0 : high - j0], turned)
+            transpose_blocked(cosines[:, low - j0 : high - j0], turned)
             use(turned, low, high, i0, i1, columns)
 
-    def _fill(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists) -> None:
+    def _fill(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: SortedDistances) -> None:
         fill_lists(cosines, i0, i1, j0, j1, self._plan, lists, self._apart)
 
-    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: Lists) -> None:
+    def _count(self, cosines: NDArray[np.float64], i0: int, i1: int, j0: int, j1: int, lists: SortedDistances) -> None:
         plan = self._plan
         open_ = np.zeros((*cosines.shape, self._most), np.uint8)
         if not count_tile(cosines, i0, i1, j0, j1, plan, lists, self._edge, self._sink, open_):
@@ -282,7 +301,7 @@ class Sweep:
             x, b = i0 + low + row, j0 + column
             cell = np.searchsorted(plan.cell_key, plan.group_of[x] * len(plan.width) + plan.group_of[b]) + which
             left = np.stack((x, b, cell), axis=1)
-            settle(plan, self._units, self._apart, self._sink, left, self._edge, self._sizes.tile)
+            resolve_near_ties(plan, self._units, self._apart, self._sink, left, self._edge, self._sizes.tile)
 
     def _product(self, i0: int, i1: int, j0: int, j1: int) -> NDArray[np.float64]:
         rows = self._units(i0, i1)
@@ -312,7 +331,7 @@ def _packs(bounds: NDArray[np.int64], small: NDArray[np.bool_], size: int) -> It
         yield start, stop
 
 
-def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]]:
+def _tiles(plan: CellLayout, start: int, stop: int, size: int) -> list[tuple[int, int]]:
     """Cut positions into whole groups, several to a tile, or a large group, as far as it is there, into even pieces.
 
     Where a tile is hardly narrower for it, it holds a multiple of `LANES` groups.
@@ -337,7 +356,7 @@ def _tiles(plan: Plan, start: int, stop: int, size: int) -> list[tuple[int, int]
 
 
 @compiled
-def _turn(tile, turned):  # type: ignore[no-untyped-def]
+def transpose_blocked(tile, turned):  # type: ignore[no-untyped-def]
     """Transpose, block by block, so that both sides stay in cache."""
     n, m = tile.shape
     for i0 in range(0, n, 16):

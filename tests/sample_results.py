@@ -16,13 +16,13 @@ COLUMNS = {
         "p": "f", "p_holm": "f", "p_bh": "f", "triplets_ab": "i", "triplets_ba": "i", "n_a": "i", "n_b": "i",
         "note": "s",
     },
-    "floors": {
-        **KEY, "label": "s", "within": "f", "within_low": "f", "within_high": "f", "drift": "f", "drift_low": "f",
-        "drift_high": "f", "n": "i", "note": "s",
+    "self_baselines": {
+        **KEY, "label": "s", "alternating_split": "f", "alternating_split_low": "f", "alternating_split_high": "f", "half_split": "f", "half_split_low": "f",
+        "half_split_high": "f", "n": "i", "note": "s",
     },
     "summary": {
         **KEY, "score": "f", "low": "f", "high": "f", "p": "f", "cells": "i", "triplets": "i", "recordings": "i",
-        "snippets": "i", "dim": "i", "cells_per_frame": "f", "note": "s",
+        "snippets": "i", "dim": "i", "dims_per_frame": "f", "note": "s",
     },
     "recordings": {
         "recording": "s", "path": "s", "seconds": "f", "rate_hz": "i", "channels": "i", "level_db": "f",
@@ -92,9 +92,14 @@ def _fill(rows, key, names, paths, kind, random, note, heard_at):
     scores = []
     for i, a in enumerate(names):
         within = 0.5 + 0.03 * random.standard_normal()
-        floor = {"within": within, "within_low": within - 0.04, "within_high": within + 0.04, "drift": within + 0.02}
-        rows["floors"].append(
-            {**key, "label": a, **floor, "drift_low": within, "drift_high": 0.6, "n": 60, "note": note}
+        floor = {
+            "alternating_split": within,
+            "alternating_split_low": within - 0.04,
+            "alternating_split_high": within + 0.04,
+            "half_split": within + 0.02,
+        }
+        rows["self_baselines"].append(
+            {**key, "label": a, **floor, "half_split_low": within, "half_split_high": 0.6, "n": 60, "note": note}
         )
         for j in range(i + 1, len(names)):
             score = float(np.clip(0.52 + away * (kind[i] != kind[j]) + 0.03 * random.standard_normal(), 0.3, 0.99))
@@ -121,7 +126,7 @@ def _fill(rows, key, names, paths, kind, random, note, heard_at):
         "dim": 1024,
     }
     summary = {"score": mean, "low": mean - 0.03, "high": mean + 0.03, "p": 0.0001, **counts, "note": note}
-    rows["summary"].append({**key, **summary, "cells_per_frame": 1024 / length / 49})
+    rows["summary"].append({**key, **summary, "dims_per_frame": 1024 / length / 49})
     for measure in ("level_db", "noise_db"):
         rows["confounds"].append(
             {**key, "measure": measure, "correlation": 0.3, "p": 0.04, "pairs": len(scores), "note": note}
@@ -152,7 +157,7 @@ def _run(title, encoders, variants, lengths, experiment, count, note):
         "precision": "fp32", "source": "made for tests", "revision": "", "weights_sha256": "", "licence": "MIT",
         "tools": {"onnx": "1.19"},
         "parity": {"greatest |x|": [3.5 + n for n in range(25)], "kept in fp32": [], "note": note, "rows": [
-            {"variant": variants[-1], "snippet_s": 10.0, "difference": 0.02, "angle": 1e-4, "drift": 0.0069,
+            {"variant": variants[-1], "snippet_s": 10.0, "difference": 0.02, "angle": 1e-4, "half_split": 0.0069,
              "drift95": 0.0073, "abx": 0.0079},
         ]},
     }  # fmt: skip

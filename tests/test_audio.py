@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(data=st.data())
 def test_a_stream_is_the_recording_read_at_once_bit_for_bit(folder: Path, data: st.DataObject) -> None:
     rate_hz = data.draw(st.sampled_from(RATES_HZ))
-    channels = data.draw(st.one_of(st.integers(1, 3), st.integers(1, audio.MOST_CHANNELS)))
+    channels = data.draw(st.one_of(st.integers(1, 3), st.integers(1, audio.MAX_CHANNELS)))
     channel = data.draw(st.one_of(st.none(), st.integers(0, channels - 1)))
     n = data.draw(st.integers(1, 2_500))
     block_s = data.draw(st.floats(1, n * 1.5)) / rate_hz
@@ -389,7 +389,7 @@ def test_bad_input_gets_one_line(
     capfd.readouterr()
 
 
-@pytest.mark.parametrize("rate_hz", [audio.LEAST_RATE_HZ, audio.MOST_RATE_HZ])
+@pytest.mark.parametrize("rate_hz", [audio.MIN_RATE_HZ, audio.MAX_RATE_HZ])
 def test_the_outermost_rates_are_read(tmp_path: Path, rate_hz: int) -> None:
     path = tmp_path / "rate.wav"
     path.write_bytes(wav(pcm(speech(4_000)), rate_hz=rate_hz))

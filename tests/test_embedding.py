@@ -18,18 +18,17 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abxfast.audio import Snippet
 from abxfast.audio import decoding as audio
-from abxfast.audio.snippets import Snippet
+from abxfast.embedding import Progress, embed
 from abxfast.embedding import decoder as decoding
 from abxfast.embedding import pipeline as embedding
 from abxfast.embedding.background import in_background
-from abxfast.embedding.decoder import Decoder, Piece, Progress
-from abxfast.embedding.pipeline import Batches, embed
-from abxfast.encoders.session import Encoder, open_encoder
+from abxfast.embedding.decoder import Decoder, Piece
+from abxfast.embedding.pipeline import Batches
+from abxfast.encoders import Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.store import writer
-from abxfast.store.store import open_store
-from abxfast.store.writer import StoreWriter
+from abxfast.store import StoreWriter, open_store, writer
 
 RATE_HZ = 16_000
 VARIANTS = ("mfcc.max", "mfcc.mean", "mfcc.std")
@@ -85,7 +84,7 @@ def content(root):
 
 
 def items(root, length_s):
-    return [state.unit.item for state in open_store(root).complete(length_s)]
+    return [state.entry.item for state in open_store(root).complete(length_s)]
 
 
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
@@ -94,7 +93,7 @@ def test_vectors_are_those_of_a_simple_loop(tmp_path, rate_hz):
         record(tmp_path / "audio" / "x.wav", 9.4, seed=1, rate_hz=rate_hz, channels=2),
         record(tmp_path / "audio" / "y.flac", 31, seed=2, rate_hz=rate_hz, channels=2),
     ]
-    report = embed(tmp_path / "audio", tmp_path / "s", snippets=[1, 2.5], hop=0.75, channel="1", remainder="keep")
+    report = embed(tmp_path / "audio", tmp_path / "s", snippets=[1, 2.5], hop_s=0.75, channel="1", remainder="keep")
     encoder = open_encoder("mfcc")
     assert (report.encoder, report.recordings, report.skipped, report.failures) == ("mfcc", 2, 0, [])
     assert report.audio_s == pytest.approx(40.4, abs=1e-3)
@@ -266,7 +265,7 @@ def test_one_corrupt_file_is_named_and_the_others_are_done(folder, tmp_path, cap
     assert report.skipped == 0
     rows = {row[0] for row in content(tmp_path / "s")[1]}
     assert rows == set(items(tmp_path / "s", 1.0)) == {"r0.wav", "r1.wav", "r2.wav"}
-    assert len(open_store(tmp_path / "s").units) == 3
+    assert len(open_store(tmp_path / "s").entries) == 3
     record(folder / "cut.wav", 2, seed=5)
     report = embed(folder, tmp_path / "s", snippets=[1])
     assert sorted(name for name, _ in report.failures) == [name for name in bad if name != "cut.wav"]
@@ -290,7 +289,7 @@ def test_a_length_that_one_recording_is_too_short_for(folder, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"hop": 0.5}, "holds snippets cut as 1 s, asked for 1 s every 0.5 s"),
+        ({"hop_s": 0.5}, "holds snippets cut as 1 s, asked for 1 s every 0.5 s"),
         ({"remainder": "keep"}, "asked for 1 s, remainder kept"),
         ({"channel": "0"}, "holds --channel mix, asked for 0"),
         ({"threads": 0}, "--threads: found 0"),
@@ -342,7 +341,7 @@ from pathlib import Path
 from abxfast.embedding import pipeline as embedding
 from abxfast.store import writer
 from abxfast.encoders import session as encoder
-from abxfast.encoders.session import Encoder
+from abxfast.encoders import Encoder
 import pyarrow.parquet, soundfile, soxr, onnxruntime
 writer.FLUSH_S = 0.02
 encode = Encoder.encode
@@ -395,7 +394,7 @@ def test_killed_twenty_times_and_resumed_it_is_as_if_never_killed(tmp_path):
             assert content(root) == expected
             shutil.rmtree(root)
         elif (root / "store.json").exists():
-            seen.append(sum(len(state.done) for state in open_store(root).units.values()))
+            seen.append(sum(len(state.done) for state in open_store(root).entries.values()))
         child = following
     child.communicate(b"go\n", timeout=60)
     assert child.returncode == 0
@@ -694,7 +693,7 @@ def test_moving_recordings_and_store_together_changes_nothing(folder, tmp_path, 
     report = embed(tmp_path / "moved" / "audio", tmp_path / "moved" / "s", snippets=[1])
     assert (report.skipped, report.failures, encoded) == (3, [], [])
     assert content(tmp_path / "moved" / "s") == before
-    assert {replace(state.unit, path="") for state in open_store(tmp_path / "moved" / "s").units.values()}
+    assert {replace(state.entry, path="") for state in open_store(tmp_path / "moved" / "s").entries.values()}
 
 
 def test_a_long_silence_of_the_decoder_can_be_stopped():

@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from abxfast._threads import usable_threads
+from abxfast.encoders import Encoder, EncoderInfo, available_providers, encoders_folder, find_encoder, open_encoder
 from abxfast.encoders import session as encoder_module
-from abxfast.encoders.contract import EncoderInfo
-from abxfast.encoders.session import (
-    Encoder,
-    available_providers,
-    encoders_folder,
-    find_encoder,
-    open_encoder,
-    usable_threads,
-)
 from abxfast.errors import EncoderError, MissingPackageError
 
 INFO = EncoderInfo(
@@ -436,4 +429,4 @@ def test_the_saturation_probe_is_what_its_recipe_makes():
 
     from abxfast.export.saturation import build
 
-    assert (files("abxfast") / "saturation.onnx").read_bytes() == build()
+    assert (files("abxfast.encoders") / "saturation.onnx").read_bytes() == build()

@@ -13,14 +13,21 @@ from hypothesis import strategies as st
 from sample_results import make_results
 
 from abxfast.errors import MissingPackageError, StudyError
-from abxfast.figures import draw, fonts
-from abxfast.figures.layers import draw_layers
-from abxfast.figures.matrix import draw_matrix
-from abxfast.figures.order import Places, cluster_order, scale
-from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
-from abxfast.figures.recording_map import draw_map
-from abxfast.figures.style import fit, settings, width_mm
-from abxfast.results.read import make_matrix, read_results, short_names
+from abxfast.figures import (
+    DIVERGING,
+    DIVERGING_DARK,
+    Places,
+    cluster_order,
+    draw_layers,
+    draw_map,
+    draw_matrix,
+    fonts,
+    scale,
+    settings,
+)
+from abxfast.figures.style import fit, width_mm
+from abxfast.report import draw_figures
+from abxfast.results import read_results, score_matrix, short_names
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/$c_1^2$.wav", "tales/d.wav"]
 POINTS_A_MM = 72 / 25.4
@@ -33,7 +40,7 @@ def letters(figure):
 class TestDraw:
     def test_writes_every_kind_as_png_and_svg(self, tmp_path):
         results = make_results(tmp_path, NAMES)
-        written = draw(results)
+        written = draw_figures(results)
         assert {path.suffix for path in written} == {".png", ".svg", ".json"}
         entries = json.loads((results / "figures" / "figures.json").read_text(encoding="utf-8"))
         kinds = [entry["kind"] for entry in entries]
@@ -42,7 +49,7 @@ class TestDraw:
         assert all(path.is_file() for path in written)
 
     def test_the_same_tables_give_the_same_bytes(self, tmp_path):
-        drawn = [draw(make_results(tmp_path / name, NAMES)) for name in ("one", "two")]
+        drawn = [draw_figures(make_results(tmp_path / name, NAMES)) for name in ("one", "two")]
         assert [path.name for path in drawn[0]] == [path.name for path in drawn[1]]
         for one, two in zip(*drawn, strict=True):
             assert one.read_bytes() == two.read_bytes(), one.name
@@ -51,23 +58,23 @@ class TestDraw:
     @pytest.mark.parametrize(("count", "width_mm"), [(3, 85), (10, 85), (11, 175), (100, 175)])
     def test_the_matrix_is_as_wide_as_a_column_or_a_page_and_no_taller_than_it(self, tmp_path, count, width_mm):
         names = [f"{number:03d} 山歌 ŋɑ˧" for number in range(count)]
-        draw(make_results(tmp_path, names, lengths=(1.0,), variants=("a.max",)))
+        draw_figures(make_results(tmp_path, names, lengths=(1.0,), variants=("a.max",)))
         svg = next((tmp_path / "figures").glob("matrix*.svg")).read_text(encoding="utf-8")
         width, height = (float(size) for size in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups())
         assert width == pytest.approx(width_mm * POINTS_A_MM, abs=0.1)
         assert height <= 235.5 * POINTS_A_MM
 
     def test_what_is_no_longer_drawn_is_removed_and_nothing_else(self, tmp_path):
-        draw(make_results(tmp_path, NAMES, lengths=(1.0, 10.0)))
+        draw_figures(make_results(tmp_path, NAMES, lengths=(1.0, 10.0)))
         mine = tmp_path / "figures" / "mine.png"
         mine.write_bytes(b"mine")
-        written = draw(make_results(tmp_path, NAMES, lengths=(1.0,)))
+        written = draw_figures(make_results(tmp_path, NAMES, lengths=(1.0,)))
         assert {path.name for path in (tmp_path / "figures").iterdir()} == {path.name for path in written} | {
             "mine.png"
         }
 
     def test_names_that_differ_only_in_what_a_file_name_cannot_hold_are_two_files(self, tmp_path):
-        draw(make_results(tmp_path, NAMES, lengths=(1.0,), encoders=("a/b", "a:b", "A?b")))
+        draw_figures(make_results(tmp_path, NAMES, lengths=(1.0,), encoders=("a/b", "a:b", "A?b")))
         entries = json.loads((tmp_path / "figures" / "figures.json").read_text(encoding="utf-8"))
         stems = [entry["name"].casefold() for entry in entries]
         assert len(set(stems)) == len(stems)
@@ -75,7 +82,7 @@ class TestDraw:
 
     def test_two_recordings_have_a_matrix_and_no_map(self, tmp_path):
         results = make_results(tmp_path, NAMES[:2], lengths=(1.0,), variants=("a",))
-        assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
+        assert [path.name.partition("-")[0] for path in draw_figures(results)[:-1]] == ["matrix", "matrix"]
 
     def test_a_map_is_not_made_up_where_most_pairs_have_no_score(self, tmp_path):
         results = make_results(tmp_path, [f"{number}" for number in range(6)], lengths=(1.0,), variants=("a",))
@@ -83,28 +90,28 @@ class TestDraw:
         names = zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True)
         of_one_kind = [int(a) // 2 == int(b) // 2 for a, b in names]
         pq.write_table(pairs.filter(pa.array(of_one_kind)), results / "tables" / "pairs.parquet")
-        assert [path.name.partition("-")[0] for path in draw(results)[:-1]] == ["matrix", "matrix"]
+        assert [path.name.partition("-")[0] for path in draw_figures(results)[:-1]] == ["matrix", "matrix"]
 
     def test_the_diagonal_has_the_floors_that_have_an_interval(self, tmp_path):
         results = read_results(make_results(tmp_path, NAMES, lengths=(1.0,), variants=("a",)))
         ((key, rows),) = results.groups("pairs").items()
-        floors = results.groups("floors")[key]
+        floors = results.groups("self_baselines")[key]
         low = pa.array([None if label == NAMES[1] else 0.4 for label in floors["label"].to_pylist()])
-        floors = floors.set_column(floors.column_names.index("within_low"), "within_low", low)
-        one = make_matrix(key, rows, floors)
+        floors = floors.set_column(floors.column_names.index("alternating_split_low"), "alternating_split_low", low)
+        one = score_matrix(key, rows, floors)
         assert np.isnan(np.diag(one.score)).tolist() == [name == NAMES[1] for name in one.names]
 
     def test_a_folder_that_is_none_is_refused_in_one_line(self, tmp_path):
         with pytest.raises(StudyError, match=r"no run\.json; expected a results folder") as caught:
-            draw(tmp_path)
+            draw_figures(tmp_path)
         assert "\n" not in str(caught.value)
         results = make_results(tmp_path, NAMES)
         (results / "tables" / "pairs.parquet").write_bytes(b"PAR1")
         with pytest.raises(StudyError, match="cannot be read"):
-            draw(results)
+            draw_figures(results)
         (results / "run.json").write_text('{"format": 99}', encoding="utf-8")
         with pytest.raises(StudyError, match="found format 99, expected 1"):
-            draw(results)
+            draw_figures(results)
 
     def test_without_matplotlib_it_says_what_to_install(self, tmp_path, monkeypatch):
         for name in [name for name in sys.modules if name.startswith("abxfast.figures.")]:
@@ -113,7 +120,7 @@ class TestDraw:
             monkeypatch.delitem(sys.modules, name)
         monkeypatch.setitem(sys.modules, "matplotlib", None)
         with pytest.raises(MissingPackageError, match=r"pip install 'abxfast\[report\]'"):
-            draw(make_results(tmp_path, NAMES))
+            draw_figures(make_results(tmp_path, NAMES))
 
 
 class TestMatrix:
@@ -222,7 +229,7 @@ class TestFonts:
     def test_letters_that_no_font_has_are_told_once_in_one_line(self, tmp_path, monkeypatch, caplog):
         monkeypatch.setattr(fonts, "_candidates", list)
         with caplog.at_level(logging.WARNING):
-            draw(make_results(tmp_path, NAMES))
+            draw_figures(make_results(tmp_path, NAMES))
         told = [record.getMessage() for record in caplog.records if record.name == "abxfast.figures.fonts"]
         assert len(told) == 1
         assert "姐 (U+59D0)" in told[0]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abxfast.errors import ManifestError
+from abxfast.manifest import Item, load_manifest, read_manifest, scan_recordings
 from abxfast.manifest import table as manifest
-from abxfast.manifest.table import Item, load, read, scan
 
 NA = "ŋa˥˩ 錄音 ʈʂʰɻ̩˧˥"  # IPA, tone letters, Chinese, a combining mark
 
@@ -49,7 +49,7 @@ def refusal(action, *arguments, **options):
 def refused(folder, content, name="t.csv"):
     """Give where and why a table is refused: its line, and the words."""
     path = table(folder, content, name)
-    message = refusal(read, path)
+    message = refusal(read_manifest, path)
     where = re.match(re.escape(str(path)) + r"(?: line (\d+))?: ", message)
     assert where, message
     return int(where[1]) if where[1] else None, message[where.end() :]
@@ -70,7 +70,7 @@ def test_every_way_to_save_a_table_is_the_same_table(folder, separator, newline,
     lines = [["path", "place", "note"], ["a.wav", NA, "x"], ["b.wav", "", " y "], ["c.wav", "1", ""]]
     text = newline.join(separator.join(line) for line in lines) + newline * last
     raw = text.encode(encoding)
-    found = read(table(folder, b"\xfe\xff" + raw if encoding == "utf-16-be" else raw))
+    found = read_manifest(table(folder, b"\xfe\xff" + raw if encoding == "utf-16-be" else raw))
     assert found.columns == ("place", "note")
     assert found.items == (
         Item("a.wav", "a.wav", folder / "a.wav", None, None, {"place": NA, "note": "x"}, f"{folder / 't.csv'} line 2"),
@@ -107,7 +107,7 @@ def test_what_the_csv_module_writes_is_read_with_its_lines(tmp_path_factory, not
         lines.append(len(re.findall(r"\r\n|\r|\n", file.getvalue())) + 1)
         writer.writerow(["zz.wav", note, f"i{number}"])
     path = table(tmp_path_factory.getbasetemp(), file.getvalue())
-    found = read(path, need_audio=False)
+    found = read_manifest(path, need_audio=False)
     assert found.columns == (" ".join(unicodedata.normalize("NFC", header).split()),)
     assert [list(item.labels.values()) for item in found.items] == [[note.strip() or None] for note in notes]
     assert [item.origin for item in found.items] == [f"{path} line {line}" for line in lines]
@@ -123,7 +123,7 @@ def test_a_cell_over_several_lines_does_not_shift_the_lines_after_it(folder):
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_decimal_commas(folder, separator):
     lines = ("path start_s end_s x", "a.wav 0,5 1,25 2,5", "a.wav 1.5 10 1", "a.wav 1e1 1,1e1 1")
-    found = read(table(folder, "\n".join(line.replace(" ", separator) for line in lines)))
+    found = read_manifest(table(folder, "\n".join(line.replace(" ", separator) for line in lines)))
     assert [(item.start_s, item.end_s) for item in found.items] == [(0.5, 1.25), (1.5, 10.0), (10.0, 11.0)]
     assert found.items[0].labels == {"x": "2,5"}, "labels are left as they are"
 
@@ -136,7 +136,7 @@ def test_a_decimal_comma_in_a_table_of_commas_is_refused(folder):
 
 
 def test_stretches(folder):
-    found = read(table(folder, "path,start_s,end_s\na.wav,0.25,1.5\na.wav,2,\na.wav,,3\nb.wav,,\n"))
+    found = read_manifest(table(folder, "path,start_s,end_s\na.wav,0.25,1.5\na.wav,2,\na.wav,,3\nb.wav,,\n"))
     assert [(item.item, item.recording, item.start_s, item.end_s) for item in found.items] == [
         ("a.wav#0.25-1.5", "a.wav", 0.25, 1.5),
         ("a.wav#2.0-", "a.wav", 2.0, None),
@@ -166,7 +166,7 @@ def test_no_stretch(folder, start, end, words):
 
 
 def test_item_and_recording_name_rows(folder):
-    found = read(table(folder, "item,path,recording\none,a.wav,Na 1\ntwo,b.wav,\n,c.wav,Na 1c\n"))
+    found = read_manifest(table(folder, "item,path,recording\none,a.wav,Na 1\ntwo,b.wav,\n,c.wav,Na 1c\n"))
     assert [(item.item, item.recording) for item in found.items] == [
         ("one", "Na 1"),
         ("two", "b.wav"),
@@ -246,13 +246,13 @@ def test_a_table_that_cannot_be_used(folder, content, line, words):
 
 
 def test_a_table_that_is_not_there_or_is_a_folder(tmp_path):
-    assert refusal(load, tmp_path / "t.csv") == f"{tmp_path / 't.csv'}: no such file"
+    assert refusal(load_manifest, tmp_path / "t.csv") == f"{tmp_path / 't.csv'}: no such file"
     (tmp_path / "t.csv").mkdir()
-    assert refusal(load, tmp_path / "t.csv").startswith(f"{tmp_path / 't.csv'}: cannot be read (")
+    assert refusal(load_manifest, tmp_path / "t.csv").startswith(f"{tmp_path / 't.csv'}: cannot be read (")
 
 
 def test_audio_need_not_be_there_to_score(folder):
-    found = read(table(folder, "path,x\nsub\\gone.wav,1\n"), need_audio=False)
+    found = read_manifest(table(folder, "path,x\nsub\\gone.wav,1\n"), need_audio=False)
     assert found.items[0].item == "sub/gone.wav"
     assert found.items[0].path == folder / "sub/gone.wav"
 
@@ -262,7 +262,7 @@ def test_audio_need_not_be_there_to_score(folder):
 
 @pytest.mark.parametrize("written", ["sub/d.wav", "sub\\d.wav", "./sub/d.wav", ".\\sub\\d.wav", "sub//d.wav"])
 def test_any_slash_will_do(folder, written):
-    (item,) = read(table(folder, f"path\n{written}\n")).items
+    (item,) = read_manifest(table(folder, f"path\n{written}\n")).items
     assert (item.item, item.recording) == ("sub/d.wav", "sub/d.wav")
     assert item.path.samefile(folder / "sub" / "d.wav")
 
@@ -270,7 +270,7 @@ def test_any_slash_will_do(folder, written):
 def test_paths_are_relative_to_the_table_or_absolute(folder, monkeypatch):
     monkeypatch.chdir(folder)
     table(folder / "sub", f"path\n../a.wav\n{folder / 'b.wav'}\nd.wav\n")
-    found = read(Path("sub") / "t.csv")
+    found = read_manifest(Path("sub") / "t.csv")
     assert all(item.path.is_file() for item in found.items)
     assert [item.path.name for item in found.items] == ["a.wav", "b.wav", "d.wav"]
 
@@ -280,15 +280,15 @@ def test_paths_are_relative_to_the_table_or_absolute(folder, monkeypatch):
 def test_accents_spelled_in_either_unicode_form(tmp_path, on_disk, in_table):
     name = "Mường/tiếng é ɛ̃ Å.wav"
     audio(tmp_path / unicodedata.normalize(on_disk, name))
-    (item,) = read(table(tmp_path, f"path,lieu\n{unicodedata.normalize(in_table, name)},é\n")).items
+    (item,) = read_manifest(table(tmp_path, f"path,lieu\n{unicodedata.normalize(in_table, name)},é\n")).items
     assert item.path.is_file()
     assert item.item == unicodedata.normalize("NFC", name)
-    assert item.item == scan([tmp_path]).items[0].item
+    assert item.item == scan_recordings([tmp_path]).items[0].item
 
 
 def test_names_in_any_script(tmp_path):
     audio(tmp_path / f"{NA}.wav")
-    (item,) = read(table(tmp_path, f"path,{NA}\n{NA}.wav,{NA}\n")).items
+    (item,) = read_manifest(table(tmp_path, f"path,{NA}\n{NA}.wav,{NA}\n")).items
     assert item.path.is_file()
     name = unicodedata.normalize("NFC", NA)
     assert (item.item, item.labels) == (f"{name}.wav", {name: name})
@@ -303,7 +303,7 @@ def test_a_folder_is_its_audio_in_order(tmp_path):
     for name in ("._b.wav", "sub/._x.wav", ".hidden/x.wav", "notes.txt", "wav", "x.wav.txt", ".wav"):
         audio(tmp_path / name)
     (tmp_path / "folder.wav").mkdir()
-    found = scan([tmp_path])
+    found = scan_recordings([tmp_path])
     assert [item.item for item in found.items] == [
         "a 2.flac",
         "b.WAV",
@@ -314,43 +314,45 @@ def test_a_folder_is_its_audio_in_order(tmp_path):
     ]
     assert all(item.recording == item.item and item.path.is_file() for item in found.items)
     assert all((item.start_s, item.end_s, item.labels) == (None, None, {}) for item in found.items)
-    assert found == load(tmp_path) == load(str(tmp_path)) == load([tmp_path])
+    assert found == load_manifest(tmp_path) == load_manifest(str(tmp_path)) == load_manifest([tmp_path])
 
 
 def test_files_and_folders_together(folder):
-    found = load([folder / "sub", str(folder / "b.wav")])
+    found = load_manifest([folder / "sub", str(folder / "b.wav")])
     assert [item.item for item in found.items] == ["d.wav", "b.wav"]
-    assert [item.item for item in load([folder / "b.wav", folder / "b.wav"]).items] == ["b.wav"]
-    assert len(load([folder, folder / "a.wav", folder / "sub" / ".." / "b.wav"]).items) == 4
+    assert [item.item for item in load_manifest([folder / "b.wav", folder / "b.wav"]).items] == ["b.wav"]
+    assert len(load_manifest([folder, folder / "a.wav", folder / "sub" / ".." / "b.wav"]).items) == 4
 
 
 def test_one_name_for_two_recordings_is_refused(tmp_path):
     first, second = audio(tmp_path / "x" / "a.wav"), audio(tmp_path / "y" / "a.wav")
-    message = refusal(load, [first.parent, second.parent])
+    message = refusal(load_manifest, [first.parent, second.parent])
     assert message == (
         f"{second}: would be called 'a.wav', as {first} is; give the folder that holds both, or a manifest"
     )
 
 
 def test_one_recording_under_two_names_is_refused(folder, monkeypatch):
-    message = refusal(load, [folder, folder / "sub"])
+    message = refusal(load_manifest, [folder, folder / "sub"])
     assert message == f"{folder / 'sub' / 'd.wav'}: is there as 'sub/d.wav' and as 'd.wav'; give its folder once"
     monkeypatch.chdir(folder)
-    assert len(load([Path(), folder, "sub/../a.wav"]).items) == 4
+    assert len(load_manifest([Path(), folder, "sub/../a.wav"]).items) == 4
 
 
 def test_nothing_to_find(tmp_path):
     audio(tmp_path / "notes.txt")
-    assert refusal(load, tmp_path).startswith(f"{tmp_path}: no audio in this folder")
-    assert refusal(load, tmp_path / "gone") == f"{tmp_path / 'gone'}: no such file or folder"
-    assert refusal(load, [audio(tmp_path / "a.wav"), tmp_path / "b.wav"]).startswith(f"{tmp_path / 'b.wav'}: no such")
-    assert refusal(load, []) == "no folder and no audio file given"
+    assert refusal(load_manifest, tmp_path).startswith(f"{tmp_path}: no audio in this folder")
+    assert refusal(load_manifest, tmp_path / "gone") == f"{tmp_path / 'gone'}: no such file or folder"
+    assert refusal(load_manifest, [audio(tmp_path / "a.wav"), tmp_path / "b.wav"]).startswith(
+        f"{tmp_path / 'b.wav'}: no such"
+    )
+    assert refusal(load_manifest, []) == "no folder and no audio file given"
 
 
 def test_a_manifest_goes_alone(folder):
-    message = refusal(load, [folder, table(folder, "path\na.wav\n", "list.TSV")])
+    message = refusal(load_manifest, [folder, table(folder, "path\na.wav\n", "list.TSV")])
     assert message == f"{folder / 'list.TSV'}: a manifest goes alone, found 1 other path(s) beside it"
-    assert len(load([folder / "list.TSV"]).items) == 1
+    assert len(load_manifest([folder / "list.TSV"]).items) == 1
 
 
 def test_a_folder_that_may_not_be_read_is_not_passed_over(folder, monkeypatch):
@@ -362,4 +364,4 @@ def test_a_folder_that_may_not_be_read_is_not_passed_over(folder, monkeypatch):
         return listed(path)
 
     monkeypatch.setattr(manifest.os, "scandir", locked)
-    assert refusal(scan, [folder]).startswith(f"{folder / 'sub'}: cannot be read (Permission denied)")
+    assert refusal(scan_recordings, [folder]).startswith(f"{folder / 'sub'}: cannot be read (Permission denied)")

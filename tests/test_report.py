@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from sample_results import make_results
 
 from abxfast.errors import MissingPackageError
-from abxfast.figures import draw
-from abxfast.report import write_report
+from abxfast.report import draw_figures, write_report
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json
 from abxfast.report.references import REFERENCES
-from abxfast.results.read import read_results
+from abxfast.results import read_results
 
 NAMES = ["tales/a ŋɑ˧.wav", "tales/b 姐妹.wav", "tales/c.wav"]
 HOSTILE = ["</script><script>x()</script>", "\" onload=x() '", "{{7*7}}\u2028<!--", "a&lt;b&gt;"]
@@ -46,7 +45,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = make_results(tmp_path_factory.mktemp("results"), NAMES)
-    draw(folder)
+    draw_figures(folder)
     write_report(folder)
     return folder
 
@@ -75,7 +74,7 @@ def test_the_policy_allows_our_script_and_style_alone(results):
 
 def test_the_same_results_give_the_same_bytes(results, tmp_path):
     again = make_results(tmp_path, NAMES)
-    draw(again)
+    draw_figures(again)
     assert write_report(again).read_bytes() == (results / "report.html").read_bytes()
 
 
@@ -111,7 +110,7 @@ def test_hostile_texts_make_no_markup(tmp_path):
         for name, texts in (("plain", ["k", "l", "m", "n"]), ("hostile", HOSTILE))
     )
     for folder in (plain, hostile):
-        draw(folder)
+        draw_figures(folder)
     pages = [Page(write_report(folder)) for folder in (plain, hostile)]
     shapes = [[(tag, sorted(attributes)) for tag, attributes in page.tags] for page in pages]
     assert shapes[0] == shapes[1]

@@ -9,8 +9,7 @@ import wave
 import pytest
 from sample_results import make_results
 
-from abxfast.figures import draw
-from abxfast.report import write_report
+from abxfast.report import draw_figures, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -58,7 +57,7 @@ def browser():
 
 def make_page(folder, names, **more):
     results = make_results(folder / "results", names, **more)
-    draw(results)
+    draw_figures(results)
     return write_report(results)
 
 
@@ -157,9 +156,11 @@ def test_every_column_sorts_by_click_and_by_key(browser, page):
     from selenium.webdriver.common.keys import Keys
 
     open_page(browser, page)
-    for table in ("pairs", "floors"):
+    for table in ("pairs", "self_baselines"):
         buttons = browser.find_elements("css selector", f"table[data-table={table}] thead button")
-        number = next(place for place, button in enumerate(buttons) if button.text.startswith(("score", "within")))
+        number = next(
+            place for place, button in enumerate(buttons) if button.text.startswith(("score", "alternating_split"))
+        )
 
         def column(table=table, number=number):
             cells = f"table[data-table={table}] tbody td:nth-child({number + 1})"

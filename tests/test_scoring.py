@@ -114,7 +114,7 @@ def test_vectors_that_cannot_be_scored_are_refused(vectors, error, says):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    from abxfast.stimuli.corpus import write_corpus
+    from abxfast.stimuli import write_corpus
 
     folder = tmp_path_factory.mktemp("scoring")
     manifest = write_corpus(folder, seconds=6.0)
@@ -123,7 +123,7 @@ def store(tmp_path_factory):
 
 
 def test_a_store_is_scored_as_its_vectors_are(store):
-    from abxfast.store.store import open_store
+    from abxfast.store import open_store
 
     snippets = open_store(store).read(1.0, "mfcc.mean")
     scores = abxfast.score_store(store, snippet=1, variant="mfcc.mean")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.audio.snippets import Cutter, SnippetPlan, Stretch, check_whole, make_plans, parse_length
+from abxfast.audio import Cutter, SnippetPlan, Stretch, check_whole, make_plans, parse_length
 from abxfast.errors import TaskError
 
 RATE_HZ = 100
 SLACK = 5  # 50 ms
-MOST_WHOLE = 6_005  # 60 s and the slack
+MAX_WHOLE = 6_005  # 60 s and the slack
 
 WHOLE = SnippetPlan(None, None)
 
@@ -43,7 +43,7 @@ def slices(recording, stretch, least):
     if stop is not None and stop > len(recording) + SLACK:
         return None
     if plan.length_s is None:
-        windows = [(start, end)] if end - start <= MOST_WHOLE else []
+        windows = [(start, end)] if end - start <= MAX_WHOLE else []
     else:
         length = round(plan.length_s * RATE_HZ)
         starts = [start + round(k * plan.hop_s * RATE_HZ) for k in range(len(recording) + 1)]
@@ -105,7 +105,7 @@ def test_a_whole_item_has_a_minute_and_no_more(n, stop, block):
     assert found == [expected or []]
     if expected:
         assert results == [(1, None)]
-    elif stop is not None and stop > n + SLACK and n <= MOST_WHOLE:
+    elif stop is not None and stop > n + SLACK and n <= MAX_WHOLE:
         assert "the recording ends at" in results[0].problem
     else:
         assert "over 60 s long" in results[0].problem
@@ -144,7 +144,7 @@ def test_a_whole_item_that_is_too_long_is_not_held():
     for _ in range(20):
         assert not list(cutter.feed(np.zeros(1_000, np.float32)))
         held.append(len(cutter._buffer))
-    assert max(held) <= MOST_WHOLE + 1_000
+    assert max(held) <= MAX_WHOLE + 1_000
     assert held[-1] == 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from abxfast.study.config import read_study
-from abxfast.study.selection import gather
+from abxfast.study.selection import resolve
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
@@ -74,7 +74,7 @@ def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
         sys.path.remove(str(ROOT / "benchmarks"))
     DESIGNS[name](Path(PACKAGES), tmp_path)
     shutil.copy(ROOT / "benchmarks" / "studies" / f"{name}.toml", tmp_path / "study.toml")
-    material = gather(read_study(tmp_path / "study.toml"))
+    material = resolve(read_study(tmp_path / "study.toml"))
     assert all(material.seconds.values())
     several = [selection for selection in material.selections if selection.experiment.different]
     for selection in several:  # a control, or a channel: as many recordings of each value

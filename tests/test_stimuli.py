@@ -9,6 +9,7 @@ import soundfile
 
 import abxfast
 from abxfast.errors import TaskError
+from abxfast.stimuli import write_corpus
 from abxfast.stimuli.corpus import (
     BACK,
     DESIGN,
@@ -26,7 +27,6 @@ from abxfast.stimuli.corpus import (
     record,
     speak,
     syllables,
-    write_corpus,
 )
 
 OPEN_AIR = Room("open air", 0.1, direct_db=100.0, tilt_db=0.0, band_hz=(1e-3, 1e6), noise_db=-300.0)

@@ -17,17 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.audio.snippets import SnippetPlan
-from abxfast.encoders.contract import EncoderInfo
+from abxfast.audio import SnippetPlan
+from abxfast.encoders import EncoderInfo
 from abxfast.errors import StoreError
-from abxfast.manifest.table import Item, Manifest
-from abxfast.store import compaction
+from abxfast.manifest import Item, Manifest
+from abxfast.store import StoreEntry, StoreWriter, compact, compaction, create_store, open_store
 from abxfast.store import parquet as parts
 from abxfast.store import store as store_module
-from abxfast.store.compaction import compact
-from abxfast.store.entries import Unit
-from abxfast.store.store import create_store, open_store
-from abxfast.store.writer import StoreWriter
 
 VARIANTS = ("v.max", "v.mean")
 DIM = 3
@@ -47,7 +43,7 @@ WHOLE = SnippetPlan(None, None)
 
 
 def unit(item="a", plan=TEN, content="c0", **changes):
-    made = Unit(
+    made = StoreEntry(
         item=item,
         recording=f"{item}.wav",
         content=content,
@@ -230,7 +226,7 @@ def test_the_newest_complete_unit_counts_and_what_it_replaces_goes(store):
     check(store, {new: 3})
     compact(store)
     check(open_store(store.root), {new: 3})
-    assert old.key(ENCODER.sha256) not in store.units
+    assert old.key(ENCODER.sha256) not in store.entries
     (part,) = part_files(store)
     assert pq.read_metadata(part).num_rows == 3
 
@@ -243,7 +239,7 @@ def test_what_is_confirmed_counts_again(store):
     check(store, {first: 1})
     compact(store)
     (state,) = open_store(store.root).complete(10.0)
-    assert state.unit == replace(first, mtime_ns=5)
+    assert state.entry == replace(first, mtime_ns=5)
 
 
 def test_a_clock_that_was_ahead_does_not_keep_old_content(store, monkeypatch):
@@ -261,7 +257,7 @@ def test_dropped_units_go_and_others_stay(store):
             writer.add(unit(item), 0, 0.0, 10.0, vectors(unit(item), 0))
         writer.finish(unit("c"), 1)
     compact(store, drop={unit("b").key(ENCODER.sha256)})
-    assert {state.unit.item for state in open_store(store.root).units.values()} == {"a", "c"}
+    assert {state.entry.item for state in open_store(store.root).entries.values()} == {"a", "c"}
     check(open_store(store.root), {unit("a"): 2, unit("c"): 1})
 
 
@@ -306,7 +302,7 @@ def test_a_damaged_part_is_named_and_can_be_done_again(store, how):
     path = part_files(store)[0]
     content = bytearray(path.read_bytes())
     if how == "flipped":  # a bit of a vector: the footer knows nothing of it
-        spot = content.index(vectors(open_store(store.root).units[lost_key(path)].unit, 7)[0].tobytes())
+        spot = content.index(vectors(open_store(store.root).entries[lost_key(path)].entry, 7)[0].tobytes())
         content[spot] ^= 1
     made = {"cut short": content[:-100], "garbage": b"x" * len(content), "empty": b"", "flipped": content}[how]
     path.write_bytes(bytes(made))
@@ -598,7 +594,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        parts.write_aside(tmp_path / "x", b"x")
+        parts.write_atomic(tmp_path / "x", b"x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -611,7 +607,7 @@ def test_a_folder_that_cannot_be_synced_does_not_stop_the_work(tmp_path, monkeyp
         fsync(number)
 
     monkeypatch.setattr(os, "fsync", only_files)
-    parts.write_aside(tmp_path / "x", b"x")
+    parts.write_atomic(tmp_path / "x", b"x")
     assert (tmp_path / "x").read_bytes() == b"x"
 
 

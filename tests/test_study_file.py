@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from abxfast.errors import AbxfastError, StudyError
 from abxfast.study.config import read_study
-from abxfast.study.selection import gather
+from abxfast.study.selection import resolve
 from abxfast.study.toml_lines import find_lines
 
 GOOD = """\
@@ -53,7 +53,7 @@ def problem(folder, text):
     path = folder / "study.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(AbxfastError) as caught:
-        gather(read_study(path))
+        resolve(read_study(path))
     return str(caught.value)
 
 
@@ -63,7 +63,7 @@ def line_of(text, part):
 
 def test_a_good_study_is_read_as_it_is_written(folder):
     (folder / "study.toml").write_text(GOOD, encoding="utf-8")
-    material = gather(read_study(folder / "study.toml"))
+    material = resolve(read_study(folder / "study.toml"))
     assert material.study.title == "Two tellings"
     assert material.study.snippets == (1.0, 2.0)
     matrix, microphone = material.selections
@@ -128,13 +128,13 @@ def test_rows_that_lack_a_value_are_left_out_and_named(folder):
     rows = ROWS.replace("d.wav,sister,headset", "d.wav,sister,")
     (folder / "recordings.csv").write_text(rows, encoding="utf-8")
     (folder / "study.toml").write_text(GOOD, encoding="utf-8")
-    selection = gather(read_study(folder / "study.toml")).selections[1]
+    selection = resolve(read_study(folder / "study.toml")).selections[1]
     assert selection.left_out == ("d.wav",)
     assert selection.recordings == ("a.wav", "b.wav", "c.wav")
 
 
 def test_two_encoders_of_one_name_are_refused(folder):
-    from abxfast.encoders.session import find_encoder
+    from abxfast.encoders import find_encoder
 
     (folder / "copy.onnx").write_bytes(find_encoder("mfcc").read_bytes())
     message = problem(folder, GOOD.replace('["mfcc"]', '["mfcc", "copy.onnx"]'))
@@ -148,7 +148,7 @@ def test_the_study_of_the_readme_can_be_read(folder):
     study = text.split("```toml\n")[1].split("```")[0]
     (folder / "recordings.csv").write_text(ROWS.replace("year", "session"), encoding="utf-8")
     (folder / "study.toml").write_text(study.replace("[1, 5, 10, 20]", "[1]"), encoding="utf-8")
-    material = gather(read_study(folder / "study.toml"))
+    material = resolve(read_study(folder / "study.toml"))
     assert [len(selection.items) for selection in material.selections] == [4, 4]
 
 

@@ -14,17 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from abxfast.audio.quality import measure
+from abxfast.audio import measure_quality
 from abxfast.errors import StudyError
-from abxfast.scoring.task import Task
-from abxfast.statistics.classification import classify
-from abxfast.statistics.confounds import mantel
+from abxfast.scoring import Task
+from abxfast.statistics import classify, mantel_test
+from abxfast.study import DESIGNS, write_study
 from abxfast.study.config import read_study
 from abxfast.study.inference import infer, score
 from abxfast.study.recording_pairs import classification_rows
-from abxfast.study.scaffold import DESIGNS, write_study
-from abxfast.study.selection import gather
-from abxfast.study.sentences import say_floors, say_lengths, say_pairs, say_summary
+from abxfast.study.selection import resolve
+from abxfast.study.sentences import describe_baselines, describe_lengths, describe_pairs, describe_summary
 
 RATE_HZ = 16_000
 
@@ -55,7 +54,7 @@ def test_mantel_comes_to_what_all_orders_say(seed, n, gaps):
 
     every = np.array([correlation(order) for order in itertools.permutations(range(n))])
     exact = float((np.abs(every) >= abs(every[0]) - 1e-12).mean())
-    found = mantel(scores, values, permutations=4000, seed=[seed])
+    found = mantel_test(scores, values, permutations=4000, seed=[seed])
     assert found.correlation == pytest.approx(every[0])
     assert found.pairs == len(pairs)
     assert abs(found.p - exact) < 5 * math.sqrt(exact * (1 - exact) / 4000) + 2 / 4000
@@ -67,11 +66,11 @@ def test_mantel_comes_to_what_all_orders_say(seed, n, gaps):
 def test_mantel_says_when_there_is_nothing_to_test():
     scores = np.random.default_rng(0).uniform(size=(6, 6))
     scores += scores.T
-    assert mantel(scores, np.ones(6), permutations=10, seed=[0]).note == "the same in all recordings"
-    few = mantel(scores[:3, :3], np.arange(3.0), permutations=100, seed=[0])
+    assert mantel_test(scores, np.ones(6), permutations=10, seed=[0]).note == "the same in all recordings"
+    few = mantel_test(scores[:3, :3], np.arange(3.0), permutations=100, seed=[0])
     assert "too few recordings" in few.note
-    assert math.isnan(mantel(scores[:2, :2], np.arange(2.0), permutations=10, seed=[0]).p)
-    assert math.isnan(mantel(scores, np.arange(6.0), permutations=0, seed=[0]).p)
+    assert math.isnan(mantel_test(scores[:2, :2], np.arange(2.0), permutations=10, seed=[0]).p)
+    assert math.isnan(mantel_test(scores, np.arange(6.0), permutations=0, seed=[0]).p)
 
 
 # -- inference
@@ -177,7 +176,7 @@ def test_levels_are_those_of_the_whole_file(tmp_path):
     wave[: RATE_HZ * 2] *= 0.01
     path = tmp_path / "a.wav"
     soundfile.write(path, wave, RATE_HZ, subtype="FLOAT")
-    found = measure(path)
+    found = measure_quality(path)
     wave = soundfile.read(path)[0]
     assert found.seconds == pytest.approx(len(wave) / RATE_HZ)
     assert found.level_db == pytest.approx(10 * math.log10(np.mean(wave**2)))
@@ -194,24 +193,24 @@ def test_bandwidth_is_where_a_filter_cuts(tmp_path, cut_hz):
     spectrum[cut_hz * 5 :] = 0
     wave = np.fft.irfft(spectrum)
     soundfile.write(tmp_path / "a.wav", 0.3 * wave / np.abs(wave).max(), RATE_HZ, subtype="FLOAT")
-    assert measure(tmp_path / "a.wav").bandwidth_hz == pytest.approx(cut_hz, abs=120)
+    assert measure_quality(tmp_path / "a.wav").bandwidth_hz == pytest.approx(cut_hz, abs=120)
 
 
 def test_clipping_is_the_flat_tops(tmp_path):
     wave = 0.4 * np.sin(2 * np.pi * 200 * np.arange(RATE_HZ * 5) / RATE_HZ)
     soundfile.write(tmp_path / "round.wav", wave, RATE_HZ)
-    assert measure(tmp_path / "round.wav").clipping == 0
+    assert measure_quality(tmp_path / "round.wav").clipping == 0
     flat = np.clip(wave, -0.3, 0.3)
     soundfile.write(tmp_path / "flat.wav", flat, RATE_HZ)
     runs = [len(list(group)) for top, group in itertools.groupby(np.sign(flat) * (np.abs(flat) == 0.3)) if top]
     expected = sum(max(0, length - 2) for length in runs) / len(flat)
     assert expected > 0.3
-    assert measure(tmp_path / "flat.wav").clipping == pytest.approx(expected)
+    assert measure_quality(tmp_path / "flat.wav").clipping == pytest.approx(expected)
 
 
 def test_a_recording_that_cannot_be_read_is_told_not_raised(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    found = measure(tmp_path / "a.wav")
+    found = measure_quality(tmp_path / "a.wav")
     assert "a.wav" in found.note
     assert math.isnan(found.level_db)
 
@@ -244,7 +243,7 @@ def curve(*rows):
     ],
 )
 def test_a_length_is_recommended_only_where_the_intervals_support_it(rows, says):
-    ((kind, text),) = say_lengths(rows)
+    ((kind, text),) = describe_lengths(rows)
     assert kind == "length"
     assert says in text
 
@@ -269,8 +268,12 @@ def test_a_pair_is_told_apart_only_where_its_interval_says_so(score, low, high, 
         "high": high,
         "note": "no interval: too short",
     }
-    ((_, text),) = say_pairs(
-        [row], [{"label": "A", "within": 0.6, "within_low": 0.5}, {"label": "B", "within": 1.0, "within_low": None}]
+    ((_, text),) = describe_pairs(
+        [row],
+        [
+            {"label": "A", "alternating_split": 0.6, "alternating_split_low": 0.5},
+            {"label": "B", "alternating_split": 1.0, "alternating_split_low": None},
+        ],
     )
     assert says in text
 
@@ -280,7 +283,7 @@ def test_why_pairs_cannot_be_judged_is_said_once():
         {"a": "A", "b": b, "snippet_s": 1.0, "score": score, "low": None, "high": None, "note": f"no interval: {why}"}
         for b, score, why in (("B", 0.4, "too short"), ("C", 0.9, "too short"), ("D", 0.7, "no triplet"))
     ]
-    assert [text for _, text in say_pairs(rows, [])] == [
+    assert [text for _, text in describe_pairs(rows, [])] == [
         "2 pairs can't be judged at 1 s: 0.40 to 0.90, without an interval: too short.",
         "A and D can't be judged at 1 s: 0.70, without an interval: no triplet.",
     ]
@@ -288,13 +291,20 @@ def test_why_pairs_cannot_be_judged_is_said_once():
 
 def test_a_floor_counts_only_where_it_has_an_interval():
     rows = [
-        {"label": label, "snippet_s": 10.0, "within": within, "within_low": low, "drift": 0.5, "drift_low": None}
+        {
+            "label": label,
+            "snippet_s": 10.0,
+            "alternating_split": within,
+            "alternating_split_low": low,
+            "half_split": 0.5,
+            "half_split_low": None,
+        }
         for label, within, low in (("A", 0.6, 0.5), ("B", 0.5, 0.4), ("C", 0.0, None), ("D", 1.0, None))
     ]
-    ((_, text),) = say_floors(rows)
+    ((_, text),) = describe_baselines(rows)
     assert "scores 0.55 at 10 s on average (0.50 to 0.60)" in text
     assert text.endswith("2 of 4 recordings are too short to say.")
-    ((_, text),) = say_floors(rows[2:])
+    ((_, text),) = describe_baselines(rows[2:])
     assert text == "No recording is long enough to be held against itself at 10 s: the floor is not known."
 
 
@@ -310,25 +320,32 @@ def test_a_floor_counts_only_where_it_has_an_interval():
 def test_what_correlation_alone_may_do_is_not_called_a_difference(p, note, says):
     """Two stretches of one process score above chance where neighbours are alike: the test knows, the interval not."""
     row = {"a": "A", "b": "B", "snippet_s": 1.0, "score": 0.6, "low": 0.55, "high": 0.65, "p": p, "note": note}
-    ((_, text),) = say_pairs([row], [])
+    ((_, text),) = describe_pairs([row], [])
     assert says in text
     summary = row | {"encoder": "mfcc", "variant": "mfcc.max"}
-    ((_, text),) = say_summary(summary, [row], "recording")
+    ((_, text),) = describe_summary(summary, [row], "recording")
     assert ("1 of 1 pairs can be told apart" in text) is (says.startswith("A and B can be"))
     assert ("1 score above chance, which the test does not bear out" in text) is not (says.startswith("A and B can be"))
 
 
 def test_drift_is_not_called_a_change_alone():
     """The halves of a recording that does not change differ too, where neighbours are alike (see calibration)."""
-    row = {"label": "A", "snippet_s": 1.0, "within": 0.5, "drift": 0.6, "drift_low": 0.55, "drift_high": 0.65}
-    *_, (_, text) = say_floors([row])
+    row = {
+        "label": "A",
+        "snippet_s": 1.0,
+        "alternating_split": 0.5,
+        "half_split": 0.6,
+        "half_split_low": 0.55,
+        "half_split_high": 0.65,
+    }
+    *_, (_, text) = describe_baselines([row])
     assert text.startswith("1 of 1 recordings score above chance between their first half and their second at 1 s")
     assert text.endswith("most A: 0.60 [0.55, 0.65]; they change, or snippets that lie near to each other are alike.")
 
 
 def test_a_length_that_the_test_does_not_bear_out_is_not_recommended():
     rows = curve((1, 0.6, 0.55, 0.65), (10, 0.8, 0.75, 0.85))
-    ((_, text),) = say_lengths([row | {"p": 0.3} for row in rows])
+    ((_, text),) = describe_lengths([row | {"p": 0.3} for row in rows])
     assert text == "No length tells them apart: the best, 10 s, has 0.80 [0.75, 0.85], p = 0.3."
 
 
@@ -350,7 +367,7 @@ def manifest(tmp_path):
 def test_what_init_writes_can_be_run_as_it_is(manifest, tmp_path, design):
     output = tmp_path / "below" / "study.toml"
     write_study(manifest, output, design)
-    material = gather(read_study(output))
+    material = resolve(read_study(output))
     assert material.study.title == "our recordings"
     on = {selection.experiment.task.on for selection in material.selections}
     expected = {

@@ -14,9 +14,8 @@ import soundfile
 from reference import score
 
 from abxfast.errors import StudyError
-from abxfast.store.store import open_store
-from abxfast.study.plan import make_plan
-from abxfast.study.run import run
+from abxfast.store import open_store
+from abxfast.study import plan_study, run_study
 
 STUDY = """\
 [study]
@@ -60,7 +59,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(folder):
-    report = run(folder / "study.toml", folder / "results", report=False)
+    report = run_study(folder / "study.toml", folder / "results", report=False)
     assert (report.steps, report.kept, report.failures) == (12, 0, [])
     return folder / "results"
 
@@ -148,23 +147,23 @@ def test_the_listening_list_says_where_the_most_and_least_told_snippets_are(resu
 
 def test_running_again_does_nothing_and_gives_the_same_bytes(folder, results):
     before = contents(results)
-    report = run(folder / "study.toml", results, report=False)
+    report = run_study(folder / "study.toml", results, report=False)
     assert report.kept == report.steps == 12
     assert contents(results) == before
 
 
 def test_another_folder_gives_the_same_tables(folder, results):
-    run(folder / "study.toml", folder / "again", report=False, threads=1, memory_mb=64)
+    run_study(folder / "study.toml", folder / "again", report=False, threads=1, memory_mb=64)
     assert contents(folder / "again") == contents(results)
 
 
 def test_a_change_of_one_experiment_redoes_its_steps_only(folder, results):
     changed = folder / "changed.toml"
     changed.write_text(STUDY.replace('by = ["colour"]\n', ""), encoding="utf-8")
-    report = run(changed, results, report=False)
+    report = run_study(changed, results, report=False)
     assert (report.steps, report.kept) == (12, 8)
     assert {row["context"] for row in read(results, "cells")} == {""}
-    report = run(folder / "study.toml", results, report=False)
+    report = run_study(folder / "study.toml", results, report=False)
     assert report.kept == 8
 
 
@@ -175,7 +174,7 @@ def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
     before = contents(results)
     (folder / "others.csv").write_bytes((folder / "recordings.csv").read_bytes())
     (folder / "other.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
-    for work in (make_plan, run):
+    for work in (plan_study, run_study):
         with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
             work(folder / "other.toml", results)
     assert contents(results) == before
@@ -184,7 +183,7 @@ def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
 def test_a_folder_with_something_else_is_refused(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(StudyError, match="holds no results"):
-        run(folder / "study.toml", tmp_path, report=False)
+        run_study(folder / "study.toml", tmp_path, report=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -194,7 +193,7 @@ def test_a_damaged_recording_takes_no_part_and_is_named(folder, tmp_path):
     (tmp_path / "r3.wav").write_bytes((folder / "r3.wav").read_bytes()[:1000])
     (tmp_path / "recordings.csv").write_bytes((folder / "recordings.csv").read_bytes())
     (tmp_path / "study.toml").write_bytes((folder / "study.toml").read_bytes())
-    report = run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    report = run_study(tmp_path / "study.toml", tmp_path / "results", report=False)
     assert [name for name, _ in report.failures] == ["r3.wav"]
     described = json.loads((tmp_path / "results" / "run.json").read_text(encoding="utf-8"))
     assert "cut short" in described["failures"][0]["reason"]
@@ -209,7 +208,7 @@ def test_where_no_recording_can_be_embedded_the_summary_says_so(folder, tmp_path
     for path in (*folder.glob("r?.wav"), folder / "recordings.csv"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "study.toml").write_text(STUDY.replace("variants", "channel = 3\nvariants"), encoding="utf-8")
-    report = run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    report = run_study(tmp_path / "study.toml", tmp_path / "results", report=False)
     assert len(report.failures) == 4
     rows = read(tmp_path / "results", "summary")
     assert len(rows) == 12
@@ -222,13 +221,13 @@ def test_the_plan_says_where_nothing_can_be_scored(folder, tmp_path):
         '[experiment.matrix]\non = "recording"\n',
         encoding="utf-8",
     )
-    plan = make_plan(tmp_path / "study.toml", tmp_path / "results")
+    plan = plan_study(tmp_path / "study.toml", tmp_path / "results")
     assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
 
 
 def test_the_plan_foresees_what_the_run_counts(folder, results):
     described = json.loads((results / "run.json").read_text(encoding="utf-8"))["plan"]
-    plan = make_plan(folder / "study.toml", folder / "new-results")
+    plan = plan_study(folder / "study.toml", folder / "new-results")
     assert plan.recordings == described["recordings"] == 4
     assert plan.snippets == {"0.5 s": described["snippets"]["0.5"], "1 s": described["snippets"]["1"]}
     assert plan.cells == described["cells"]
@@ -238,7 +237,7 @@ def test_the_plan_foresees_what_the_run_counts(folder, results):
     assert plan.embed_s > 0
     assert plan.speeds["mfcc"] > 0
     assert plan.test_s > 0
-    there = make_plan(folder / "study.toml", results)
+    there = plan_study(folder / "study.toml", results)
     assert (there.embedded, there.embed_s, there.disk_mb) == (1, 0, 0)
     assert there.kept == there.steps == 12
     assert (there.score_s, there.test_s) == (0, 0)
@@ -249,9 +248,9 @@ def test_the_plan_foresees_what_the_run_counts(folder, results):
 def test_the_plan_counts_triplets_as_the_counting_does_where_nothing_is_left_out(folder, tmp_path):
     study = folder / "plain.toml"
     study.write_text(STUDY.replace('different = ["recording"]\n', ""), encoding="utf-8")
-    run(study, tmp_path / "plain", report=False)
+    run_study(study, tmp_path / "plain", report=False)
     described = json.loads((tmp_path / "plain" / "run.json").read_text(encoding="utf-8"))["plan"]
-    assert make_plan(study, tmp_path / "none").triplets == described["triplets"]
+    assert plan_study(study, tmp_path / "none").triplets == described["triplets"]
 
 
 KILLED = """\
@@ -269,7 +268,7 @@ def counted(path, target):
     return moved
 
 pathlib.Path.replace = counted
-from abxfast.cli.app import main
+from abxfast.cli import main
 main()
 """
 """Dies at the nth file that it would put in its place: just before, or, where n is negative, just after the first."""
@@ -296,14 +295,14 @@ def test_killed_again_and_again_and_resumed_gives_the_same_bytes(folder, results
     assert left
     for path in left:
         os.utime(path, (1, 1))
-    run(folder / "study.toml", target, report=False)
+    run_study(folder / "study.toml", target, report=False)
     assert not list(target.glob("*/.aside-*"))
 
 
 def test_a_file_that_was_only_touched_is_not_missed(folder, results):
     before = contents(results)
     os.utime(folder / "r1.wav")
-    report = run(folder / "study.toml", results, report=False)
+    report = run_study(folder / "study.toml", results, report=False)
     assert report.failures == []
     assert contents(results) == before
 
@@ -322,7 +321,7 @@ def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
         '[experiment.words]\non = "word"\nacross = ["voice"]\n',
         encoding="utf-8",
     )
-    run(tmp_path / "study.toml", tmp_path / "results", report=False)
+    run_study(tmp_path / "study.toml", tmp_path / "results", report=False)
     (summary,) = read(tmp_path / "results", "summary")
     cells = 2 * words * (words - 1)
     assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (cells, cells, None)

@@ -7,9 +7,8 @@ import pytest
 from rich.console import Console
 
 from abxfast.errors import TaskError
+from abxfast.scoring import AbxScores, Task
 from abxfast.scoring import output as table
-from abxfast.scoring.score import AbxScores
-from abxfast.scoring.task import Task
 
 
 def scores_of(names, *, on="recording", by=()):
@@ -26,7 +25,7 @@ def scores_of(names, *, on="recording", by=()):
 
 def shown(scores, width):
     out = io.StringIO()
-    table.show(scores, Console(file=out, width=width))
+    table.print_scores(scores, Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -48,7 +47,7 @@ def test_a_matrix_where_it_fits_has_every_score_once():
 
 def test_a_long_table_says_what_it_does_not_show():
     text = shown(scores_of([str(i) for i in range(30)]), 60)
-    assert f"and {30 * 29 - table.MOST_ROWS} more rows" in text
+    assert f"and {30 * 29 - table.MAX_ROWS} more rows" in text
 
 
 def test_a_task_with_by_is_a_list():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abxfast.errors import TaskError
-from abxfast.scoring.task import Task, make_cells
+from abxfast.scoring import Task, make_cells
 
 COLUMNS = ("phone", "speaker", "context", "day")
 

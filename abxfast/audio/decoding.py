@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from abxfast.errors import AudioError
+from abxfast.errors import AudioError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST_RATE_HZ, MOST_RATE_HZ = 4_000, 384_000
-MOST_CHANNELS = 64
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+MAX_CHANNELS = 64
 BLOCK_S = 2.0
 """Seconds decoded at once: long enough that Python costs nothing, short enough that memory stays small."""
-_MOST_BLOCK = 1 << 22
+_MAX_BLOCK = 1 << 22
 """Samples decoded at once at most, over all channels: 64 channels at 384 kHz take no more memory than a few."""
 
 SUFFIXES = frozenset(
@@ -57,7 +57,7 @@ _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 """Capture pattern, version, flags, position, serial number, page number, checksum, number of segments."""
 _OGG_LAST = 4
 """The flag of a stream's last page."""
-_MOST_OGG_PAGE = _OGG_PAGE.size + 255 + 255 * 255
+_MAX_OGG_PAGE = _OGG_PAGE.size + 255 + 255 * 255
 _MP3_SLACK = 4 * 1152
 """Samples that an MP3 may lack: encoders disagree whether the frame that holds the header counts."""
 _NO_LENGTH = 1 << 36
@@ -104,6 +104,31 @@ def probe(path: Path) -> AudioInfo:
         return AudioInfo(sound.samplerate, sound.channels, frames, f"{sound.format} {sound.subtype}")
 
 
+def libsndfile_version() -> str:
+    """Return the version of libsndfile, which decodes."""
+    return str(soundfile.__libsndfile_version__)
+
+
+def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
+    """Write 16-bit mono samples as a WAV file.
+
+    Parameters
+    ----------
+    path : Path
+    samples : ndarray of int16, shape (n,)
+    rate_hz : int
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    try:
+        soundfile.write(path, samples, rate_hz, subtype="PCM_16", format="WAV")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise OutputError(f"{path}: cannot be written ({error})") from error
+
+
 def parse_channel(text: str) -> int | None:
     """Give the channel that ``mix``, ``0``, ``1`` … names; ``None`` is the mean of all.
 
@@ -114,9 +139,9 @@ def parse_channel(text: str) -> int | None:
     """
     if text == "mix":
         return None
-    if text.isdecimal() and int(text) < MOST_CHANNELS:
+    if text.isdecimal() and int(text) < MAX_CHANNELS:
         return int(text)
-    raise AudioError(f"--channel: found {text!r}, expected mix or a number from 0 to {MOST_CHANNELS - 1}")
+    raise AudioError(f"--channel: found {text!r}, expected mix or a number from 0 to {MAX_CHANNELS - 1}")
 
 
 def stream(
@@ -155,7 +180,7 @@ def stream(
             )
         resampler = soxr.ResampleStream(sound.samplerate, rate_hz, 1, dtype="float32", quality="HQ")
         same_rate = sound.samplerate == rate_hz
-        frames = max(1, min(round(block_s * sound.samplerate), _MOST_BLOCK // sound.channels))
+        frames = max(1, min(round(block_s * sound.samplerate), _MAX_BLOCK // sound.channels))
         position = 0
         silent = True
         while True:
@@ -267,14 +292,13 @@ def _promised_frames(sound: soundfile.SoundFile) -> int | None:
 
 
 def _check(sound: soundfile.SoundFile, path: Path) -> None:
-    if not LEAST_RATE_HZ <= sound.samplerate <= MOST_RATE_HZ:
+    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError(
-            f"{path}: has a rate of {sound.samplerate} Hz, expected {LEAST_RATE_HZ} to {MOST_RATE_HZ}; "
-            "resample it first"
+            f"{path}: has a rate of {sound.samplerate} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ}; resample it first"
         )
-    if sound.channels > MOST_CHANNELS:
+    if sound.channels > MAX_CHANNELS:
         raise AudioError(
-            f"{path}: has {sound.channels} channels, expected {MOST_CHANNELS} at most; split it into files first"
+            f"{path}: has {sound.channels} channels, expected {MAX_CHANNELS} at most; split it into files first"
         )
     log = sound.extra_info
     found_s = sound.frames / sound.samplerate
@@ -298,7 +322,7 @@ def _check(sound: soundfile.SoundFile, path: Path) -> None:
 def _check_ogg_end(sound: soundfile.SoundFile, path: Path) -> None:
     """Look at the last page: libsndfile takes a file that is cut within it for one with junk at its end."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _MOST_OGG_PAGE))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_OGG_PAGE))
         tail = file.read()
     page = tail[max(0, tail.rfind(b"OggS")) :]
     if len(page) < _OGG_PAGE.size:

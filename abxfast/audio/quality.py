@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MEASURES = ("level_db", "clipping", "bandwidth_hz", "noise_db", "rate_hz", "channels")
+QUALITY_MEASURES = ("level_db", "clipping", "bandwidth_hz", "noise_db", "rate_hz", "channels")
 """What may go along with a score without being what was asked about."""
 _FRAME = 1024
 _BAND_DB = 50.0
@@ -27,7 +27,7 @@ _FLAT = 1e-4
 
 
 @dataclass(frozen=True)
-class Levels:
+class AudioQuality:
     """What was measured; NaN where it could not be.
 
     Attributes
@@ -57,7 +57,7 @@ class Levels:
     note: str = ""
 
 
-def measure(path: Path, channel: int | None = None) -> Levels:
+def measure_quality(path: Path, channel: int | None = None) -> AudioQuality:
     """Measure a recording, of which no more than a few seconds are held at a time.
 
     Parameters
@@ -70,10 +70,10 @@ def measure(path: Path, channel: int | None = None) -> Levels:
         info = audio.probe(path)
         return _measure(audio.stream(path, info.rate_hz, channel=channel), info.rate_hz, info.channels)
     except AudioError as error:
-        return Levels(note=str(error))
+        return AudioQuality(note=str(error))
 
 
-def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int) -> Levels:
+def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int) -> AudioQuality:
     clipped, spectrum, quiet = _Clipping(), _Spectrum(), _Stretches(round(_STRETCH_S * rate_hz))
     n, energy = 0, 0.0
     for block in blocks:
@@ -83,7 +83,7 @@ def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int)
         clipped.feed(wave)
         spectrum.feed(wave)
         quiet.feed(wave)
-    return Levels(
+    return AudioQuality(
         seconds=n / rate_hz,
         rate_hz=rate_hz,
         channels=channels,

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MOST_WHOLE_S = 60.0
+MAX_WHOLE_S = 60.0
 """Longest snippet of ``--snippet whole``: tokens and segments, not recordings."""
 END_SLACK_S = 0.05
 """How far ``end_s`` may lie behind the end of its recording, and a whole item over the limit: annotations round."""
-LEAST_HOP_S = 0.001
+MIN_HOP_S = 0.001
 """Any less would be no step at all at some rates."""
 
 Remainder = Literal["drop", "keep"]
@@ -52,14 +52,14 @@ class SnippetPlan:
         return f"{self.length_s:g} s{hop}{', remainder kept' if self.remainder == 'keep' else ''}"
 
 
-def make_plans(lengths: Iterable[float | str], hop: float | None, remainder: str) -> tuple[SnippetPlan, ...]:
+def make_plans(lengths: Iterable[float | str], hop_s: float | None, remainder: str) -> tuple[SnippetPlan, ...]:
     """Check what the user asks for and give a plan for each length, without repeats, in the order given.
 
     Parameters
     ----------
     lengths : iterable of float or str
         Seconds, or ``whole``.
-    hop : float, optional
+    hop_s : float, optional
         Seconds from one start to the next, for every length; each length's own unless given.
     remainder : {'drop', 'keep'}
         What becomes of the last, shorter one.
@@ -70,9 +70,9 @@ def make_plans(lengths: Iterable[float | str], hop: float | None, remainder: str
         Where one of them makes no sense.
     """
     if remainder not in ("drop", "keep"):
-        raise TaskError(f"--remainder: found {remainder!r}, expected drop or keep")
-    if hop is not None and not (math.isfinite(hop) and hop >= LEAST_HOP_S):
-        raise TaskError(f"--hop: found {hop}, expected seconds, {LEAST_HOP_S} at least")
+        raise TaskError(f"`remainder`: found {remainder!r}, expected drop or keep")
+    if hop_s is not None and not (math.isfinite(hop_s) and hop_s >= MIN_HOP_S):
+        raise TaskError(f"`hop_s`: found {hop_s}, expected seconds, {MIN_HOP_S} at least")
     plans: dict[SnippetPlan, None] = {}
     for length in [lengths] if isinstance(lengths, str) else lengths:
         seconds = parse_length(length)
@@ -80,9 +80,9 @@ def make_plans(lengths: Iterable[float | str], hop: float | None, remainder: str
             plans[SnippetPlan(None, None)] = None
         else:
             kept: Remainder = "keep" if remainder == "keep" else "drop"
-            plans[SnippetPlan(seconds, seconds if hop is None else float(hop), kept)] = None
+            plans[SnippetPlan(seconds, seconds if hop_s is None else float(hop_s), kept)] = None
     if not plans:
-        raise TaskError("--snippet: none given, expected seconds or whole")
+        raise TaskError("`snippets`: none given, expected seconds or whole")
     return tuple(plans)
 
 
@@ -101,7 +101,7 @@ def parse_length(length: float | str) -> float | None:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise TaskError(f"--snippet: found {length!r}, expected seconds above 0, or whole")
+        raise TaskError(f"`snippets`: found {length!r}, expected seconds above 0, or whole")
     return seconds
 
 
@@ -226,7 +226,7 @@ class Cutter:
 
     @property
     def _most_whole(self) -> int:
-        return round((MOST_WHOLE_S + END_SLACK_S) * self._rate_hz)
+        return round((MAX_WHOLE_S + END_SLACK_S) * self._rate_hz)
 
     def _impossible(self, plan: SnippetPlan) -> str | None:
         if plan.length_s is None or round(plan.length_s * self._rate_hz) >= self._least:
@@ -282,12 +282,12 @@ class Cutter:
 
 def check_whole(length_s: float) -> str | None:
     """Say what is wrong with a whole item of this length, known before anything is decoded; ``None`` if nothing is."""
-    return _too_long(length_s) if length_s > MOST_WHOLE_S + END_SLACK_S else None
+    return _too_long(length_s) if length_s > MAX_WHOLE_S + END_SLACK_S else None
 
 
 def _too_long(length_s: float | None) -> str:
-    found = f"over {MOST_WHOLE_S:g} s" if length_s is None else f"{length_s:.1f} s"
+    found = f"over {MAX_WHOLE_S:g} s" if length_s is None else f"{length_s:.1f} s"
     return (
-        f"{found} long, --snippet whole takes {MOST_WHOLE_S:g} s at most; cut it into rows with start_s and end_s, "
+        f"{found} long, --snippet whole takes {MAX_WHOLE_S:g} s at most; cut it into rows with start_s and end_s, "
         "or take --snippet 10"
     )

@@ -1,1 +1,8 @@
-"""The command line."""
+"""The command line: commands, options, and what is said on the terminal.
+
+Nothing imports this package. Commands import what they need when they run, so that ``--help`` is fast.
+"""
+
+from abxfast.cli.app import main
+
+__all__ = ["main"]

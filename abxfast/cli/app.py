@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from abxfast._version import __version__
-from abxfast.cli.terminal import clock, progress_bar, say, talking
+from abxfast.cli.process import configure_process
+from abxfast.cli.terminal import cli_logging, clock, progress_bar, say
 from abxfast.errors import AbxfastError
 
 if TYPE_CHECKING:
-    from abxfast.embedding.pipeline import EmbedReport
+    from abxfast.embedding import EmbedReport
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -89,9 +90,11 @@ def embed(
         raise AbxfastError("embed: no store given; add -o NAME.store")
     if bool(recordings) == (manifest is not None):
         raise AbxfastError("embed: give recordings (folders, files), or --manifest, one of the two")
-    with talking(quiet=quiet, verbose=verbose) as console:
-        from abxfast.embedding import pipeline as embedding
-        from abxfast.encoders.session import DEFAULT
+    with cli_logging(quiet=quiet, verbose=verbose) as console:
+        from abxfast.embedding import embed as embed_recordings
+        from abxfast.encoders import DEFAULT_ENCODER
+
+        configure_process()
 
         if encoder is None:
             say(
@@ -100,12 +103,12 @@ def embed(
             )
         try:
             with progress_bar(console) as progress:
-                report = embedding.embed(
+                report = embed_recordings(
                     manifest or recordings or [],
                     store,
-                    encoder=encoder or DEFAULT,
+                    encoder=encoder or DEFAULT_ENCODER,
                     snippets=snippet or ["10"],
-                    hop=hop,
+                    hop_s=hop,
                     remainder=remainder,
                     channel=channel,
                     provider=provider,
@@ -148,12 +151,13 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
-    with talking(quiet=quiet, verbose=verbose):
-        from abxfast.scoring import output as table
-        from abxfast.scoring.score import score_store
+    with cli_logging(quiet=quiet, verbose=verbose):
+        from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
+
+        configure_process()
 
         if output is not None:
-            table.check_output(output)
+            check_output(output)
         scores = score_store(
             store,
             snippet=snippet,
@@ -171,16 +175,18 @@ def score(
             threads=threads,
         )
         if output is not None:
-            table.write(scores, output)
+            write_scores(scores, output)
             say(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
         if as_json:
-            typer.echo(table.to_json(scores), nl=False)
+            typer.echo(format_scores_json(scores), nl=False)
         elif output is None and sys.stdout.isatty():
             from rich.console import Console
 
-            table.show(scores, Console())
+            from abxfast.cli.score_table import print_scores
+
+            print_scores(scores, Console())
         elif output is None:
-            typer.echo(table.to_csv(scores), nl=False)
+            typer.echo(format_scores_csv(scores), nl=False)
 
 
 @app.command(name="init")
@@ -192,15 +198,15 @@ def init_study(
     ] = "",
 ) -> None:
     """Write a study file for recordings, with comments, to be changed in any editor."""
-    with talking(quiet=False, verbose=False):
-        from abxfast.study.scaffold import write_study
+    with cli_logging(quiet=False, verbose=False):
+        from abxfast.study import write_study
 
         write_study(manifest, output, design or None)
         say(f"{output} is written: look through it, then abxfast plan {output}")
 
 
 @app.command(name="plan")
-def plan_study(
+def plan_command(
     study: Annotated[Path, typer.Argument(help="A study file.")],
     results: Annotated[Path, typer.Option("-o", "--results", help="What is done there counts.")] = Path("results"),
     provider: Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")] = "auto",
@@ -211,10 +217,10 @@ def plan_study(
     as_json: AsJson = False,
 ) -> None:
     """Check a study, and say what it takes: snippets, triplets, disk, memory, and time left on this machine."""
-    with talking(quiet=quiet, verbose=verbose):
-        from abxfast.study.plan import make_plan
+    with cli_logging(quiet=quiet, verbose=verbose):
+        from abxfast.study import plan_study
 
-        found = make_plan(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
+        found = plan_study(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
         if as_json:
             typer.echo(_json(found.to_json()))
         else:
@@ -222,7 +228,7 @@ def plan_study(
 
 
 @app.command(name="run")
-def run_study(
+def run_command(
     study: Annotated[Path, typer.Argument(help="A study file.")],
     results: Annotated[Path, typer.Option("-o", "--results", help="The folder to make or to go on with.")] = Path(
         "results"
@@ -235,12 +241,12 @@ def run_study(
     verbose: Verbose = False,
 ) -> None:
     """Carry out a study: embed what is missing, score, test, draw. Run it again to resume."""
-    with talking(quiet=quiet, verbose=verbose) as console:
-        from abxfast.study.run import run
+    with cli_logging(quiet=quiet, verbose=verbose) as console:
+        from abxfast.study import run_study
 
         try:
             with progress_bar(console) as progress:
-                done = run(
+                done = run_study(
                     study,
                     results,
                     provider=provider,
@@ -264,15 +270,15 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Say what is in a store or an encoder."""
-    with talking(quiet=True, verbose=False):
+    with cli_logging(quiet=True, verbose=False):
         from abxfast.cli.info import describe_encoder, describe_store
 
         if Path(what).is_dir():
-            from abxfast.store.store import open_store
+            from abxfast.store import open_store
 
             pairs = list(describe_store(open_store(Path(what))))
         else:
-            from abxfast.encoders.session import find_encoder
+            from abxfast.encoders import find_encoder
 
             pairs = list(describe_encoder(find_encoder(what)))
         _print_pairs(pairs, as_json=as_json)
@@ -295,7 +301,7 @@ def export(
     verbose: Verbose = False,
 ) -> None:
     """Make an encoder of a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
-    with talking(quiet=quiet, verbose=verbose):
+    with cli_logging(quiet=quiet, verbose=verbose):
         import signal
 
         from abxfast.export.command import run
@@ -315,7 +321,7 @@ def demo(
     verbose: Verbose = False,
 ) -> None:
     """Make a small corpus with known answers, embed and score it: the whole pipeline in a minute, offline."""
-    with talking(quiet=quiet, verbose=verbose) as console:
+    with cli_logging(quiet=quiet, verbose=verbose) as console:
         from abxfast.cli.demo import run
 
         with progress_bar(console) as progress:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from abxfast.embedding.pipeline import embed
+from abxfast.embedding import embed
 from abxfast.errors import AbxfastError
-from abxfast.scoring.score import AbxScores, score_store
-from abxfast.stimuli.corpus import write_corpus
-from abxfast.store.store import open_store
+from abxfast.scoring import AbxScores, score_store
+from abxfast.stimuli import write_corpus
+from abxfast.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from abxfast.embedding.pipeline import Progress
+    from abxfast.embedding import Progress
 
 LENGTHS_S = (1.0, 10.0)
 CLEAR = 0.1

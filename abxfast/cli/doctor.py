@@ -8,7 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from abxfast.encoders.session import available_providers, encoders_folder, runtimes, usable_threads
+from abxfast._threads import usable_threads
+from abxfast.audio import libsndfile_version
+from abxfast.encoders import available_providers, encoders_folder, installed_runtimes
 from abxfast.errors import AbxfastError
 
 
@@ -30,10 +32,8 @@ def diagnose() -> Diagnosis:
     ]
     for name in ("numpy", "numba", "pyarrow", "soundfile", "soxr", "typer"):
         found.findings.append((name, version(name)))
-    import soundfile
-
-    found.findings.append(("libsndfile", soundfile.__libsndfile_version__))
-    installed = runtimes()
+    found.findings.append(("libsndfile", libsndfile_version()))
+    installed = installed_runtimes()
     found.findings.append(("onnxruntime", ", ".join(f"{k} {v}" for k, v in installed.items()) or "none"))
     if len(installed) > 1:
         found.problems.append(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from abxfast.encoders.parity_table import show
-from abxfast.encoders.session import Encoder
+from abxfast.encoders import Encoder, format_parity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from abxfast.store.store import Store
+    from abxfast.store import Store
 
 
 def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
@@ -41,7 +40,7 @@ def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
     for word, measured in info.parity.items():
         if word != "rows":
             yield f"parity: {word}", str(measured)
-    table = show(info.parity)
+    table = format_parity(info.parity)
     if table:
         yield "parity", "\n" + table
     yield "file SHA-256", encoder.sha256
@@ -57,13 +56,15 @@ def describe_store(store: Store) -> Iterator[tuple[str, str]]:
     yield "recordings", f"{len({row['recording'] for row in rows.values()}):,}"
     yield "items", f"{len(rows):,}"
     for length_s in store.lengths():
-        units = store.complete(length_s)
-        snippets = sum(len(state.done) for state in units)
-        plans = ", ".join(str(plan) for plan in sorted({state.unit.plan for state in units}, key=str))
-        yield f"snippets: {plans}", f"{snippets:,} of {len(units):,} items"
-    open_units = [store.units[key].unit for key in store.winners().values() if not store.units[key].complete]
-    if open_units:
-        items = list(dict.fromkeys(unit.item for unit in open_units))
+        entries = store.complete(length_s)
+        snippets = sum(len(state.done) for state in entries)
+        plans = ", ".join(str(plan) for plan in sorted({state.entry.plan for state in entries}, key=str))
+        yield f"snippets: {plans}", f"{snippets:,} of {len(entries):,} items"
+    unfinished = [
+        store.entries[key].entry for key in store.current_entries().values() if not store.entries[key].complete
+    ]
+    if unfinished:
+        items = list(dict.fromkeys(entry.item for entry in unfinished))
         yield "unfinished", f"{', '.join(items[:3])}{', …' if len(items) > 3 else ''}: run embed again"  # noqa: PLR2004
     for column in store.metadata_columns():
         values = Counter(row.get(column) for row in rows.values())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from abxfast.embedding.pipeline import Progress
+    from abxfast.embedding import Progress
 
 
 def _lines(console: Console) -> logging.Handler:
@@ -45,7 +45,7 @@ def say(line: str) -> None:
 
 
 @contextlib.contextmanager
-def talking(*, quiet: bool, verbose: bool) -> Iterator[Console]:
+def cli_logging(*, quiet: bool, verbose: bool) -> Iterator[Console]:
     """Send log records to stderr, and what C libraries print there nowhere, unless it is asked for."""
     import logging
 

@@ -7,19 +7,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import decoding as audio
-from abxfast.audio.snippets import Cutter, Snippet, SnippetPlan, Stretch, check_whole
+from abxfast import audio
+from abxfast.audio import Cutter, Snippet, SnippetPlan, Stretch, check_whole
 from abxfast.errors import AbxfastError, AudioError
-from abxfast.store.entries import Unit
+from abxfast.store import StoreEntry
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from abxfast.encoders.contract import EncoderInfo
-    from abxfast.manifest.table import Item, Manifest
-    from abxfast.store.store import Store
+    from abxfast.encoders import EncoderInfo
+    from abxfast.manifest import Item, Manifest
+    from abxfast.store import Store
 
 RACY_NS = 2_000_000_000
 """A file changed less than this before it was hashed may have changed again in the same tick of its drive's clock."""
@@ -50,25 +50,25 @@ class Progress:
 
 
 class Piece(NamedTuple):
-    """A snippet and the unit it belongs to."""
+    """A snippet and the entry it belongs to."""
 
-    unit: Unit
+    entry: StoreEntry
     snippet: Snippet
 
 
 class End(NamedTuple):
-    """A unit whose last snippet has been sent, or was there already, and how many it has."""
+    """An entry whose last snippet has been sent, or was there already, and how many it has."""
 
-    unit: Unit
+    entry: StoreEntry
     total: int
 
 
 class Failure(NamedTuple):
-    """A recording or item that cannot be embedded, why, and the units whose snippets may have been sent."""
+    """A recording or item that cannot be embedded, why, and the entries whose snippets may have been sent."""
 
     name: str
     reason: str
-    units: tuple[Unit, ...] = ()
+    entries: tuple[StoreEntry, ...] = ()
 
 
 Message = Piece | End | Failure
@@ -84,10 +84,10 @@ class _File(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A unit that is not complete, and the snippets of it that are there."""
+    """An entry that is not complete, and the snippets of it that are there."""
 
     item: Item
-    unit: Unit
+    entry: StoreEntry
     done: set[int]
 
 
@@ -132,14 +132,14 @@ class Decoder:
         self._progress = progress
         self._done_s = 0.0
         self._total_s = sum(file.info.duration_s for file in self._files if file.info)
-        self._winners = store.winners()
-        self._known = {item: store.units[key] for (item, _), key in self._winners.items()}
+        self._winners = store.current_entries()
+        self._known = {item: store.entries[key] for (item, _), key in self._winners.items()}
         self.recordings = len(self._files)
         self.skipped = 0
         self.audio_s = 0.0
 
     def messages(self) -> Generator[Message | None, None, None]:
-        """Give the snippets of all files, in order, the ends of their units, and what failed.
+        """Give the snippets of all files, in order, the ends of their entries, and what failed.
 
         Between them comes a ``None`` now and then: a good moment to stop.
         """
@@ -153,18 +153,18 @@ class Decoder:
                 if wanted:
                     yield from self._decode(file, wanted)
             except AbxfastError as error:
-                yield Failure(file.items[0].recording, str(error), tuple(unit for _, unit, _ in wanted))
+                yield Failure(file.items[0].recording, str(error), tuple(entry for _, entry, _ in wanted))
             self._done_s += file.info.duration_s if file.info else 0.0
             self._tell(file, 0.0)
 
     def _decode(self, file: _File, wanted: list[_Wanted]) -> Iterator[Message | None]:
-        cutter = Cutter([self._stretch(unit) for _, unit, _ in wanted], self._rate_hz, self._least)
+        cutter = Cutter([self._stretch(entry) for _, entry, _ in wanted], self._rate_hz, self._least)
 
         def missing(snippets: Iterator[Snippet]) -> Iterator[Piece]:
             for snippet in snippets:
-                _, unit, done = wanted[snippet.stretch]
+                _, entry, done = wanted[snippet.stretch]
                 if snippet.index not in done:
-                    yield Piece(unit, snippet)
+                    yield Piece(entry, snippet)
 
         for block in audio.stream(file.path, self._rate_hz, channel=self._channel):
             self.audio_s += len(block) / self._rate_hz
@@ -172,14 +172,14 @@ class Decoder:
             yield from missing(cutter.feed(block))
             self._tell(file, cutter.position / self._rate_hz)
         yield from missing(cutter.finish())
-        stat, unit = _stat(file.path), wanted[0].unit
-        if (stat.st_size, stat.st_mtime_ns) != (unit.size, unit.mtime_ns):
+        stat, entry = _stat(file.path), wanted[0].entry
+        if (stat.st_size, stat.st_mtime_ns) != (entry.size, entry.mtime_ns):
             raise AudioError(f"{file.path}: changed while it was read; run the same command again once it is finished")
-        for (item, unit, _), result in zip(wanted, cutter.results(), strict=True):
+        for (item, entry, _), result in zip(wanted, cutter.results(), strict=True):
             if result.problem is None:
-                yield End(unit, result.snippets)
+                yield End(entry, result.snippets)
             else:
-                yield Failure(item.item, f"{item.origin}: {result.problem}", (unit,))
+                yield Failure(item.item, f"{item.origin}: {result.problem}", (entry,))
 
     def _compare(self, file: _File, wanted: list[_Wanted]) -> Iterator[End | Failure | None]:
         """Hold the items of a file against the store: fill `wanted`, name what cannot be done."""
@@ -193,7 +193,7 @@ class Decoder:
                     yield Failure(item.item, f"{item.origin}: {problem}")
                     continue
                 content = content or self._known_content(item, path, stat) or (yield from _sha256(file.path))
-                unit = Unit(
+                entry = StoreEntry(
                     item=item.item,
                     recording=item.recording,
                     content=content,
@@ -205,13 +205,13 @@ class Decoder:
                     channel=self._channel,
                     plan=plan,
                 )
-                key = unit.key(self._store.encoder_sha256)
-                state = self._store.units.get(key)
+                key = entry.key(self._store.encoder_sha256)
+                state = self._store.entries.get(key)
                 if state is None or state.total is None or not state.complete:
-                    wanted.append(_Wanted(item, unit, set(state.done) if state else set()))
-                elif key != self._winners.get((item.item, plan.length_s)) or unit != state.unit:
+                    wanted.append(_Wanted(item, entry, set(state.done) if state else set()))
+                elif key != self._winners.get((item.item, plan.length_s)) or entry != state.entry:
                     # A file that was changed and changed back, or only copied: the store is told which one counts.
-                    yield End(unit, state.total)
+                    yield End(entry, state.total)
         self.skipped += not (wanted or refused)
 
     def _known_content(self, item: Item, path: str, stat: os.stat_result) -> str | None:
@@ -219,13 +219,13 @@ class Decoder:
         known = self._known.get(item.item)
         if known is None or stat.st_mtime_ns > known.written_ns - RACY_NS:
             return None
-        unit = known.unit
-        same = (unit.path, unit.size, unit.mtime_ns) == (path, stat.st_size, stat.st_mtime_ns)
-        return unit.content if same else None
+        entry = known.entry
+        same = (entry.path, entry.size, entry.mtime_ns) == (path, stat.st_size, stat.st_mtime_ns)
+        return entry.content if same else None
 
-    def _stretch(self, unit: Unit) -> Stretch:
-        start = round((unit.start_s or 0.0) * self._rate_hz)
-        return Stretch(start, None if unit.end_s is None else round(unit.end_s * self._rate_hz), unit.plan)
+    def _stretch(self, entry: StoreEntry) -> Stretch:
+        start = round((entry.start_s or 0.0) * self._rate_hz)
+        return Stretch(start, None if entry.end_s is None else round(entry.end_s * self._rate_hz), entry.plan)
 
     def _tell(self, file: _File, position_s: float) -> None:
         if self._progress:

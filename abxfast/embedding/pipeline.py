@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import logging
-import sys
 import time
 from collections import Counter, defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,16 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.audio import decoding as audio
-from abxfast.audio.snippets import SnippetPlan, make_plans
+from abxfast import audio
+from abxfast._threads import usable_threads
+from abxfast.audio import SnippetPlan, make_plans
 from abxfast.embedding.background import in_background
 from abxfast.embedding.decoder import Decoder, End, Failure, Message, Piece, Progress
-from abxfast.encoders.session import DEFAULT, GPU_BATCH_S, Encoder, open_encoder, usable_threads
+from abxfast.encoders import DEFAULT_ENCODER, GPU_BATCH_S, Encoder, open_encoder
 from abxfast.errors import AbxfastError, EncoderError, StoreError
-from abxfast.manifest.table import Manifest, load
-from abxfast.store.compaction import compact
-from abxfast.store.store import Store, create_store
-from abxfast.store.writer import StoreWriter
+from abxfast.manifest import Manifest, load_manifest
+from abxfast.store import Store, StoreWriter, compact, create_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +32,6 @@ __all__ = ["EmbedReport", "Progress", "embed"]
 
 logger = logging.getLogger(__name__)
 
-_MALLOPT = {"M_MMAP_THRESHOLD": (-3, 128 << 10), "M_TRIM_THRESHOLD": (-1, 64 << 10), "M_ARENA_MAX": (-8, 1)}
-"""Numbers and values of glibc's options, see `keep_memory_flat`."""
 GPU_THREADS = 2
 """Batches under way on a GPU: one runs, the next is carried there; each more would cost memory for nothing."""
 
@@ -77,9 +71,9 @@ def embed(
     paths_or_manifest: str | Path | Sequence[str | Path] | Manifest,
     store: str | Path,
     *,
-    encoder: str | Path = DEFAULT,
+    encoder: str | Path = DEFAULT_ENCODER,
     snippets: Sequence[float | str] = (10.0,),
-    hop: float | None = None,
+    hop_s: float | None = None,
     remainder: str = "drop",
     channel: str = "mix",
     provider: str = "auto",
@@ -91,14 +85,14 @@ def embed(
     Parameters
     ----------
     paths_or_manifest : path, sequence of paths, or Manifest
-        A folder, audio files, or one table (see `abxfast.manifest.read`); or what was read of it.
+        A folder, audio files, or one table (see `abxfast.manifest.read_manifest`); or what was read of it.
     store : path
         The folder to make or to add to.
     encoder : str or path
         ``mfcc``, an ONNX file, or the name of one in the user's data folder.
     snippets : sequence of float or str
         Lengths in seconds, or ``"whole"``.
-    hop : float, optional
+    hop_s : float, optional
         Seconds from one snippet to the next; the length itself unless given.
     remainder : {'drop', 'keep'}
         What becomes of a last snippet that is shorter.
@@ -123,12 +117,11 @@ def embed(
         Where the work cannot start: wrong options, no audio, a store of another encoder.
     """
     started = time.monotonic()
-    keep_memory_flat()
-    plans = make_plans(snippets, hop, remainder)
+    plans = make_plans(snippets, hop_s, remainder)
     number = audio.parse_channel(channel)
     if threads is not None and threads < 1:
         raise AbxfastError(f"--threads: found {threads}, expected 1 or more")
-    manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load(paths_or_manifest)
+    manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
     opened = open_encoder(encoder, provider)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, number)
@@ -159,7 +152,7 @@ class _Run:
 
     @property
     def snippets(self) -> int:
-        """Snippets embedded so far, less those of units that failed."""
+        """Snippets embedded so far, less those of entries that failed."""
         return sum(count for key, count in self._added.items() if key not in self.failed_keys)
 
     def embed(self, decoder: Decoder, threads: int) -> None:
@@ -175,7 +168,7 @@ class _Run:
             try:
                 for message in sent:
                     if isinstance(message, End):
-                        writer.finish(message.unit, message.total)
+                        writer.finish(message.entry, message.total)
                     elif isinstance(message, Failure):
                         self._fail(message)
                     elif batch := batches.add(message):
@@ -208,20 +201,20 @@ class _Run:
                     raise error
                 vector = self._encode([piece])[0]
             except EncoderError as reason:
-                unit, snippet = piece
-                if unit.key(self._store.encoder_sha256) not in self.failed_keys:
-                    where = f"{unit.item} at {snippet.start / self._rate_hz:g} s"
-                    self._fail(Failure(unit.item, f"{where}: {reason}", (unit,)))
+                entry, snippet = piece
+                if entry.key(self._store.encoder_sha256) not in self.failed_keys:
+                    where = f"{entry.item} at {snippet.start / self._rate_hz:g} s"
+                    self._fail(Failure(entry.item, f"{where}: {reason}", (entry,)))
             else:
                 self._add(piece, vector, writer)
 
     def _add(self, piece: Piece, vector: NDArray[np.float32], writer: StoreWriter) -> None:
-        unit, snippet = piece
-        writer.add(unit, snippet.index, snippet.start / self._rate_hz, snippet.stop / self._rate_hz, vector)
-        self._added[unit.key(self._store.encoder_sha256)] += 1
+        entry, snippet = piece
+        writer.add(entry, snippet.index, snippet.start / self._rate_hz, snippet.stop / self._rate_hz, vector)
+        self._added[entry.key(self._store.encoder_sha256)] += 1
 
     def _fail(self, failure: Failure) -> None:
-        self.failed_keys.update(unit.key(self._store.encoder_sha256) for unit in failure.units)
+        self.failed_keys.update(entry.key(self._store.encoder_sha256) for entry in failure.entries)
         self._report.failures.append((failure.name, failure.reason))
         logger.warning("%s", failure.reason)
 
@@ -259,30 +252,17 @@ class Batches:
         return rest
 
 
-def keep_memory_flat() -> None:
-    """Have large blocks given back to the system when they are freed, as glibc does until the first of them is.
-
-    From then on it would keep blocks of that size, on a heap for each thread: what a long recording takes would
-    depend on how its threads happen to meet, and was twice what a short one takes. It costs the mfcc encoder a few
-    seconds for three hours of audio, and a large encoder, whose blocks come from onnxruntime's arena, nothing.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # musl has no such call, and no such habit
-            for option, value in _MALLOPT.values():
-                ctypes.CDLL(None).mallopt(option, value)
-
-
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:
     """Refuse snippets of a length that the store cuts otherwise: mixed up, they could not be scored."""
     wanted = {plan.length_s: plan for plan in plans}
-    for key in store.winners().values():
-        unit = store.units[key].unit
-        plan = wanted.get(unit.plan.length_s, unit.plan)
-        if plan != unit.plan:
+    for key in store.current_entries().values():
+        entry = store.entries[key].entry
+        plan = wanted.get(entry.plan.length_s, entry.plan)
+        if plan != entry.plan:
             raise StoreError(
-                f"{store.root}: holds snippets cut as {unit.plan}, asked for {plan}; "
+                f"{store.root}: holds snippets cut as {entry.plan}, asked for {plan}; "
                 "keep --hop and --remainder, or give -o a new name"
             )
-        if channel != unit.channel:
-            found, asked = ("mix" if number is None else str(number) for number in (unit.channel, channel))
+        if channel != entry.channel:
+            found, asked = ("mix" if number is None else str(number) for number in (entry.channel, channel))
             raise StoreError(f"{store.root}: holds --channel {found}, asked for {asked}; give -o a new name")

@@ -16,11 +16,11 @@ INPUT_NAME = "input_values"
 """float32 ``[batch, samples]``: mono waveforms of equal length, in [−1, 1]."""
 OUTPUT_NAME = "embeddings"
 """float32 ``[batch, variants, dim]``: the pooled vectors of each waveform."""
-PREFIX = "abxfast."
+METADATA_PREFIX = "abxfast."
 RATES_HZ = (4_000, 384_000)
-MOST_LEAST_S = 60
+MAX_LEAST_SAMPLES_S = 60
 """Seconds that an encoder may need at least; as long as the longest snippet."""
-MOST_SHOWN = 60
+MAX_SHOWN = 60
 """Characters of a value that a message shows."""
 
 
@@ -90,7 +90,7 @@ class EncoderInfo:
             "tools": json.dumps(self.tools, sort_keys=True),
             "parity": json.dumps(self.parity, sort_keys=True),
         }
-        return {PREFIX + key: value for key, value in values.items()}
+        return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], file: str) -> EncoderInfo:
@@ -123,8 +123,8 @@ class EncoderInfo:
             variants=variants,
             default_variant=default,
             sample_rate_hz=rate_hz,
-            least_samples=pairs.whole("least_samples", 1, MOST_LEAST_S * rate_hz),
-            frame_hop_samples=pairs.whole("frame_hop_samples", 1, MOST_LEAST_S * rate_hz),
+            least_samples=pairs.whole("least_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
+            frame_hop_samples=pairs.whole("frame_hop_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
             normalisation=pairs.word("normalisation"),
             precision=pairs.word("precision"),
             source=pairs.text("source"),
@@ -145,11 +145,11 @@ class _Pairs:
 
     def text(self, key: str) -> str:
         try:
-            return self._metadata[PREFIX + key]
+            return self._metadata[METADATA_PREFIX + key]
         except KeyError:
             hint = "abxfast export makes files that do" if key == "contract" else "export it again"
             raise EncoderError(
-                f"{self._file}: does not keep the encoder contract: no metadata '{PREFIX}{key}'; {hint}"
+                f"{self._file}: does not keep the encoder contract: no metadata '{METADATA_PREFIX}{key}'; {hint}"
             ) from None
 
     def word(self, key: str) -> str:
@@ -182,8 +182,8 @@ class _Pairs:
 
     def _refuse(self, key: str, expected: str) -> NoReturn:
         found = self.text(key)
-        shown = found if len(found) <= MOST_SHOWN else found[:MOST_SHOWN] + "…"
+        shown = found if len(found) <= MAX_SHOWN else found[:MAX_SHOWN] + "…"
         raise EncoderError(
-            f"{self._file}: does not keep the encoder contract: metadata '{PREFIX}{key}' is {shown!r}, "
+            f"{self._file}: does not keep the encoder contract: metadata '{METADATA_PREFIX}{key}' is {shown!r}, "
             f"expected {expected}; export it again"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COLUMNS = {
+PARITY_COLUMNS = {
     "variant": "variant",
     "snippet_s": "snippet",
     "difference": "max |Δ| / max |ref|",
@@ -18,7 +18,7 @@ COLUMNS = {
 }
 
 
-def show(parity: Mapping[str, Any]) -> str:
+def format_parity(parity: Mapping[str, Any]) -> str:
     """Lay the report out in columns.
 
     Parameters
@@ -34,14 +34,20 @@ def show(parity: Mapping[str, Any]) -> str:
     rows = parity.get("rows")
     if not isinstance(rows, list) or not rows:
         return ""
-    cells = [list(COLUMNS.values()), *([cell(key, row.get(key)) for key in COLUMNS] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in cells]
+    cells = [
+        list(PARITY_COLUMNS.values()),
+        *([format_parity_value(key, row.get(key)) for key in PARITY_COLUMNS] for row in rows),
+    ]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(PARITY_COLUMNS))]
+    lines = [
+        "  ".join(f"{format_parity_value:>{width}}" for format_parity_value, width in zip(row, widths, strict=True))
+        for row in cells
+    ]
     head = f"parity with {parity.get('against', 'the reference')}, on {parity.get('audio', 'audio')}:"
     return "\n".join([head, *lines])
 
 
-def cell(key: str, value: object) -> str:
+def format_parity_value(key: str, value: object) -> str:
     """Write one value of a row of the report."""
     if key == "snippet_s" and isinstance(value, int | float):
         return f"{value:g} s"

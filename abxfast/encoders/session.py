@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT = "mfcc"
+DEFAULT_ENCODER = "mfcc"
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -174,8 +174,8 @@ def find_encoder(name: str | Path) -> Path:
     EncoderError
         Where there is none.
     """
-    if str(name) == DEFAULT:
-        return Path(str(files("abxfast") / "mfcc.onnx"))
+    if str(name) == DEFAULT_ENCODER:
+        return Path(str(files("abxfast.encoders") / "mfcc.onnx"))
     path = Path(name)
     if path.is_file():
         return path
@@ -184,7 +184,7 @@ def find_encoder(name: str | Path) -> Path:
         return kept
     known = sorted(file.stem for file in encoders_folder().glob("*.onnx"))
     raise EncoderError(
-        f"--encoder: no file {name}, and no encoder of that name; known: {', '.join([DEFAULT, *known])}; "
+        f"--encoder: no file {name}, and no encoder of that name; known: {', '.join([DEFAULT_ENCODER, *known])}; "
         f"put yours into {encoders_folder()} or give its path"
     )
 
@@ -194,14 +194,7 @@ def encoders_folder() -> Path:
     return Path(platformdirs.user_data_path("abxfast", appauthor=False)) / "encoders"
 
 
-def usable_threads() -> int:
-    """Give the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def runtimes() -> dict[str, str]:
+def installed_runtimes() -> dict[str, str]:
     """Give the installed distributions that bring onnxruntime, and their versions."""
     from importlib.metadata import distributions
 
@@ -286,7 +279,9 @@ def _int8_saturates() -> bool:
     """
     ort = _onnxruntime()
     session = ort.InferenceSession(
-        str(files("abxfast") / "saturation.onnx"), sess_options=_options(ort), providers=["CPUExecutionProvider"]
+        str(files("abxfast.encoders") / "saturation.onnx"),
+        sess_options=_options(ort),
+        providers=["CPUExecutionProvider"],
     )
     (product,) = session.run(None, {"x": np.full((8, 64), 255, np.uint8)})
     return bool((product != 64 * 255 * 127).any())

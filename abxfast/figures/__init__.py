@@ -1,39 +1,45 @@
-"""Figures of a study, fit for a paper: PNG and SVG, in ``results/figures``."""
+"""Figures: scores drawn for a paper, in millimetres, the same numbers giving the same bytes.
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+Matrices, curves over snippet length, heat maps of layers and poolings, and maps of recordings. Drawing functions take
+arrays and names and return a `Sheet`, which is saved as PNG and SVG. No other package imports matplotlib.
+"""
 
 from abxfast.errors import MissingPackageError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+try:
+    import matplotlib as mpl  # noqa: F401
+except ImportError as error:
+    raise MissingPackageError(
+        "figures need matplotlib, which is not installed: pip install 'abxfast[report]'"
+    ) from error
 
-__all__ = ["draw"]
+from abxfast.figures.curve import ScoreCurve, curve_caption, draw_curve
+from abxfast.figures.fonts import choose_families, drawable
+from abxfast.figures.layers import draw_layers, layers_caption
+from abxfast.figures.matrix import draw_matrix, matrix_caption
+from abxfast.figures.order import Places, cluster_order, scale
+from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
+from abxfast.figures.recording_map import draw_map, is_numbered, map_caption
+from abxfast.figures.style import Sheet, settings
 
-
-def draw(results: Path) -> list[Path]:
-    """Draw all figures of a results folder; the same tables give the same bytes.
-
-    Returns
-    -------
-    list of Path
-        What was written: PNG and SVG of each figure, then ``figures.json``, which says what each one shows. Figures of
-        an earlier run that are no longer among them are removed.
-
-    Raises
-    ------
-    MissingPackageError
-        Where the extra ``report`` is not installed.
-    StudyError
-        Where the folder cannot be read.
-    """
-    try:
-        from abxfast.report.gallery import draw_all  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("matplotlib", "scipy"):
-            raise
-        raise MissingPackageError(
-            f"figures need {error.name}, which is not installed: pip install 'abxfast[report]'"
-        ) from error
-    return draw_all(results)
+__all__ = [
+    "DIVERGING",
+    "DIVERGING_DARK",
+    "Places",
+    "ScoreCurve",
+    "Sheet",
+    "choose_families",
+    "cluster_order",
+    "curve_caption",
+    "draw_curve",
+    "draw_layers",
+    "draw_map",
+    "draw_matrix",
+    "drawable",
+    "is_numbered",
+    "layers_caption",
+    "map_caption",
+    "matrix_caption",
+    "scale",
+    "settings",
+]

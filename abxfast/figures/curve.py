@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEFT, _RIGHT, _HEIGHT, _ROW = 10.5, 3.0, 44.0, 5.2
-_MOST_AXES = 3
+_MAX_AXES = 3
 """Encoders whose cells per frame stand above the curve."""
 
 
 @dataclass(frozen=True)
-class Line:
+class ScoreCurve:
     """One encoder's scores, a number a length, by rising length.
 
     Attributes
@@ -28,7 +28,7 @@ class Line:
     name : str
     snippet_s : ndarray of float64
         NaN for whole items, which come last.
-    score, low, high, cells_per_frame, within : ndarray of float64
+    score, low, high, dims_per_frame, alternating_split : ndarray of float64
         NaN where there is none.
     """
 
@@ -37,13 +37,13 @@ class Line:
     score: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    cells_per_frame: NDArray[np.float64]
-    within: NDArray[np.float64]
+    dims_per_frame: NDArray[np.float64]
+    alternating_split: NDArray[np.float64]
 
 
-def draw_curve(title: str, lines: Sequence[Line]) -> Sheet:
+def draw_curve(title: str, lines: Sequence[ScoreCurve]) -> Sheet:
     """Draw mean scores over snippet length, with bands of 95 %, and above it the cells per frame of each line."""
-    upper = [line for line in lines if np.isfinite(line.cells_per_frame).any()][:_MOST_AXES]
+    upper = [line for line in lines if np.isfinite(line.dims_per_frame).any()][:_MAX_AXES]
     legend = 1 + len(lines)
     head = 6.5 + _ROW * len(upper) + 4.0
     sheet = Sheet(COLUMN_MM, head + _HEIGHT + 9.0 + 3.4 * legend)
@@ -66,7 +66,7 @@ def draw_curve(title: str, lines: Sequence[Line]) -> Sheet:
     for number, line in enumerate(lines):
         _line(axes, line, number, places, last)
     values = np.concatenate(
-        [[0.5], *([line.low, line.high, line.score, line.within] for line in lines for _ in [0])], axis=None
+        [[0.5], *([line.low, line.high, line.score, line.alternating_split] for line in lines for _ in [0])], axis=None
     )
     values = values[np.isfinite(values)]
     axes.set_ylim(max(0.0, min(0.45, values.min() - 0.02)), min(1.0, max(0.6, values.max() + 0.03)) + 0.005)
@@ -86,7 +86,7 @@ def draw_curve(title: str, lines: Sequence[Line]) -> Sheet:
     return sheet
 
 
-def _line(axes, line: Line, number: int, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _line(axes, line: ScoreCurve, number: int, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     colour = SERIES[number % len(SERIES)]
     at = np.array([last if np.isnan(length) else places[length] for length in line.snippet_s])
     timed = np.isfinite(line.snippet_s)
@@ -94,21 +94,23 @@ def _line(axes, line: Line, number: int, places: dict[float, float], last: float
     axes.fill_between(at[sure], line.low[sure], line.high[sure], color=colour, alpha=0.16, linewidth=0)
     marker = MARKERS[number % len(MARKERS)]
     axes.plot(at[timed], line.score[timed], color=colour, linewidth=1.1, marker=marker, markersize=3.2)
-    axes.plot(at[timed], line.within[timed], color=colour, linewidth=0.8, linestyle=(0, (1, 1.6)))
+    axes.plot(at[timed], line.alternating_split[timed], color=colour, linewidth=0.8, linestyle=(0, (1, 1.6)))
     for place, score, low, high in zip(at, line.score, line.low, line.high, strict=True):
         if np.isfinite(low):
             axes.plot([place, place], [low, high], color=colour, linewidth=0.6, alpha=0.7)
         axes.plot([place], [score], color=colour, marker=marker, markersize=3.2)
 
 
-def _upper(sheet: Sheet, line: Line, colour: str, bottom: float, axes, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _upper(
+    sheet: Sheet, line: ScoreCurve, colour: str, bottom: float, axes, places: dict[float, float], last: float
+) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     """Write one encoder's cells per frame above the lengths that they belong to."""
     first, end = axes.get_xlim()
     width = sheet.width_mm - _LEFT - _RIGHT
     scale = sheet.axes(_LEFT, bottom - 0.01, width, 0.01)
     scale.set_xlim(first, end)
     at = [last if np.isnan(length) else places[length] for length in line.snippet_s]
-    shown = [(place, value) for place, value in zip(at, line.cells_per_frame, strict=True) if np.isfinite(value)]
+    shown = [(place, value) for place, value in zip(at, line.dims_per_frame, strict=True) if np.isfinite(value)]
     scale.xaxis.tick_top()
     scale.set_xticks([place for place, _ in shown], [f"{value:.3g}" for _, value in shown])
     scale.tick_params(axis="x", color=colour, labelcolor=colour, pad=1)
@@ -117,7 +119,7 @@ def _upper(sheet: Sheet, line: Line, colour: str, bottom: float, axes, places: d
     scale.spines["top"].set_color(colour)
 
 
-def _legend(sheet: Sheet, lines: Sequence[Line], top: float) -> None:
+def _legend(sheet: Sheet, lines: Sequence[ScoreCurve], top: float) -> None:
     axes = sheet.axes(_LEFT, top, 8.0, 3.4 * (1 + len(lines)))
     axes.set(xlim=(0, 1), ylim=(1 + len(lines), 0))
     axes.set_axis_off()
@@ -134,7 +136,7 @@ def _legend(sheet: Sheet, lines: Sequence[Line], top: float) -> None:
     sheet.text(_LEFT + 9.5, top + 3.4 * row, told, va="center_baseline", fontsize=SMALL, color=QUIET)
 
 
-def caption(experiment: str) -> str:
+def curve_caption(experiment: str) -> str:
     """Say what the curve shows, in words that can stand below it in a paper."""
     return (
         f"Mean ABX score over snippet length (experiment {experiment}), with bands of 95 % confidence. Above: numbers "

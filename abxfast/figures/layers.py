@@ -27,7 +27,7 @@ from abxfast.figures.style import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_HEAD, _CELL, _BETWEEN, _BAR, _MOST_CELL = 10.0, 5.2, 3.0, 11.0, 9.0
+_HEAD, _CELL, _BETWEEN, _BAR, _MAX_CELL = 10.0, 5.2, 3.0, 11.0, 9.0
 
 
 def split_variant(variant: str) -> tuple[str, str]:
@@ -53,7 +53,7 @@ def draw_layers(title: str, panels: Mapping[str, Mapping[str, float]]) -> Sheet:
     columns = len(panels) * len(poolings)
     room = [width - left - _BAR - _BETWEEN * (len(panels) - 1) for width in (COLUMN_MM, PAGE_MM)]
     wide = int(room[0] / columns < _CELL)
-    cell = min(_MOST_CELL, room[wide] / columns)
+    cell = min(_MAX_CELL, room[wide] / columns)
     sheet = Sheet((COLUMN_MM, PAGE_MM)[wide], _HEAD + len(layers) * _CELL + 6.0)
     sheet.text(1, 1, fit(title, 7.5, sheet.width_mm - 2), fontsize=7.5, weight="bold")
     for row, label in enumerate(labels):
@@ -94,7 +94,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def caption(experiment: str, encoder: str) -> str:
+def layers_caption(experiment: str, encoder: str) -> str:
     """Say what the heat map shows, in words that can stand below it in a paper."""
     return (
         f"Mean ABX score (experiment {experiment}, encoder {encoder}) by layer (rows) and pooling over time (columns), "

@@ -37,7 +37,7 @@ _WITH_VALUES = 40
 """Values of ON beyond which a cell is too small for its score."""
 _EDGE, _GAP, _BAR = 1.0, 1.4, 11.0
 _LARGEST_CELL, _HEAD, _FOOT = 11.0, 12.5, 3.0
-_LEAST_POINTS = 3.4
+_MIN_POINTS = 3.4
 
 
 def draw_matrix(
@@ -55,14 +55,14 @@ def draw_matrix(
     names : sequence of str, length n
         In the order in which to draw.
     score, low, high : ndarray of float64, shape (n, n)
-        As in `Matrix`, in that order. Scores whose interval does not hold 0.5 stand in bold.
+        As in `ScoreMatrix`, in that order. Scores whose interval does not hold 0.5 stand in bold.
     """
     count = len(names)
     width = COLUMN_MM if count <= _ONE_COLUMN else PAGE_MM
     numbers = [str(number + 1) for number in range(count)]
     points = min(SMALL + 0.5, 0.86 * (TALLEST_MM - _HEAD - _FOOT) / count / POINT_MM)
-    every = max(1, int(np.ceil(_LEAST_POINTS / points)))
-    points = max(points, _LEAST_POINTS)
+    every = max(1, int(np.ceil(_MIN_POINTS / points)))
+    points = max(points, _MIN_POINTS)
     number_width = width_mm([numbers[-1].replace(numbers[-1][0], "8")], points)
     room = width * (0.34 if width == COLUMN_MM else 0.26) - number_width - _GAP
     labels = [fit(name, points, room) for name in names]
@@ -140,7 +140,7 @@ def _values(
         )
 
 
-def caption(title: str, on: str, *, values: int, diagonal: bool, averaged: str) -> str:
+def matrix_caption(title: str, on: str, *, values: int, diagonal: bool, averaged: str) -> str:
     """Say what the matrix shows, in words that can stand below it in a paper."""
     said = (
         f"ABX scores ({title}): row, the {on} that A and X share; column, the {on} of B. 0.5 is chance, 1 is told "

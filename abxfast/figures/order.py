@@ -8,14 +8,10 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from abxfast.results.read import make_matrix
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.results.read import Matrix, Results
-
-_MOST_OPTIMAL = 250
+_MAX_OPTIMAL = 250
 """Leaves beyond which the order is not optimised: that takes cubic time."""
 _STEPS = 500
 _ENOUGH = 1e-9
@@ -61,7 +57,7 @@ def cluster_order(score: NDArray[np.float64]) -> NDArray[np.int64]:
         return np.arange(count)
     # Rounded: another order of summation may not turn a tree round.
     distances = squareform(np.round(dissimilarity(score), 9), checks=False)
-    tree = linkage(distances, "average", optimal_ordering=count <= _MOST_OPTIMAL)
+    tree = linkage(distances, "average", optimal_ordering=count <= _MAX_OPTIMAL)
     order: NDArray[np.int64] = leaves_list(tree).astype(np.int64)
     return order if np.flatnonzero(order == 0)[0] <= (count - 1) / 2 else order[::-1]
 
@@ -101,25 +97,6 @@ def scale(score: NDArray[np.float64]) -> Places:
     at = at @ axes[:, ::-1]
     at = at * np.where(at[0] * [-1, 1] < -_ENOUGH, -1.0, 1.0)
     return Places(at, float(np.sqrt(stress / total)) if total else 0.0)
-
-
-def series_order(results: Results) -> dict[tuple[str, str, str], list[str]]:
-    """Give one order of names to all lengths of an experiment, encoder and variant, so that matrices compare."""
-    orders: dict[tuple[str, str, str], list[str]] = {}
-    series: dict[tuple[str, str, str], list[Matrix]] = {}
-    for key, rows in results.groups("pairs").items():
-        series.setdefault((key.experiment, key.encoder, key.variant), []).append(make_matrix(key, rows, None))
-    for which, matrices in series.items():
-        names = list(dict.fromkeys(name for one in matrices for name in one.names))
-        place = {name: number for number, name in enumerate(names)}
-        total, count = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
-        for one in matrices:
-            rows = np.array([place[name] for name in one.names])
-            total[np.ix_(rows, rows)] += np.nan_to_num(one.symmetric)
-            count[np.ix_(rows, rows)] += np.isfinite(one.symmetric)
-        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        orders[which] = [names[number] for number in cluster_order(mean)]
-    return orders
 
 
 def _classical(away: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -130,7 +130,7 @@ def _key(sheet: Sheet, left: float, top: float, number: int) -> None:
     axes.plot([0], [0], color=SERIES[number % len(SERIES)], marker=MARKERS[number % len(MARKERS)], markersize=3.4)
 
 
-def caption(title: str, *, numbered: bool) -> str:
+def map_caption(title: str, *, numbered: bool) -> str:
     """Say what the map shows, in words that can stand below it in a paper."""
     said = (
         f"Map of the recordings ({title}): metric multidimensional scaling of the scores' mean over both directions, "

@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from abxfast._files import write_atomic
 from abxfast.figures.palette import DIVERGING
-from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +101,7 @@ class Sheet:
             sink = io.BytesIO()
             self.figure.savefig(sink, format=suffix[1:], dpi=DPI, metadata=metadata)
             path = stem.with_name(stem.name + suffix)
-            write_aside(path, sink.getvalue())
+            write_atomic(path, sink.getvalue())
             written.append(path)
         return written
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
-from abxfast.audio.decoding import SUFFIXES, UNREADABLE_SUFFIXES
+from abxfast.audio import SUFFIXES, UNREADABLE_SUFFIXES
 from abxfast.errors import ManifestError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Manifest:
     columns: tuple[str, ...] = ()
 
 
-def load(source: str | Path | Sequence[str | Path]) -> Manifest:
+def load_manifest(source: str | Path | Sequence[str | Path]) -> Manifest:
     """Make a manifest of a table, of one or several folders and audio files, or of both's paths.
 
     Raises
@@ -71,13 +71,13 @@ def load(source: str | Path | Sequence[str | Path]) -> Manifest:
     paths = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
     tables = [path for path in paths if path.suffix.lower() in TABLE_SUFFIXES]
     if not tables:
-        return scan(paths)
+        return scan_recordings(paths)
     if len(paths) > 1:
         raise ManifestError(f"{tables[0]}: a manifest goes alone, found {len(paths) - 1} other path(s) beside it")
-    return read(tables[0])
+    return read_manifest(tables[0])
 
 
-def scan(paths: Sequence[Path]) -> Manifest:
+def scan_recordings(paths: Sequence[Path]) -> Manifest:
     """Find the audio in folders (with all that lies below them) and among the files given.
 
     A recording is named by its path relative to the folder, with forward slashes on every system. Hidden files are
@@ -130,7 +130,7 @@ def _unreadable_folder(error: OSError) -> NoReturn:
     raise ManifestError(f"{error.filename}: cannot be read ({error.strerror}); its recordings would be left out")
 
 
-def read(path: Path, *, need_audio: bool = True) -> Manifest:
+def read_manifest(path: Path, *, need_audio: bool = True) -> Manifest:
     """Read a table: comma, semicolon or tab separated, UTF-8 or UTF-16, with or without a byte order mark.
 
     Parameters

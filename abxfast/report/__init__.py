@@ -1,4 +1,9 @@
-"""The page of a study: ``results/report.html``, one file that opens from disk with no network."""
+"""Reports: the figures and the page of a study, made from its results folder.
+
+`draw_figures` decides which figures a study gets, with their captions, and writes them to ``results/figures``.
+`write_report` writes ``results/report.html``, one file that opens from disk without a network. No other package
+imports Jinja2.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,42 @@ from abxfast.errors import MissingPackageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["write_report"]
+__all__ = ["draw_figures", "write_report"]
+
+
+def draw_figures(results: Path) -> list[Path]:
+    """Draw all figures of a results folder; the same tables give the same bytes.
+
+    Parameters
+    ----------
+    results : Path
+        A folder that `abxfast.run_study` wrote.
+
+    Returns
+    -------
+    list of Path
+        The files written: PNG and SVG of each figure, then ``figures.json``, which says what each one shows. Figures of
+        an earlier run that are no longer among them are removed.
+
+    Raises
+    ------
+    MissingPackageError
+        If the extra ``report`` is not installed.
+    StudyError
+        If the folder cannot be read.
+    """
+    from abxfast.report.gallery import draw_all  # noqa: PLC0415
+
+    return draw_all(results)
 
 
 def write_report(results: Path) -> Path:
     """Write the page of a results folder, with the figures that are there.
+
+    Parameters
+    ----------
+    results : Path
+        A folder that `abxfast.run_study` wrote.
 
     Returns
     -------
@@ -23,14 +59,14 @@ def write_report(results: Path) -> Path:
     Raises
     ------
     MissingPackageError
-        Where the extra ``report`` is not installed.
+        If the extra ``report`` is not installed.
     StudyError
-        Where the folder cannot be read.
+        If the folder cannot be read.
     """
     try:
         from abxfast.report.page import write_page  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("jinja2", "markupsafe", "scipy"):
+        if (error.name or "").partition(".")[0] not in ("jinja2", "markupsafe"):
             raise
         raise MissingPackageError(
             f"the page needs {error.name}, which is not installed: pip install 'abxfast[report]'"

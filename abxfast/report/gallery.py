@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abxfast.figures import curve, layers, matrix, recording_map
-from abxfast.figures.fonts import choose_families, drawable
-from abxfast.figures.order import scale, series_order
-from abxfast.figures.style import Sheet, settings
-from abxfast.results.read import Key, Matrix, Results, make_matrix, read_results, short_names
-from abxfast.store.parquet import write_aside
+from abxfast._files import write_atomic
+from abxfast.figures import (
+    ScoreCurve,
+    Sheet,
+    choose_families,
+    curve_caption,
+    draw_curve,
+    draw_layers,
+    draw_map,
+    draw_matrix,
+    drawable,
+    is_numbered,
+    layers_caption,
+    map_caption,
+    matrix_caption,
+    scale,
+    settings,
+)
+from abxfast.report.series import series_order
+from abxfast.results import ResultKey, Results, ScoreMatrix, read_results, score_matrix, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 INDEX = "figures.json"
-_LEAST_ON_A_MAP = 3
-_LEAST_KNOWN = 0.5
+_MIN_ON_A_MAP = 3
+_MIN_KNOWN = 0.5
 """Share of the pairs below which a map would be made up: under BY, most have no score."""
 
 
@@ -39,7 +53,7 @@ class Figure:
     encoder: str
     title: str
     caption: str
-    key: Key | None
+    key: ResultKey | None
     sheet: Callable[[], Sheet]
 
 
@@ -61,7 +75,7 @@ def draw_all(folder: Path) -> list[Path]:
             told["view"] = figure.key
             entries.append({"name": stem, "files": [path.name for path in files], **told})
     index = target / INDEX
-    write_aside(index, f"{json.dumps(entries, ensure_ascii=False, indent=1)}\n".encode())
+    write_atomic(index, f"{json.dumps(entries, ensure_ascii=False, indent=1)}\n".encode())
     for name in before - {path.name for path in written}:
         (target / name).unlink(missing_ok=True)
     return [*written, index]
@@ -71,18 +85,18 @@ def _figures(results: Results, missing: set[str]) -> Iterator[Figure]:
     def clean(text: str) -> str:
         return drawable(text, missing)
 
-    floors = results.groups("floors")
+    floors = results.groups("self_baselines")
     orders = series_order(results)
     yield from _curves(results, clean)
     yield from _heat_maps(results, clean)
     for key, rows in results.shown("pairs").items():
-        one = make_matrix(key, rows, floors.get(key))
+        one = score_matrix(key, rows, floors.get(key))
         order = orders[key.experiment, key.encoder, key.variant]
         yield from _of_matrix(results, one, order, rows, clean)
 
 
 def _of_matrix(
-    results: Results, one: Matrix, order: list[str], rows: pa.Table, clean: Callable[[str], str]
+    results: Results, one: ScoreMatrix, order: list[str], rows: pa.Table, clean: Callable[[str], str]
 ) -> Iterator[Figure]:
     key = one.key
     at = np.array([one.names.index(name) for name in order if name in one.names])
@@ -94,31 +108,31 @@ def _of_matrix(
     parts = (key.experiment, key.encoder, _file_length(key))
     averaged = next((text for text in rows["context"].to_pylist() if text), "")
     diagonal = bool(np.isfinite(np.diag(score)).any())
-    said = matrix.caption(told, one.on, values=len(at), diagonal=diagonal, averaged=averaged)
+    said = matrix_caption(told, one.on, values=len(at), diagonal=diagonal, averaged=averaged)
 
-    def draw_matrix() -> Sheet:
-        return matrix.draw_matrix(clean(title), names, score, low, high)
+    def matrix_sheet() -> Sheet:
+        return draw_matrix(clean(title), names, score, low, high)
 
-    yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, key, draw_matrix)
+    yield Figure("matrix", parts, key.experiment, key.encoder, f"Matrix: {title}", said, key, matrix_sheet)
     mean = _mean(score)
     known = np.isfinite(mean).sum() / (len(at) * (len(at) - 1))
-    if len(at) < _LEAST_ON_A_MAP or known < _LEAST_KNOWN:
+    if len(at) < _MIN_ON_A_MAP or known < _MIN_KNOWN:
         return
     places = scale(mean)
     column = next(iter(results.experiment(key.experiment).get("classify") or ()), "") if one.on == "recording" else ""
     groups = _labels(results, column, full) if column else None
 
-    def draw_map() -> Sheet:
+    def map_sheet() -> Sheet:
         kinds = [clean(group) for group in groups] if groups else None
-        return recording_map.draw_map(clean(title), names, places, kinds, clean(column))
+        return draw_map(clean(title), names, places, kinds, clean(column))
 
-    said = recording_map.caption(told, numbered=recording_map.is_numbered(len(at)))
-    yield Figure("map", parts, key.experiment, key.encoder, f"Map: {title}", said, key, draw_map)
+    said = map_caption(told, numbered=is_numbered(len(at)))
+    yield Figure("map", parts, key.experiment, key.encoder, f"Map: {title}", said, key, map_sheet)
 
 
 def _curves(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
-    floors = results.groups("floors")
-    lines: dict[str, dict[str, list[tuple[Key, dict[str, Any]]]]] = {}
+    floors = results.groups("self_baselines")
+    lines: dict[str, dict[str, list[tuple[ResultKey, dict[str, Any]]]]] = {}
     for key, rows in results.shown("summary").items():
         lines.setdefault(key.experiment, {}).setdefault(key.encoder, []).append((key, rows.to_pylist()[0]))
     for experiment, encoders in lines.items():
@@ -126,33 +140,35 @@ def _curves(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
             continue
         drawn = [_line(clean(encoder), points, floors) for encoder, points in encoders.items()]
 
-        def sheet(drawn: list[curve.Line] = drawn, experiment: str = experiment) -> Sheet:
-            return curve.draw_curve(clean(experiment), drawn)
+        def sheet(drawn: list[ScoreCurve] = drawn, experiment: str = experiment) -> Sheet:
+            return draw_curve(clean(experiment), drawn)
 
-        said = curve.caption(experiment)
+        said = curve_caption(experiment)
         yield Figure("curve", (experiment,), experiment, "", "Score over length", said, None, sheet)
 
 
-def _line(encoder: str, points: list[tuple[Key, dict[str, Any]]], floors: dict[Key, pa.Table]) -> curve.Line:
+def _line(
+    encoder: str, points: list[tuple[ResultKey, dict[str, Any]]], floors: dict[ResultKey, pa.Table]
+) -> ScoreCurve:
     points = sorted(points, key=lambda point: (point[0].snippet_s is None, point[0].snippet_s or 0.0))
 
     def numbers(name: str) -> NDArray[np.float64]:
         return np.array([np.nan if row[name] is None else row[name] for _, row in points], np.float64)
 
-    return curve.Line(
+    return ScoreCurve(
         f"{encoder} {points[0][0].variant}",
         np.array([np.nan if key.snippet_s is None else key.snippet_s for key, _ in points]),
         numbers("score"),
         numbers("low"),
         numbers("high"),
-        numbers("cells_per_frame"),
+        numbers("dims_per_frame"),
         np.array([_mean_within(floors.get(key)) for key, _ in points]),
     )
 
 
 def _mean_within(floors: pa.Table | None) -> float:
-    rows = [] if floors is None else floors.select(["within", "within_low"]).to_pylist()
-    known = [row["within"] for row in rows if row["within_low"] is not None]
+    rows = [] if floors is None else floors.select(["alternating_split", "alternating_split_low"]).to_pylist()
+    known = [row["alternating_split"] for row in rows if row["alternating_split_low"] is not None]
     return float(np.mean(known)) if known else float("nan")
 
 
@@ -168,9 +184,9 @@ def _heat_maps(results: Results, clean: Callable[[str], str]) -> Iterator[Figure
         title = f"{experiment} · {encoder}"
 
         def sheet(title: str = title, panels: dict[str, dict[str, float]] = panels) -> Sheet:
-            return layers.draw_layers(clean(title), panels)
+            return draw_layers(clean(title), panels)
 
-        said = layers.caption(experiment, encoder)
+        said = layers_caption(experiment, encoder)
         name = f"Layers and poolings: {encoder}"
         yield Figure("layers", (experiment, encoder), experiment, encoder, name, said, None, sheet)
 
@@ -201,7 +217,7 @@ def _texts(results: Results) -> Iterator[str]:
         yield from row.get("classify", ())
 
 
-def _file_length(key: Key) -> str:
+def _file_length(key: ResultKey) -> str:
     return "whole" if key.snippet_s is None else f"{key.snippet_s:g}s"
 
 

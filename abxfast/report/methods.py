@@ -9,7 +9,7 @@ from abxfast.report.references import REFERENCES, Reference
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from abxfast.results.read import Results
+    from abxfast.results import Results
 
 
 def write_methods(results: Results) -> tuple[list[str], list[Reference]]:

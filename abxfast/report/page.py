@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
-from abxfast.encoders.parity_table import COLUMNS, cell
+from abxfast._files import write_atomic
+from abxfast.encoders import PARITY_COLUMNS, format_parity_value
 from abxfast.report.links import file_url
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json, make_payload
-from abxfast.results.read import Results, read_results
-from abxfast.store.parquet import write_aside
+from abxfast.results import Results, read_results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def write_page(folder: Path) -> Path:
         script=Markup(script),  # noqa: S704
         payload=Markup(embed_json(make_payload(results) | {"meanings": _meanings(folder)})),  # noqa: S704
         experiments=_experiments(results),
-        parity_columns=COLUMNS,
+        parity_columns=PARITY_COLUMNS,
         recordings=_recordings(results),
         tables=sorted(
             path.name for path in (folder / "tables").iterdir() if path.suffix in (".csv", ".parquet", ".json")
@@ -57,7 +57,7 @@ def write_page(folder: Path) -> Path:
         references=references,
     )
     target = folder / NAME
-    write_aside(target, page.encode("utf-8", "replace"))
+    write_atomic(target, page.encode("utf-8", "replace"))
     return target
 
 
@@ -160,7 +160,7 @@ def _told(value: object) -> str:
 
 
 def _parity(value: object, key: str) -> str:
-    return cell(key, value) if isinstance(value, str | int | float) else "–"
+    return format_parity_value(key, value) if isinstance(value, str | int | float) else "–"
 
 
 def _count(value: object) -> str:

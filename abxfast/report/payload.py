@@ -6,17 +6,17 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from abxfast.figures.order import series_order
-from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
+from abxfast.figures import DIVERGING, DIVERGING_DARK
 from abxfast.report.links import file_url
-from abxfast.results.read import Key, Results, short_names
+from abxfast.report.series import series_order
+from abxfast.results import ResultKey, Results, short_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VIEWED = ("pairs", "floors", "confounds", "accuracy", "confusion", "classification", "sentences", "listening")
+VIEWED = ("pairs", "self_baselines", "confounds", "accuracy", "confusion", "classification", "sentences", "listening")
 """Tables that the page shows for one experiment, encoder, variant and length."""
-MOST_HEARD = 400_000
+MAX_HEARD = 400_000
 """Rows of the listening list beyond which only default variants keep theirs: the page must still open."""
 _DIGITS = 5
 
@@ -40,7 +40,7 @@ def make_payload(results: Results) -> dict[str, Any]:
     strings = _Strings()
     groups = {name: results.groups(name) for name in VIEWED}
     heard = results.tables["listening"].num_rows
-    shown = results.shown("listening") if heard > MOST_HEARD else groups["listening"]
+    shown = results.shown("listening") if heard > MAX_HEARD else groups["listening"]
     orders = series_order(results)
     views, series = [], []
     for key in results.groups("summary"):
@@ -71,7 +71,7 @@ def make_payload(results: Results) -> dict[str, Any]:
         "series": series,
         "urls": {path: file_url(path) for path in paths},
         "colours": {"light": DIVERGING, "dark": DIVERGING_DARK},
-        "heard_all": heard <= MOST_HEARD,
+        "heard_all": heard <= MAX_HEARD,
     }
 
 
@@ -88,7 +88,7 @@ def _columns(table: pa.Table, strings: _Strings) -> dict[str, list[Any]]:
     """Give a table without its key, a list a column; a text is its number, a column of texts ends with a $."""
     columns: dict[str, list[Any]] = {}
     for name in table.column_names:
-        if name in Key._fields:
+        if name in ResultKey._fields:
             continue
         values = table[name].to_pylist()
         if str(table.schema.field(name).type) == "string":

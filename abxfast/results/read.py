@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TABLES = (
     "pairs",
-    "floors",
+    "self_baselines",
     "summary",
     "recordings",
     "confounds",
@@ -34,7 +34,7 @@ FORMAT = 1
 """Of run.json, that this version reads."""
 
 
-class Key(NamedTuple):
+class ResultKey(NamedTuple):
     """What one matrix is of."""
 
     experiment: str
@@ -65,13 +65,13 @@ class Results:
     run: dict[str, Any]
     tables: dict[str, pa.Table]
 
-    def groups(self, name: str) -> dict[Key, pa.Table]:
+    def groups(self, name: str) -> dict[ResultKey, pa.Table]:
         """Give a table's rows by experiment, encoder, variant and length, in order of first appearance."""
         table = self.tables[name]
-        rows: dict[Key, list[int]] = {}
-        columns = [table[column].to_pylist() for column in Key._fields]
+        rows: dict[ResultKey, list[int]] = {}
+        columns = [table[column].to_pylist() for column in ResultKey._fields]
         for number, key in enumerate(zip(*columns, strict=True)):
-            rows.setdefault(Key(*key), []).append(number)
+            rows.setdefault(ResultKey(*key), []).append(number)
         return {key: table.take(pa.array(numbers)) for key, numbers in rows.items()}
 
     def experiment(self, name: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Results:
                 return str(known["default_variant"])
         return str(there[0]) if there else ""
 
-    def shown(self, name: str) -> dict[Key, pa.Table]:
+    def shown(self, name: str) -> dict[ResultKey, pa.Table]:
         """Give the groups of a table, of the default variants only."""
         groups = self.groups(name)
         default = {
@@ -98,7 +98,7 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class ScoreMatrix:
     """Scores of all pairs of values of ON.
 
     Attributes
@@ -114,7 +114,7 @@ class Matrix:
         The 95 % interval of the mean of both directions; symmetric.
     """
 
-    key: Key
+    key: ResultKey
     on: str
     names: tuple[str, ...]
     score: NDArray[np.float64]
@@ -159,7 +159,7 @@ def read_results(folder: Path) -> Results:
     return Results(folder, run, tables)
 
 
-def make_matrix(key: Key, pairs: pa.Table, floors: pa.Table | None) -> Matrix:
+def score_matrix(key: ResultKey, pairs: pa.Table, floors: pa.Table | None) -> ScoreMatrix:
     """Make the matrix of one group of ``pairs``, with the floors of the same group on the diagonal if ON has them."""
     first, second = pairs["a"].to_pylist(), pairs["b"].to_pylist()
     names = tuple(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
@@ -171,12 +171,12 @@ def make_matrix(key: Key, pairs: pa.Table, floors: pa.Table | None) -> Matrix:
     high[a, b] = high[b, a] = _numbers(pairs, "high")
     on = str(pairs["on"][0].as_py())
     if floors is not None and on == "recording":
-        sure = np.isfinite(_numbers(floors, "within_low"))
-        within = np.where(sure, _numbers(floors, "within"), np.nan)
+        sure = np.isfinite(_numbers(floors, "alternating_split_low"))
+        within = np.where(sure, _numbers(floors, "alternating_split"), np.nan)
         for label, own in zip(floors["label"].to_pylist(), within, strict=True):
             if label in place:
                 score[place[label], place[label]] = own
-    return Matrix(key, on, names, score, low, high)
+    return ScoreMatrix(key, on, names, score, low, high)
 
 
 def short_names(names: tuple[str, ...]) -> tuple[str, ...]:

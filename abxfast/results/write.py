@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from abxfast.store.parquet import write_aside
+from abxfast._csv import format_csv
+from abxfast._files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +50,7 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "recordings": (_COUNT, "recordings that took part"),
             "snippets": (_COUNT, "snippets that took part"),
             "dim": (_COUNT, "numbers in a vector"),
-            "cells_per_frame": (
+            "dims_per_frame": (
                 _NUMBER,
                 "numbers of a vector for each frame pooled: dim / (seconds × frames in one second, 49 in wav2vec 2.0)",
             ),
@@ -90,17 +89,17 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "triplets": (_COUNT, "triplets"),
         },
     ),
-    "floors": (
+    "self_baselines": (
         "One row for each recording of an experiment: what it scores against itself.",
         _KEY
         | {
             "label": (_TEXT, "the recording"),
-            "within": (_NUMBER, "score of its odd 30 s blocks (A, X) against its even ones (B): the floor"),
-            "within_low": (_NUMBER, "lower end of the 95 % confidence interval of within"),
-            "within_high": (_NUMBER, "upper end of the 95 % confidence interval of within"),
-            "drift": (_NUMBER, "score of its first half (A, X) against its second (B)"),
-            "drift_low": (_NUMBER, "lower end of the 95 % confidence interval of drift"),
-            "drift_high": (_NUMBER, "upper end of the 95 % confidence interval of drift"),
+            "alternating_split": (_NUMBER, "score of its odd 30 s blocks (A, X) against its even ones (B): the floor"),
+            "alternating_split_low": (_NUMBER, "lower end of the 95 % confidence interval of within"),
+            "alternating_split_high": (_NUMBER, "upper end of the 95 % confidence interval of within"),
+            "half_split": (_NUMBER, "score of its first half (A, X) against its second (B)"),
+            "half_split_low": (_NUMBER, "lower end of the 95 % confidence interval of drift"),
+            "half_split_high": (_NUMBER, "upper end of the 95 % confidence interval of drift"),
             "n": (_COUNT, "snippets"),
         }
         | _NOTE,
@@ -211,11 +210,11 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapp
         table = make_table(rows.get(name, ()), columns | more)
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
-        write_aside(folder / f"{name}.parquet", memoryview(sink.getvalue()))
-        write_aside(folder / f"{name}.csv", _csv(table).encode())
+        write_atomic(folder / f"{name}.parquet", memoryview(sink.getvalue()))
+        write_atomic(folder / f"{name}.csv", format_csv(table).encode())
         text = json.dumps(table.to_pylist(), ensure_ascii=False, indent=1, allow_nan=False)
-        write_aside(folder / f"{name}.json", f"{text}\n".encode())
-    write_aside(folder / "dictionary.json", _dictionary(metadata).encode())
+        write_atomic(folder / f"{name}.json", f"{text}\n".encode())
+    write_atomic(folder / "dictionary.json", _dictionary(metadata).encode())
 
 
 def make_table(rows: Sequence[Row], columns: Mapping[str, Column]) -> pa.Table:
@@ -229,14 +228,6 @@ def _value(value: object) -> object:
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
     return value
-
-
-def _csv(table: pa.Table) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(table.column_names)
-    writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    return out.getvalue()
 
 
 def _dictionary(metadata: Mapping[str, str]) -> str:

@@ -1,1 +1,25 @@
-"""Scoring: from vectors to ABX scores."""
+"""Scoring: from vectors to ABX scores.
+
+A task says which label A and X share and B lacks (ON), which all three share (BY) and in which X differs from A and B
+(ACROSS). Scores are exact counts over all triplets of arrays (`score_embeddings`) or of a store (`score_store`).
+"""
+
+from abxfast.scoring.embeddings import score_embeddings
+from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
+from abxfast.scoring.scores import AbxScores
+from abxfast.scoring.stores import score_store
+from abxfast.scoring.task import Cells, Task, encode_label, make_cells
+
+__all__ = [
+    "AbxScores",
+    "Cells",
+    "Task",
+    "check_output",
+    "encode_label",
+    "format_scores_csv",
+    "format_scores_json",
+    "make_cells",
+    "score_embeddings",
+    "score_store",
+    "write_scores",
+]

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.errors import TaskError
-from abxfast.kernels.marginals import spread
-from abxfast.scoring.task import Cells, encode
+from abxfast.kernels import expand_blocks
+from abxfast.scoring.task import Cells, encode_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def make_blocks(
     if not isinstance(marginals, str):
         slots = np.arange(len(cells.rows)) - cells.bounds[group]
         return Blocks("snippet", slots, cells.bounds, cells.rows, None)
-    codes, values = encode(marginals, labels)
+    codes, values = encode_label(marginals, labels)
     if len(codes) <= cells.rows.max():
         raise TaskError(f"label {marginals!r} has {len(codes)} rows, too few for the snippets")
     pairs, place = np.unique(np.stack((group, codes[cells.rows]), axis=1), axis=0, return_inverse=True)
@@ -61,7 +61,7 @@ def make_blocks(
     return Blocks(marginals, place.reshape(-1) - at[group], at, np.ascontiguousarray(pairs[:, 1]), values)
 
 
-def share_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str, pa.Table]:
+def marginal_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str, pa.Table]:
     """Give the shares as one table for each role.
 
     Parameters
@@ -84,7 +84,7 @@ def share_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str
         groups = cells.groups[:, column]
         if role != "a" or not np.array_equal(groups, cells.groups[:, 2]):
             cell, code = np.empty(share.at[-1], np.int64), np.empty(share.at[-1], np.int64)
-            spread(share.at, blocks.at[groups], blocks.codes, cell, code)
+            expand_blocks(share.at, blocks.at[groups], blocks.codes, cell, code)
             columns = {"cell": cell, blocks.name: code if blocks.values is None else blocks.values.take(code)}
         tables[role] = pa.table({**columns, "wins2": share.wins2, "triplets": share.triplets})
     return tables

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from abxfast.errors import TaskError
-from abxfast.kernels import Apart
-from abxfast.scoring.task import Cells, Task, encode
+from abxfast.kernels import PairConstraint
+from abxfast.scoring.task import Cells, Task, encode_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,9 @@ class Constraint:
             raise TaskError(f"min_gap_s is {self.min_gap_s}, expected seconds, 0 or more")
 
 
-def make_apart(constraint: Constraint, labels: Mapping[str, Sequence[object]] | pa.Table, n: int) -> Apart | None:
+def make_pair_constraint(
+    constraint: Constraint, labels: Mapping[str, Sequence[object]] | pa.Table, n: int
+) -> PairConstraint | None:
     """Give the constraint as arrays of length n, or None where nothing is asked.
 
     Raises
@@ -57,20 +59,20 @@ def make_apart(constraint: Constraint, labels: Mapping[str, Sequence[object]] | 
     """
     if not constraint.min_gap_s and not constraint.different:
         return None
-    codes = [_sized(name, encode(name, labels)[0], n) for name in constraint.different]
+    codes = [_sized(name, encode_label(name, labels)[0], n) for name in constraint.different]
     nothing, nowhere = np.zeros(n, np.int64), np.zeros(n)
     stacked = np.stack(codes) if codes else np.empty((0, n), np.int64)
     if not constraint.min_gap_s:
-        return Apart(stacked, nothing, nowhere, nowhere, 0.0)
+        return PairConstraint(stacked, nothing, nowhere, nowhere, 0.0)
     missing = [name for name in ("recording", "start_s", "end_s") if name not in _known(labels)]
     if missing:
         raise TaskError(f"min_gap_s needs the labels recording, start_s and end_s; there is no {', '.join(missing)}")
     times = [_times(name, labels, n) for name in ("start_s", "end_s")]
-    recording = _sized("recording", encode("recording", labels)[0], n)
-    return Apart(stacked, recording, times[0], times[1], constraint.min_gap_s)
+    recording = _sized("recording", encode_label("recording", labels)[0], n)
+    return PairConstraint(stacked, recording, times[0], times[1], constraint.min_gap_s)
 
 
-def warn_if_helped(
+def warn_recording_confound(
     task: Task, constraint: Constraint, labels: Mapping[str, Sequence[object]] | pa.Table, cells: Cells
 ) -> None:
     """Say so where a and x may share a recording that b cannot be of, so that the recording may be what is scored.
@@ -79,7 +81,7 @@ def warn_if_helped(
     """
     if "recording" not in _known(labels) or "recording" in (*task.labels, *constraint.different):
         return
-    recording = encode("recording", labels)[0][cells.rows].astype(np.int64)
+    recording = encode_label("recording", labels)[0][cells.rows].astype(np.int64)
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
     # A key for each recording of each group, ascending; those of group g from at[g] on.
     many = int(recording.max(initial=0)) + 1

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from abxfast.errors import TaskError
-from abxfast.kernels import choose, keys
+from abxfast.kernels import cap_per_group, splitmix64_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ def make_cells(
     max_x_across : int, optional
         Keep at most as many X for each A and B of a task with ACROSS.
     seed : int
-        Which ones are kept: see `abxfast.kernels.keys`. It goes by the place of a snippet in `labels`, and by the
+        Which ones are kept: see `abxfast.kernels.splitmix64_keys`. It goes by the place of a snippet in `labels`, and by the
         place of a group among the sorted labels.
 
     Raises
@@ -116,7 +116,7 @@ def make_cells(
     TaskError
         Where a label is missing, has a single value, or no cell can be formed.
     """
-    encoded = {name: encode(name, labels) for name in task.labels}
+    encoded = {name: encode_label(name, labels) for name in task.labels}
     if len({len(codes) for codes, _ in encoded.values()}) > 1:
         lengths = ", ".join(f"{name} {len(codes)}" for name, (codes, _) in encoded.items())
         raise TaskError(f"labels have different lengths: {lengths}")
@@ -129,14 +129,14 @@ def make_cells(
     combinations, member = _unique_rows(np.stack([encoded[name][0] for name in order], axis=1))
     rows = np.argsort(member, kind="stable").astype(np.int64)
     if max_size_group is not None:
-        rows = rows[choose(member[rows], max_size_group, keys(seed, rows))]
+        rows = rows[cap_per_group(member[rows], max_size_group, splitmix64_keys(seed, rows))]
     sizes = np.bincount(member[rows], minlength=len(combinations)).astype(np.int64)
     bounds = np.concatenate(([0], np.cumsum(sizes)))
 
     groups = _triples(combinations, len(task.by), task)
     if max_x_across is not None and task.across:
         cell = groups[:, 0] * len(combinations) + groups[:, 1]
-        groups = groups[choose(cell, max_x_across, keys(seed, *groups.T))]
+        groups = groups[cap_per_group(cell, max_x_across, splitmix64_keys(seed, *groups.T))]
     a, b, x = groups.T
     columns = {task.on: (task.on, a), f"{task.on}_b": (task.on, b)}
     columns |= {name: (name, a) for name in task.by}
@@ -148,7 +148,12 @@ def make_cells(
     return Cells(table, rows, bounds, groups[position])
 
 
-def encode(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
+def label_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """Return labels as a tuple; a single name stands for itself."""
+    return (labels,) if isinstance(labels, str) else tuple(labels)
+
+
+def encode_label(name: str, labels: Mapping[str, Sequence[object]] | pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
     """Give the codes of a label, and the values that they stand for, sorted."""
     known = labels.column_names if isinstance(labels, pa.Table) else list(labels)
     if name not in known:

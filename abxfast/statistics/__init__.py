@@ -1,28 +1,34 @@
-"""How sure a score is: intervals, tests, floors. Arrays in, arrays out; what is asked for is decided elsewhere.
+"""Statistics: how sure a score is. Arrays in, arrays out.
 
-What is the null hypothesis of an ABX test? That the labels are exchangeable: that which snippets are called A and which
-B was drawn by lot. Snippets of one recording are not drawn one by one, since neighbours are alike, so the lot falls on
-what the design makes independent: stretches of a recording that are longer than its memory, where each value of ON is
-a recording; whole recordings, where ON groups them.
+Confidence intervals, permutation tests, corrections for multiple testing, self-baselines (what a recording scores
+against itself), classification by nearest label, and confounds. The null hypothesis of a test is that labels are
+exchangeable. Neighbouring snippets of a recording are alike, so what is exchanged is what the design makes independent:
+blocks of a recording that are longer than its decorrelation lag, or whole recordings.
 """
 
-from abxfast.statistics.dependence import Units, make_units
-from abxfast.statistics.intervals import Intervals, Shares, intervals, join_shares
+from abxfast.statistics.baselines import SelfBaselines, self_baselines
+from abxfast.statistics.classification import Classification, classify
+from abxfast.statistics.confounds import MantelTestResult, mantel_test
+from abxfast.statistics.dependence import ExchangeableUnits, make_exchangeable_units
+from abxfast.statistics.intervals import Intervals, UnitMarginals, jackknife_intervals, sum_by_unit
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
-from abxfast.statistics.permutation import Test, permutation_tests
-from abxfast.statistics.self_baselines import Floors, floors
+from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
 
 __all__ = [
-    "Floors",
+    "Classification",
+    "ExchangeableUnits",
     "Intervals",
-    "Shares",
-    "Test",
-    "Units",
+    "MantelTestResult",
+    "PermutationTestResult",
+    "SelfBaselines",
+    "UnitMarginals",
     "benjamini_hochberg",
-    "floors",
+    "classify",
     "holm",
-    "intervals",
-    "join_shares",
-    "make_units",
+    "jackknife_intervals",
+    "make_exchangeable_units",
+    "mantel_test",
     "permutation_tests",
+    "self_baselines",
+    "sum_by_unit",
 ]

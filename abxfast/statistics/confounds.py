@@ -25,7 +25,7 @@ _CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Mantel:
+class MantelTestResult:
     """One test; NaN where there is none, and `note` says why."""
 
     correlation: float
@@ -34,7 +34,9 @@ class Mantel:
     note: str
 
 
-def mantel(scores: NDArray[np.float64], values: NDArray[np.float64], *, permutations: int, seed: list[int]) -> Mantel:
+def mantel_test(
+    scores: NDArray[np.float64], values: NDArray[np.float64], *, permutations: int, seed: list[int]
+) -> MantelTestResult:
     """Correlate |difference| of a measure with the scores of pairs, by ranks.
 
     Parameters
@@ -60,15 +62,15 @@ def mantel(scores: NDArray[np.float64], values: NDArray[np.float64], *, permutat
     i, j = np.triu_indices(len(kept), 1)
     there = np.isfinite(scores[i, j])
     if there.sum() < LEAST - 1:
-        return Mantel(math.nan, math.nan, int(there.sum()), "too few pairs of recordings with a score")
+        return MantelTestResult(math.nan, math.nan, int(there.sum()), "too few pairs of recordings with a score")
     if np.ptp(values) == 0:
-        return Mantel(math.nan, math.nan, int(there.sum()), "the same in all recordings")
+        return MantelTestResult(math.nan, math.nan, int(there.sum()), "the same in all recordings")
     distance = np.zeros((len(kept), len(kept)))
     distance[i, j] = distance[j, i] = stats.rankdata(np.abs(values[i] - values[j]))
     i, j = i[there], j[there]
     ranks = stats.rankdata(scores[i, j])
     if np.ptp(ranks) == 0 or np.ptp(distance[i, j]) == 0:
-        return Mantel(math.nan, math.nan, len(i), "all differences, or all scores, are the same")
+        return MantelTestResult(math.nan, math.nan, len(i), "all differences, or all scores, are the same")
     found = _correlate(distance[i, j][None], ranks)[0]
     rng = np.random.default_rng(seed)
     hits, left = 0, permutations
@@ -80,7 +82,7 @@ def mantel(scores: NDArray[np.float64], values: NDArray[np.float64], *, permutat
         left -= n
     p = (1 + hits) / (1 + permutations) if permutations else math.nan
     note = "too few recordings for p < 0.05" if len(kept) < LEAST else ""
-    return Mantel(float(found), p, len(i), note)
+    return MantelTestResult(float(found), p, len(i), note)
 
 
 def _correlate(rows: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:

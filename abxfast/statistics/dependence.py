@@ -13,14 +13,14 @@ from abxfast.kernels import unit_vectors
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_BLOCKS = 10
+MIN_BLOCKS = 10
 """Blocks of a recording below which its variance is not to be had: no interval is given."""
 _FORGOTTEN = 0.005
 _MOST = 0.98
 
 
 @dataclass(frozen=True)
-class Units:
+class ExchangeableUnits:
     """What is resampled and relabelled as a whole.
 
     Attributes
@@ -43,7 +43,7 @@ class Units:
         By how much the variance of a recording's mean exceeds what its blocks show: cutting hides the correlation
         across the cuts.
     short : ndarray of bool, shape (recordings,)
-        Whether a recording makes fewer than `LEAST_BLOCKS` blocks; only ever where these are what is resampled.
+        Whether a recording makes fewer than `MIN_BLOCKS` blocks; only ever where these are what is resampled.
     """
 
     kind: str
@@ -57,13 +57,13 @@ class Units:
     short: NDArray[np.bool_]
 
 
-def make_units(
+def make_exchangeable_units(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     on: NDArray[np.int64],
     recording: NDArray[np.int64],
     start_s: NDArray[np.float64],
     context: NDArray[np.int64] | None = None,
-) -> Units:
+) -> ExchangeableUnits:
     """Choose the units that the design makes exchangeable.
 
     Parameters
@@ -81,7 +81,7 @@ def make_units(
     Units
     """
     context = np.zeros(len(on), np.int64) if context is None else context
-    place = places(recording, start_s)
+    place = time_rank(recording, start_s)
     n_recordings = int(recording.max()) + 1
     correlation = np.zeros(n_recordings)
     length = np.ones(n_recordings, np.int64)
@@ -94,15 +94,15 @@ def make_units(
             correlation[r] = lag_correlation(embeddings[rows])
             length[r] = block_length(correlation[r], len(rows))
             n_blocks = max(1, len(rows) // int(length[r]))
-            inflation[r] = hidden_variance(correlation[r], len(rows), n_blocks)
-            short[r] = n_blocks < LEAST_BLOCKS
+            inflation[r] = variance_inflation(correlation[r], len(rows), n_blocks)
+            short[r] = n_blocks < MIN_BLOCKS
         unit, stratum = blocks(recording, context, place, length[recording])
     elif kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = strata_of(unit, codes_of(on, context))
     else:
         unit, stratum = np.arange(len(on)), codes_of(on, context)
-    return Units(kind, unit, stratum, recording, place, correlation, length, inflation, short)
+    return ExchangeableUnits(kind, unit, stratum, recording, place, correlation, length, inflation, short)
 
 
 def _kind(on: NDArray[np.int64], recording: NDArray[np.int64]) -> str:
@@ -112,7 +112,7 @@ def _kind(on: NDArray[np.int64], recording: NDArray[np.int64]) -> str:
     return "block" if n_pairs == len(np.unique(on)) else "recording"
 
 
-def places(recording: NDArray[np.int64], start_s: NDArray[np.float64]) -> NDArray[np.int64]:
+def time_rank(recording: NDArray[np.int64], start_s: NDArray[np.float64]) -> NDArray[np.int64]:
     """Give the place of each snippet in its recording, in time, int64 ``(n,)``."""
     order = np.lexsort((start_s, recording))
     first = np.searchsorted(recording[order], recording[order])
@@ -134,7 +134,7 @@ def blocks(
     """
     pairs, group = np.unique(np.stack((recording, context), axis=1), axis=0, return_inverse=True)
     group = group.reshape(-1)
-    own_place = places(group, place.astype(np.float64))
+    own_place = time_rank(group, place.astype(np.float64))
     size = np.bincount(group, minlength=len(pairs))[group]
     block = own_place * np.maximum(size // length, 1) // size
     found, unit = np.unique(np.stack((group, block), axis=1), axis=0, return_inverse=True)
@@ -207,12 +207,12 @@ def block_length(correlation: float, n: int) -> int:
     return max(1, round(math.pow(2 * correlation / (1 - correlation**2), 2 / 3) * math.cbrt(n)))
 
 
-def memory(correlation: float) -> int:
+def decorrelation_lag(correlation: float) -> int:
     """Give the distance, in snippets, from which on two of them are as good as independent: ρ^distance ≤ 0.5 %."""
     return 1 if correlation <= 0 else max(1, math.ceil(math.log(_FORGOTTEN) / math.log(correlation)))
 
 
-def hidden_variance(correlation: float, n: int, n_blocks: int) -> float:
+def variance_inflation(correlation: float, n: int, n_blocks: int) -> float:
     """Give the variance of the mean of n snippets over what `n_blocks` blocks show, for first-order correlation.
 
     The mean of m neighbours varies v(m) = (1 + ρ) / (1 − ρ) − 2ρ (1 − ρᵐ) / (m (1 − ρ)²) times as much as that of m

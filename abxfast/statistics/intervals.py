@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.errors import MissingPackageError
-from abxfast.statistics.dependence import LEAST_BLOCKS
-from abxfast.statistics.label_influence import value_influence
+from abxfast.statistics.dependence import MIN_BLOCKS
+from abxfast.statistics.label_influence import label_influence
 
 try:
     from scipy import stats
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from abxfast.statistics.dependence import Units
+    from abxfast.statistics.dependence import ExchangeableUnits
 
 
-_LEAST_UNITS = 2
+_MIN_UNITS = 2
 """Units of a side below which nothing tells how it varies."""
 _ROUNDING = 1e-9
 """Width of an interval that is all rounding."""
 
 
-class Shares(NamedTuple):
+class UnitMarginals(NamedTuple):
     """What each unit won in each cell, as x, as a and as b together; int64 arrays of one length.
 
     Attributes
@@ -73,13 +73,13 @@ class Intervals:
     note: list[str]
 
 
-def join_shares(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> Shares:
+def sum_by_unit(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> UnitMarginals:
     """Add up the shares of snippets, in all roles, by unit.
 
     Parameters
     ----------
     tables : mapping of str to pyarrow.Table
-        `AbxScores.shares`, asked for with ``marginals=True``.
+        `AbxScores.marginals`, asked for with ``marginals=True``.
     unit : ndarray of int64, shape (n,)
         The unit of each snippet (row of the embeddings).
 
@@ -96,15 +96,15 @@ def join_shares(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> Shar
     wins2, triplets = np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)
     np.add.at(wins2, place, columns[2])
     np.add.at(triplets, place, columns[3])
-    return Shares(keys // n_units, keys % n_units, wins2, triplets)
+    return UnitMarginals(keys // n_units, keys % n_units, wins2, triplets)
 
 
-def intervals(
+def jackknife_intervals(
     wins2: NDArray[np.int64],
     triplets: NDArray[np.int64],
-    shares: Shares,
+    shares: UnitMarginals,
     row_of_cell: NDArray[np.int64],
-    units: Units,
+    units: ExchangeableUnits,
     *,
     values: Mapping[str, NDArray[np.int64]] | None = None,
     level: float = 0.95,
@@ -120,9 +120,9 @@ def intervals(
         The row of the result that each cell is averaged into; −1 for none. A cell without triplets is left out.
     units : Units
     values : mapping of str to ndarray of int64, shape (cells, 1 or 2), optional
-        For each label of the task, the codes of the values that each cell is made of: see `value_influence`. Where a
+        For each label of the task, the codes of the values that each cell is made of: see `label_influence`. Where a
         single unit stands for one side, as with one token of each kind, the interval is one over the values of the
-        label that has the most of them, `LEAST_BLOCKS` at least: it tells what other values would score, and holds the
+        label that has the most of them, `MIN_BLOCKS` at least: it tells what other values would score, and holds the
         values of all other labels as they are.
     level : float
 
@@ -169,21 +169,21 @@ def intervals(
     blocks = np.bincount(row, minlength=n_rows)
     note = [_note(*each, units) for each in zip(score.tolist(), least.tolist(), short.tolist(), strict=True)]
     over = np.zeros(n_rows, np.bool_)
-    single = (least < _LEAST_UNITS) & ~short & (n_cells > 0)
+    single = (least < _MIN_UNITS) & ~short & (n_cells > 0)
     if values and single.any():
         cells = there & single[row_of_cell]
         of_values = {name: codes[cells] for name, codes in values.items()}
-        found = value_influence(of_cell[cells], row_of_cell[cells], n_rows, of_values)
+        found = label_influence(of_cell[cells], row_of_cell[cells], n_rows, of_values)
         own, own_df, _ = _variance(found.row, np.zeros(len(found.row), np.int64), found.influence, n_rows)
         n = np.bincount(found.row, minlength=n_rows)
-        over = single & (n >= LEAST_BLOCKS)
+        over = single & (n >= MIN_BLOCKS)
         variance, df = np.where(over, own, variance), np.where(over, own_df, df)
         least, blocks = np.where(over, n, least), np.where(over, n, blocks)
         for i in np.flatnonzero(single).tolist():
             note[i] = (
                 f"the interval is one over the {n[i]} values of {found.label[i]}, all else held as it is"
                 if over[i]
-                else f"{note[i]}, and no label has {LEAST_BLOCKS} values to take one over"
+                else f"{note[i]}, and no label has {MIN_BLOCKS} values to take one over"
             )
     low, high = _logit_interval(score, variance, df, least, level)
     for i, text in enumerate(note):
@@ -232,14 +232,14 @@ def _logit_interval(
     return low, np.where(inside, high, np.where(score == 0, 1 - edge, 1.0))
 
 
-def _note(score: float, least: int, short: bool, units: Units) -> str:  # noqa: FBT001
+def _note(score: float, least: int, short: bool, units: ExchangeableUnits) -> str:  # noqa: FBT001
     if np.isnan(score):
         return "no triplet"
     if short:
         return (
-            f"no interval: a recording is too short: fewer than {LEAST_BLOCKS} stretches of it may count as independent"
+            f"no interval: a recording is too short: fewer than {MIN_BLOCKS} stretches of it may count as independent"
         )
-    if least < _LEAST_UNITS:
+    if least < _MIN_UNITS:
         what = {"block": "stretch", "recording": "recording", "snippet": "snippet"}[units.kind]
         return f"no interval: a single {what} stands for one side"
     return ""

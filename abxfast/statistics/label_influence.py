@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class ValueInfluence(NamedTuple):
+class LabelInfluence(NamedTuple):
     """What each value of the label that was chosen for a row does to the mean of the row's cells.
 
     Attributes
@@ -29,12 +29,12 @@ class ValueInfluence(NamedTuple):
     label: list[str]
 
 
-def value_influence(
+def label_influence(
     score: NDArray[np.float64],
     row: NDArray[np.int64],
     n_rows: int,
     values: Mapping[str, NDArray[np.int64]],
-) -> ValueInfluence:
+) -> LabelInfluence:
     """Choose, for each row, the label with the most values, and give the influence of each of them.
 
     Parameters
@@ -76,4 +76,4 @@ def value_influence(
         chosen.append((own[better[own]], influence[better[own]]))
     rows = np.concatenate([each for each, _ in chosen] or [np.zeros(0, np.int64)])
     order = np.argsort(rows, kind="stable")
-    return ValueInfluence(rows[order], np.concatenate([each for _, each in chosen] or [np.zeros(0)])[order], label)
+    return LabelInfluence(rows[order], np.concatenate([each for _, each in chosen] or [np.zeros(0)])[order], label)

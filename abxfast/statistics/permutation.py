@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from abxfast.kernels.relabel import Design
+from abxfast.kernels import ComparisonRules
 from abxfast.statistics.dependence import (
-    LEAST_BLOCKS,
+    MIN_BLOCKS,
     block_length,
     blocks,
     codes_of,
-    hidden_variance,
+    decorrelation_lag,
     lag_correlation,
-    memory,
     strata_of,
+    variance_inflation,
 )
 from abxfast.statistics.label_permutation import count_distinct, draw_labels
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.statistics.dependence import Units
+    from abxfast.statistics.dependence import ExchangeableUnits
 
 ALPHA = 0.05
 _SAME = 1e-12  # scores are sums of a few quotients; two that are the same may round differently
-_MOST_PAIR = 800
-_MOST_ALL = 2400
-_MOST_VALUES = 255
+_MAX_PAIR = 800
+_MAX_ALL = 2400
+_MAX_VALUES = 255
 
 
 @dataclass(frozen=True)
-class Test:
+class PermutationTestResult:
     """Permutation tests, one entry each.
 
     Attributes
@@ -81,7 +81,7 @@ class _Plan(NamedTuple):
 def permutation_tests(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     on: NDArray[np.int64],
-    units: Units,
+    units: ExchangeableUnits,
     pairs: NDArray[np.int64] | None = None,
     *,
     by: NDArray[np.int64] | None = None,
@@ -91,7 +91,7 @@ def permutation_tests(
     seed: int = 0,
     threads: int = 1,
     progress: Callable[[], None] | None = None,
-) -> Test:
+) -> PermutationTestResult:
     """Test whether labels are exchangeable.
 
     Parameters
@@ -125,9 +125,9 @@ def permutation_tests(
 
     Neighbours in time are alike, so two stretches of one process, each called a recording, score above 0.5. Under
     blocks drawn by lot they score less, since some neighbours then fall apart: that would reject too often. So pairs
-    that are nearer in time than the recording's memory (`memory`) count in no labelling, neither as (a, x) nor as
+    that are nearer in time than the recording's memory (`decorrelation_lag`) count in no labelling, neither as (a, x) nor as
     (b, x), and blocks are moved as wholes. What is left of the correlation across the cuts widens the distribution by a
-    known factor (`hidden_variance`), by which the deviations under the lot are stretched.
+    known factor (`variance_inflation`), by which the deviations under the lot are stretched.
 
     Of a long recording, every k-th snippet is tested.
     """
@@ -151,13 +151,13 @@ def permutation_tests(
     if n_tests / (permutations + 1) > ALPHA:
         few = f"{permutations} permutations are too few for {n_tests} tests: no p_holm can be below {ALPHA}"
         note = ["; ".join(filter(None, (text, few))) for text in note]
-    return Test(score, p, holm(p), benjamini_hochberg(p), distinct, note)
+    return PermutationTestResult(score, p, holm(p), benjamini_hochberg(p), distinct, note)
 
 
 def _plan(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     on: NDArray[np.int64],
-    units: Units,
+    units: ExchangeableUnits,
     pair: tuple[int, int] | None,
     by: NDArray[np.int64],
     across: NDArray[np.int64],
@@ -165,7 +165,7 @@ def _plan(
     different_recordings: bool,
 ) -> _Plan:
     rows = np.arange(len(on)) if pair is None else np.flatnonzero((on == pair[0]) | (on == pair[1]))
-    rows, note = _thin(rows, units, np.stack((on, by, across), axis=1), by, _MOST_ALL if pair is None else _MOST_PAIR)
+    rows, note = _thin(rows, units, np.stack((on, by, across), axis=1), by, _MAX_ALL if pair is None else _MAX_PAIR)
     recording, context = units.recording[rows], codes_of(by[rows], across[rows])
     place = np.arange(len(rows)) - np.searchsorted(recording, recording)
     gap = np.ones(int(units.recording.max()) + 1, np.int64)
@@ -177,15 +177,15 @@ def _plan(
         n = min(len(stretch) for stretch in stretches)
         length = block_length(correlation, n)
         n_blocks = max(1, n // length)
-        if correlation > 0 and n_blocks < LEAST_BLOCKS:
+        if correlation > 0 and n_blocks < MIN_BLOCKS:
             note = _join(
                 note, f"too short for the correlation of its snippets ({correlation:.2f} from one to the next)"
             )
         unit, group = blocks(recording, context, place, np.full(len(rows), length))
         stratum = np.zeros(len(group), np.int64)
         stratum[unit] = context
-        inflation = hidden_variance(correlation, n, n_blocks)
-        gap[:] = memory(correlation)
+        inflation = variance_inflation(correlation, n, n_blocks)
+        gap[:] = decorrelation_lag(correlation)
     elif units.kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = strata_of(unit, context)
@@ -198,7 +198,7 @@ def _plan(
 
 
 def _thin(
-    rows: NDArray[np.int64], units: Units, kinds: NDArray[np.int64], by: NDArray[np.int64], most: int
+    rows: NDArray[np.int64], units: ExchangeableUnits, kinds: NDArray[np.int64], by: NDArray[np.int64], most: int
 ) -> tuple[NDArray[np.int64], str]:
     """Put rows in the order of recording and time; take every k-th where there is more to compare than `most` squared.
 
@@ -220,7 +220,7 @@ def _thin(
 def _test(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     plan: _Plan,
-    units: Units,
+    units: ExchangeableUnits,
     by: NDArray[np.int64],
     across: NDArray[np.int64],
     permutations: int,
@@ -230,11 +230,11 @@ def _test(
     label = np.zeros(len(plan.stratum), np.int64)
     label[plan.unit] = plan.on
     distinct = count_distinct(label, plan.stratum)
-    if label.max() > _MOST_VALUES:
-        return math.nan, math.nan, distinct, _join(plan.note, f"not tested: more than {_MOST_VALUES + 1} values")
+    if label.max() > _MAX_VALUES:
+        return math.nan, math.nan, distinct, _join(plan.note, f"not tested: more than {_MAX_VALUES + 1} values")
     labels = draw_labels(label, plan.stratum, permutations, seed)
     rows = plan.rows
-    design = Design(across[rows], units.recording[rows], plan.place, plan.gap)
+    design = ComparisonRules(across[rows], units.recording[rows], plan.place, plan.gap)
     scores = relabelled_scores(embeddings[rows], labels, Rows(plan.unit, by[rows], design), threads)
     observed, drawn = float(scores[0]), scores[1:]
     if math.isnan(observed):

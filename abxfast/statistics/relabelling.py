@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels import unit_vectors
-from abxfast.kernels.relabel import WIDTH, Design, count_relabelled, sorted_lists
+from abxfast.kernels import LABELLINGS_PER_BATCH, ComparisonRules, count_relabelled, sort_neighbours, unit_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +33,7 @@ class Rows(NamedTuple):
 
     unit: NDArray[np.int64]
     by: NDArray[np.int64]
-    design: Design
+    design: ComparisonRules
 
 
 def relabelled_scores(
@@ -58,20 +57,20 @@ def relabelled_scores(
         For each value in each context, the share of triplets won where a has the value of x and b another; the mean
         of those that have a triplet, NaN where none has.
     """
-    n_batches, n_values = -(-len(labels) // WIDTH), int(labels.max()) + 1
-    total, there = np.zeros((2, n_batches, WIDTH))
+    n_batches, n_values = -(-len(labels) // LABELLINGS_PER_BATCH), int(labels.max()) + 1
+    total, there = np.zeros((2, n_batches, LABELLINGS_PER_BATCH))
     with ThreadPoolExecutor(threads) as pool:
         for context in np.unique(rows.by):
             own = np.flatnonzero(rows.by == context)
             design = rows.design
-            part = Design(design.across[own], design.recording[own], design.place[own], design.gap)
+            part = ComparisonRules(design.across[own], design.recording[own], design.place[own], design.gap)
             pairs = _pairs(part.across)
             if not pairs:  # a single value of ACROSS: no x differs in it
                 continue
             units = unit_vectors(vectors[own])
             step = max(1, min(_PAIRS // len(own), -(-len(own) // threads)))
             stretches = [(start, min(start + step, len(own))) for start in range(0, len(own), step)]
-            shape = (len(pairs), n_values, WIDTH)
+            shape = (len(pairs), n_values, LABELLINGS_PER_BATCH)
             batches_at_once = max(1, _COUNTS // math.prod(shape))
             for first in range(0, n_batches, batches_at_once):
                 last = min(first + batches_at_once, n_batches)
@@ -90,13 +89,13 @@ def relabelled_scores(
 
 def _count(
     units: NDArray[np.float64],
-    design: Design,
+    design: ComparisonRules,
     pairs: dict[tuple[int, ...], int],
     batches: NDArray[np.uint8],
     shape: tuple[int, ...],
     stretch: tuple[int, int],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    lists = sorted_lists(units, *stretch, design)
+    lists = sort_neighbours(units, *stretch, design)
     slot = np.array([pairs[tuple(each)] for each in lists.context.tolist()], np.int64)
     wins2, triplets = np.zeros((2, len(batches), *shape), np.int64)
     count_relabelled(lists, slot, batches, wins2, triplets)
@@ -112,7 +111,7 @@ def _pairs(across: NDArray[np.int64]) -> dict[tuple[int, ...], int]:
 
 
 def _batches(labels: NDArray[np.uint8], unit: NDArray[np.int64], first: int, last: int) -> NDArray[np.uint8]:
-    """Give the labels of snippets, `WIDTH` labellings side by side, the last one repeated where there are too few."""
-    index = np.minimum(np.arange(first * WIDTH, last * WIDTH), len(labels) - 1)
-    batches = labels[index].reshape(last - first, WIDTH, -1).transpose(0, 2, 1)
+    """Give the labels of snippets, `LABELLINGS_PER_BATCH` labellings side by side, the last one repeated where there are too few."""
+    index = np.minimum(np.arange(first * LABELLINGS_PER_BATCH, last * LABELLINGS_PER_BATCH), len(labels) - 1)
+    batches = labels[index].reshape(last - first, LABELLINGS_PER_BATCH, -1).transpose(0, 2, 1)
     return np.ascontiguousarray(np.take(batches, unit, axis=1))

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
+from abxfast.audio import write_wav
 from abxfast.errors import TaskError
-from abxfast.kernels.jit import compiled
+from abxfast.kernels import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,7 +156,7 @@ def write_corpus(folder: Path, *, seed: int = 0, seconds: float = 60.0) -> Path:
         wave *= 10 ** (level_db / 20) / np.sqrt(np.mean(wave**2))
         path = f"recordings/{experiment}-{condition}-{take}.wav"
         samples = np.rint(wave * 32_767).clip(-32_768, 32_767).astype(np.int16)
-        soundfile.write(folder / path, samples, RATE_HZ, subtype="PCM_16")
+        write_wav(folder / path, samples, RATE_HZ)
         return path, experiment, condition, take, voice.name, room.name, " ".join(vowels), level_db
 
     with ThreadPoolExecutor(max_workers=4) as pool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
-from abxfast.store import parquet as parts
+from abxfast._files import remove, remove_stale
+from abxfast.store import parquet
 from abxfast.store.lock import locked
 
 if TYPE_CHECKING:
@@ -22,14 +23,14 @@ MERGED_PART_BYTES = 64 << 20
 
 
 class _Kept(NamedTuple):
-    """A part, and the (unit, snippet, row) that are to be kept of it."""
+    """A part, and the (entry, snippet, row) that are to be kept of it."""
 
-    part: parts.Part
+    part: parquet.Part
     rows: list[tuple[str, int, int]]
 
 
 def compact(store: Store, drop: Collection[str] = ()) -> None:
-    """Merge small parts, and leave out what was replaced, what stands twice, and the units `drop`.
+    """Merge small parts, and leave out what was replaced, what stands twice, and the entries `drop`.
 
     One process at a time: two that each remove a part in favour of the other's would lose both. Where there are no
     locks to be had, nothing is merged.
@@ -48,17 +49,17 @@ def compact(store: Store, drop: Collection[str] = ()) -> None:
                 for group in _groups(untidy):
                     _merge(store, group, gone)
             for key in gone:
-                store.units.pop(key, None)
-        parts.remove_stale(store.root)
+                store.entries.pop(key, None)
+        remove_stale(store.root)
 
 
 def _replaced(store: Store) -> set[str]:
-    """Give the units in whose place a newer, complete one stands; a newer one that is unfinished is to be resumed."""
-    winners = store.winners()
+    """Give the entries in whose place a newer, complete one stands; a newer one that is unfinished is to be resumed."""
+    winners = store.current_entries()
     replaced = set()
-    for key, state in store.units.items():
-        best = winners[state.unit.item, state.unit.plan.length_s]
-        if best != key and store.units[best].complete and state.written_ns <= store.units[best].written_ns:
+    for key, state in store.entries.items():
+        best = winners[state.entry.item, state.entry.plan.length_s]
+        if best != key and store.entries[best].complete and state.written_ns <= store.entries[best].written_ns:
             replaced.add(key)
     return replaced
 
@@ -102,14 +103,14 @@ def _merge(store: Store, group: list[_Kept], gone: set[str]) -> None:
     chosen = sorted((key, number, place, row) for place, kept in enumerate(group) for key, number, row in kept.rows)
     written = None
     if keys:
-        tables = [parts.read_columns(kept.part.path) for kept in group]
-        states = {key: store.units[key] for key in sorted(keys)}
+        tables = [parquet.read_columns(kept.part.path) for kept in group]
+        states = {key: store.entries[key] for key in sorted(keys)}
         pieces = [tables[place].slice(row, length) for place, row, length in _runs(chosen)]
         table = pa.concat_tables(pieces) if pieces else tables[0].slice(0, 0)
         written = store.add_part(table, [(key, number) for key, number, _, _ in chosen], states)
     for part, _ in group:
         if part.path != written:
-            parts.remove(part.path)
+            remove(part.path)
             store.parts.pop(part.path.name, None)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from abxfast.audio.snippets import SnippetPlan
+from abxfast._files import json_digest
+from abxfast.audio import SnippetPlan
 
 
 @dataclass(frozen=True)
-class Unit:
+class StoreEntry:
     """One item under one plan, and what its vectors are made from.
 
     Attributes
@@ -44,21 +43,21 @@ class Unit:
     def key(self, encoder_sha256: str) -> str:
         """Give the hash of all that the vectors depend on, and of the names that stand in the rows."""
         names = (self.item, self.recording, self.content, self.start_s, self.end_s, self.channel)
-        return digest([*names, asdict(self.plan), encoder_sha256])[:32]
+        return json_digest([*names, asdict(self.plan), encoder_sha256])[:32]
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Unit:
+    def from_json(cls, value: dict[str, Any]) -> StoreEntry:
         """Read back what ``asdict`` gave."""
         return cls(**{**value, "plan": SnippetPlan(**value["plan"])})
 
 
 @dataclass
-class UnitState:
-    """What the store holds of a unit.
+class EntryState:
+    """What the store holds of an entry.
 
     Attributes
     ----------
-    unit : Unit
+    entry : StoreEntry
     written_ns : int
         When it was last begun, or confirmed.
     total : int or None
@@ -67,7 +66,7 @@ class UnitState:
         Indices of the snippets that are there.
     """
 
-    unit: Unit
+    entry: StoreEntry
     written_ns: int = 0
     total: int | None = None
     done: set[int] = field(default_factory=set)
@@ -79,17 +78,12 @@ class UnitState:
 
     def to_json(self) -> dict[str, Any]:
         """Give what a part's footer says of it; which snippets are done stands in the spans."""
-        return {"unit": asdict(self.unit), "total": self.total, "written_ns": self.written_ns}
+        return {"unit": asdict(self.entry), "total": self.total, "written_ns": self.written_ns}
 
-    def take_in(self, value: dict[str, Any]) -> None:
+    def merge_footer(self, value: dict[str, Any]) -> None:
         """Learn what another footer says; the newer one knows better."""
         newer = value["written_ns"] >= self.written_ns
         if newer:
-            self.unit, self.written_ns = Unit.from_json(value["unit"]), value["written_ns"]
+            self.entry, self.written_ns = StoreEntry.from_json(value["unit"]), value["written_ns"]
         if value["total"] is not None and (newer or self.total is None):
             self.total = value["total"]
-
-
-def digest(value: object) -> str:
-    """Give the SHA-256 of a value as JSON."""
-    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()

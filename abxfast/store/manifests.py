@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from abxfast._files import json_digest, remove
 from abxfast.errors import StoreError
-from abxfast.store import parquet as parts
-from abxfast.store.entries import digest
+from abxfast.store import parquet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from abxfast.manifest.table import Manifest
+    from abxfast.manifest import Manifest
 
 FORMAT = 1
 ROW_COLUMNS = ("item", "recording", "path", "start_s", "end_s")
@@ -69,12 +69,12 @@ def put(folder: Path, manifest: Manifest, relative: Callable[[Path], str]) -> No
         return
     # Later than the newest, also where a clock was wrong.
     written_ns = max(time.time_ns(), older[-1].written_ns + 1 if older else 0)
-    path = folder / f"manifest-{digest(table.to_pydict())[:16]}.parquet"
-    parts.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
+    path = folder / f"manifest-{json_digest(table.to_pydict())[:16]}.parquet"
+    parquet.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
     named = {item.item for item in items}
     for copy in older:
         if copy.path != path and named.issuperset(copy.table["item"].to_pylist()):
-            parts.remove(copy.path)
+            remove(copy.path)
 
 
 def _read(folder: Path) -> list[_Copy]:
@@ -83,10 +83,10 @@ def _read(folder: Path) -> list[_Copy]:
         found = []
         try:
             for path in folder.glob("*.parquet"):
-                written_ns = parts.read_meta(path).get("written_ns")
+                written_ns = parquet.read_meta(path).get("written_ns")
                 if not isinstance(written_ns, int):
-                    raise parts.damaged(path)
-                found.append(_Copy(written_ns, path, parts.read_columns(path).replace_schema_metadata(None)))
+                    raise parquet.damaged(path)
+                found.append(_Copy(written_ns, path, parquet.read_columns(path).replace_schema_metadata(None)))
         except FileNotFoundError:
             continue
         return sorted(found, key=lambda copy: copy[:2])

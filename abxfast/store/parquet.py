@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import secrets
-import time
 import zlib
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from abxfast.errors import StoreError
+from abxfast._files import atomic_file
+from abxfast.errors import OutputError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,15 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STALE_S = 3600.0
-"""Age at which a file that was being written belongs to a process that is gone: writing one takes seconds."""
-ASIDE = ".aside-"
 _META = b"abxfast"
-_TRIES = 6
 
 
 class Span(NamedTuple):
-    """Rows ``row`` to ``row + length`` of a part are snippets ``first`` to ``first + length`` of unit ``key``."""
+    """Rows ``row`` to ``row + length`` of a part are snippets ``first`` to ``first + length`` of entry ``key``."""
 
     key: str
     first: int
@@ -49,7 +43,7 @@ class Part(NamedTuple):
 
 
 def make_spans(rows: Iterable[tuple[str, int]]) -> Iterator[Span]:
-    """Join (unit, snippet) pairs that follow each other."""
+    """Join (entry, snippet) pairs that follow each other."""
     open_span: Span | None = None
     for row, (key, number) in enumerate(rows):
         if open_span and open_span.key == key and open_span.first + open_span.length == number:
@@ -62,76 +56,17 @@ def make_spans(rows: Iterable[tuple[str, int]]) -> Iterator[Span]:
         yield open_span
 
 
-def write_aside(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut.
-
-    Raises
-    ------
-    StoreError
-        Where it cannot be written.
-    """
-    with _aside(path) as file:
-        file.write(content)
-
-
 @contextlib.contextmanager
-def _aside(path: Path) -> Iterator[IO[bytes]]:
-    aside = path.parent / f"{ASIDE}{os.getpid()}-{secrets.token_hex(4)}"
+def store_errors() -> Iterator[None]:
+    """Turn a failed write into a `StoreError` that says that the store is intact."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(aside, path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise StoreError(f"{path}: cannot be written ({reason}); what was stored before is safe") from error
-    finally:
-        remove(aside)  # there only if something went wrong
-    _sync_folder(path.parent)
-
-
-def _rename(aside: Path, path: Path) -> None:
-    for attempt in range(1, _TRIES + 1):
-        try:
-            aside.replace(path)
-        except PermissionError:
-            if os.name != "nt" or attempt == _TRIES:
-                raise
-            time.sleep(0.05 * 2**attempt)  # a virus scanner or indexer looks into each new file for a moment
-        else:
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder safe too; Windows has no such call, and some network drives refuse it."""
-    if hasattr(os, "O_DIRECTORY"):
-        with contextlib.suppress(OSError):
-            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(number)
-            finally:
-                os.close(number)
-
-
-def remove(path: Path) -> None:
-    """Remove a file; one that is gone, or that another program holds open (Windows), is left to the next run."""
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def remove_stale(root: Path) -> None:
-    """Remove what processes that are gone were writing."""
-    for pattern in (f"{ASIDE}*", f"*/{ASIDE}*"):
-        for path in root.glob(pattern):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > STALE_S:
-                    path.unlink()
+        yield
+    except OutputError as error:
+        raise StoreError(f"{error}; what was stored before is safe") from error
 
 
 def write_parquet(path: Path, table: pa.Table, meta: Mapping[str, Any]) -> None:
-    """Write a Parquet file that holds `table`, with `meta` in its footer, aside like `write_aside`.
+    """Write a Parquet file that holds `table`, with `meta` in its footer, atomically.
 
     `meta` is JSON, compressed since it repeats itself, in base 64 since a footer takes text.
 
@@ -143,7 +78,10 @@ def write_parquet(path: Path, table: pa.Table, meta: Mapping[str, Any]) -> None:
     text = base64.b64encode(zlib.compress(json.dumps(meta, ensure_ascii=False, separators=(",", ":")).encode()))
     lists = [name for name in table.column_names if pa.types.is_fixed_size_list(table.schema.field(name).type)]
     flat = [name for name in table.column_names if name not in lists]
-    with _aside(path) as file:  # straight into the file: gathered in memory first, a part would take it several times
+    with (
+        store_errors(),
+        atomic_file(path) as file,
+    ):  # straight into the file: gathered in memory first, a part would take it several times
         pq.write_table(
             table.replace_schema_metadata({_META: text}),
             file,

@@ -1,10 +1,10 @@
 """The store: a folder of Parquet parts, one row a snippet, that survives crashes and takes more at any time.
 
-A *unit* is one item cut under one plan. Its key is a hash of all that its vectors depend on: audio content, stretch,
-channel, encoder and plan. A part holds rows of one or many units; its footer says which rows are which snippets
-(*spans*), and how many snippets each finished unit has. Parts are only ever added whole, and removed, by one process
+A *entry* is one item cut under one plan. Its key is a hash of all that its vectors depend on: audio content, stretch,
+channel, encoder and plan. A part holds rows of one or many entries; its footer says which rows are which snippets
+(*spans*), and how many snippets each finished entry has. Parts are only ever added whole, and removed, by one process
 at a time, once what they hold stands elsewhere: any number of processes may write at once, and a reader at any moment
-finds every finished unit. Of several for one item and length, the newest complete one counts.
+finds every finished entry. Of several for one item and length, the newest complete one counts.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from abxfast._files import TEMPORARY_PREFIX, json_digest, relative_path, write_atomic
 from abxfast._version import __version__
 from abxfast.errors import StoreError
 from abxfast.store import manifests as copies
-from abxfast.store import parquet as parts
-from abxfast.store.entries import Unit, UnitState, digest
+from abxfast.store import parquet
+from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.lock import LOCK_NAME, locked
 from abxfast.store.parquet import Part, Span
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from abxfast.encoders.session import Encoder
-    from abxfast.manifest.table import Manifest
+    from abxfast.encoders import Encoder
+    from abxfast.manifest import Manifest
 
 FORMAT = 1
 _HEADER = "store.json"
@@ -92,7 +93,7 @@ class Store:
     default_variant : str
     dim : int
     rate_hz : int
-    units : dict of str to UnitState
+    entries : dict of str to EntryState
         By key.
     parts : dict of str to Part
         By file name.
@@ -106,7 +107,7 @@ class Store:
         self.default_variant: str = header["default_variant"]
         self.dim: int = header["dim"]
         self.rate_hz: int = header["rate_hz"]
-        self.units: dict[str, UnitState] = {}
+        self.entries: dict[str, EntryState] = {}
         self.parts: dict[str, Part] = {}
         self.refresh()
 
@@ -119,39 +120,36 @@ class Store:
             Where one is damaged, or of another encoder.
         """
         for _ in range(_TRIES):
-            self.units, self.parts = {}, {}
+            self.entries, self.parts = {}, {}
             try:
                 for path in sorted((self.root / "parts").glob("*.parquet")):
-                    self._take_in(path)
+                    self._merge_footer(path)
             except FileNotFoundError:  # another process merged it away between the listing and now
                 continue
             return
         raise StoreError(f"{path}: is listed but not there; mend or remove it")
 
-    def winners(self) -> dict[tuple[str, float | None], str]:
-        """Give the key of the unit that stands for each item and length: the newest complete, else the newest."""
-        ranked = sorted(self.units.items(), key=lambda pair: (pair[1].complete, pair[1].written_ns, pair[0]))
-        return {(state.unit.item, state.unit.plan.length_s): key for key, state in ranked}
+    def current_entries(self) -> dict[tuple[str, float | None], str]:
+        """Give the key of the entry that stands for each item and length: the newest complete, else the newest."""
+        ranked = sorted(self.entries.items(), key=lambda pair: (pair[1].complete, pair[1].written_ns, pair[0]))
+        return {(state.entry.item, state.entry.plan.length_s): key for key, state in ranked}
 
-    def complete(self, length_s: float | None) -> list[UnitState]:
-        """Give the complete units of one length, in the order of their items."""
-        return [self.units[key] for key in self._complete_keys(length_s)]
+    def complete(self, length_s: float | None) -> list[EntryState]:
+        """Give the complete entries of one length, in the order of their items."""
+        return [self.entries[key] for key in self._complete_keys(length_s)]
 
     def lengths(self) -> list[float | None]:
         """Give the snippet lengths that are there, whole items last."""
-        found = {length for (_, length), key in self.winners().items() if self.units[key].complete}
+        found = {length for (_, length), key in self.current_entries().items() if self.entries[key].complete}
         return sorted(found, key=lambda length: (length is None, length or 0.0))
 
     def next_ns(self) -> int:
         """Give a time later than all that the store knows of, also where a clock was wrong."""
-        return max(time.time_ns(), 1 + max((state.written_ns for state in self.units.values()), default=0))
+        return max(time.time_ns(), 1 + max((state.written_ns for state in self.entries.values()), default=0))
 
     def relative(self, path: Path) -> str:
         """Give a path as seen from the folder that holds the store, so that both can move together."""
-        try:
-            return Path(os.path.relpath(path, self.root.absolute().parent)).as_posix()
-        except ValueError:  # on another drive
-            return path.absolute().as_posix()
+        return relative_path(path, self.root.absolute().parent)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Give the manifest's row of each item; of several, the newest counts."""
@@ -195,19 +193,19 @@ class Store:
         names: list[str] = []
         recordings: list[str] = []
         for key in self._complete_keys(length_s):
-            unit, total = self.units[key].unit, len(self.units[key].done)
-            if items is None or unit.item in items:
+            entry, total = self.entries[key].entry, len(self.entries[key].done)
+            if items is None or entry.item in items:
                 offsets[key] = len(names)
-                names += [unit.item] * total
-                recordings += [unit.recording] * total
+                names += [entry.item] * total
+                recordings += [entry.recording] * total
         embeddings = _array(len(names), self.dim, memory_mb)
         start_s, end_s = np.empty(len(names)), np.empty(len(names))
         for part in self.parts.values():
             spans = [span for span in part.spans if span.key in offsets]
             if not spans:
                 continue
-            table = parts.read_columns(part.path, ["start_s", "end_s", variant])
-            vectors = parts.column_vectors(table, variant, self.dim)
+            table = parquet.read_columns(part.path, ["start_s", "end_s", variant])
+            vectors = parquet.column_vectors(table, variant, self.dim)
             starts, ends = table["start_s"].to_numpy(), table["end_s"].to_numpy()
             for span in spans:
                 first = offsets[span.key] + span.first
@@ -219,68 +217,68 @@ class Store:
         """Keep a copy of the rows; audio paths are kept relative to the folder that holds the store."""
         copies.put(self.root / "manifests", manifest, self.relative)
 
-    def write(self, rows: Iterable[Row], states: Mapping[str, UnitState]) -> None:
-        """Add a part that holds these snippets, and says how far their units, and others, have come.
+    def write(self, rows: Iterable[Row], states: Mapping[str, EntryState]) -> None:
+        """Add a part that holds these snippets, and says how far their entries, and others, have come.
 
         Parameters
         ----------
         rows : iterable of Row
             In any order.
-        states : mapping of str to UnitState
-            The units to speak of, by key: those of the rows at least.
+        states : mapping of str to EntryState
+            The entries to speak of, by key: those of the rows at least.
         """
         ordered = sorted(rows, key=lambda row: row[:2])
-        units = [states[row.key].unit for row in ordered]
+        entries = [states[row.key].entry for row in ordered]
         vectors = np.array([row.vectors for row in ordered], np.float32).reshape(-1, len(self.variants), self.dim)
         table = pa.table(
             {
-                "item": pa.array([unit.item for unit in units], pa.string()),
-                "recording": pa.array([unit.recording for unit in units], pa.string()),
+                "item": pa.array([entry.item for entry in entries], pa.string()),
+                "recording": pa.array([entry.recording for entry in entries], pa.string()),
                 "start_s": pa.array([row.start_s for row in ordered], pa.float64()),
                 "end_s": pa.array([row.end_s for row in ordered], pa.float64()),
-                "snippet_s": pa.array([unit.plan.length_s for unit in units], pa.float64()),
-                **{name: parts.vector_column(vectors[:, i]) for i, name in enumerate(self.variants)},
+                "snippet_s": pa.array([entry.plan.length_s for entry in entries], pa.float64()),
+                **{name: parquet.vector_column(vectors[:, i]) for i, name in enumerate(self.variants)},
             }
         )
         self.add_part(table, [(row.key, row.number) for row in ordered], states)
 
-    def add_part(self, table: pa.Table, rows: list[tuple[str, int]], states: Mapping[str, UnitState]) -> Path:
-        """Add a part of which each row is known by (unit, snippet); give its path, which its content names."""
+    def add_part(self, table: pa.Table, rows: list[tuple[str, int]], states: Mapping[str, EntryState]) -> Path:
+        """Add a part of which each row is known by (entry, snippet); give its path, which its content names."""
         meta = {
             "format": FORMAT,
             "encoder_sha256": self.encoder_sha256,
-            "spans": list(parts.make_spans(rows)),
+            "spans": list(parquet.make_spans(rows)),
             "units": {key: state.to_json() for key, state in states.items()},
         }
-        path = self.root / "parts" / f"part-{digest(meta)[:24]}.parquet"
-        parts.write_parquet(path, table, meta)
+        path = self.root / "parts" / f"part-{json_digest(meta)[:24]}.parquet"
+        parquet.write_parquet(path, table, meta)
         try:
-            self._take_in(path)
+            self._merge_footer(path)
         except FileNotFoundError:  # another process has merged it away already
             self.refresh()
         return path
 
-    def _take_in(self, path: Path) -> None:
-        meta = parts.read_meta(path)
+    def _merge_footer(self, path: Path) -> None:
+        meta = parquet.read_meta(path)
         if meta.get("format") != FORMAT:
             raise StoreError(f"{path}: has format {meta.get('format')}, this abxfast reads {FORMAT}; update abxfast")
         if meta.get("encoder_sha256") != self.encoder_sha256:
             raise StoreError(f"{path}: comes from another encoder than the store; take the file out of the folder")
         try:
             for key, value in meta["units"].items():
-                if key not in self.units:
-                    self.units[key] = UnitState(Unit.from_json(value["unit"]))
-                self.units[key].take_in(value)
+                if key not in self.entries:
+                    self.entries[key] = EntryState(StoreEntry.from_json(value["unit"]))
+                self.entries[key].merge_footer(value)
             spans = tuple(Span(*span) for span in meta["spans"])
             for span in spans:
-                self.units[span.key].done.update(range(span.first, span.first + span.length))
+                self.entries[span.key].done.update(range(span.first, span.first + span.length))
         except (KeyError, TypeError, AttributeError) as error:
-            raise parts.damaged(path) from error
+            raise parquet.damaged(path) from error
         self.parts[path.name] = Part(path, spans, frozenset(meta["units"]), path.stat().st_size)
 
     def _complete_keys(self, length_s: float | None) -> list[str]:
-        found = [(item, key) for (item, length), key in self.winners().items() if length == length_s]
-        return [key for _, key in sorted(found) if self.units[key].complete]
+        found = [(item, key) for (item, length), key in self.current_entries().items() if length == length_s]
+        return [key for _, key in sorted(found) if self.entries[key].complete]
 
 
 def open_store(root: Path) -> Store:
@@ -339,7 +337,8 @@ def create_store(root: Path, encoder: Encoder) -> Store:
         }
         with locked(root):
             if not path.exists():  # another process may have come first, with another encoder
-                parts.write_aside(path, json.dumps(header, indent=1, ensure_ascii=False).encode())
+                with parquet.store_errors():
+                    write_atomic(path, json.dumps(header, indent=1, ensure_ascii=False).encode())
     store = open_store(root)
     if store.encoder_sha256 != encoder.sha256:
         other = "another file of this name" if store.encoder == encoder.info.name else f"{store.encoder!r}"
@@ -351,7 +350,7 @@ def create_store(root: Path, encoder: Encoder) -> Store:
 
 
 def _is_content(path: Path) -> bool:
-    return path.name not in _NOT_CONTENT and not path.name.startswith(parts.ASIDE)
+    return path.name not in _NOT_CONTENT and not path.name.startswith(TEMPORARY_PREFIX)
 
 
 def _array(n: int, dim: int, memory_mb: float) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from abxfast.store.entries import Unit, UnitState
+from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.store import Row, Store
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class StoreWriter:
     def __init__(self, store: Store, *, first_at_once: bool = False) -> None:
         self._store = store
         self._rows: list[Row] = []
-        self._states: dict[str, UnitState] = {}
+        self._states: dict[str, EntryState] = {}
         self._bytes = 0
         self._flushed = time.monotonic() - (FLUSH_S if first_at_once else 0.0)
         self._begun_ns = store.next_ns()
@@ -49,17 +49,17 @@ class StoreWriter:
         """Write what is gathered."""
         self.flush()
 
-    def add(self, unit: Unit, number: int, start_s: float, end_s: float, vectors: NDArray[np.float32]) -> None:
-        """Take the vectors of snippet `number` of a unit, float32 ``(variants, dim)``."""
-        self._rows.append(Row(self._state(unit), number, start_s, end_s, vectors))
+    def add(self, entry: StoreEntry, number: int, start_s: float, end_s: float, vectors: NDArray[np.float32]) -> None:
+        """Take the vectors of snippet `number` of an entry, float32 ``(variants, dim)``."""
+        self._rows.append(Row(self._state(entry), number, start_s, end_s, vectors))
         self._bytes += vectors.nbytes
         full = self._bytes >= FLUSH_BYTES or len(self._rows) >= FLUSH_ROWS
         if full or time.monotonic() - self._flushed >= FLUSH_S:
             self.flush()
 
-    def finish(self, unit: Unit, total: int) -> None:
-        """Note that a unit has `total` snippets, all of which have been or will be added, or are in the store."""
-        self._states[self._state(unit)].total = total
+    def finish(self, entry: StoreEntry, total: int) -> None:
+        """Note that an entry has `total` snippets, all of which have been or will be added, or are in the store."""
+        self._states[self._state(entry)].total = total
 
     def flush(self) -> None:
         """Write what is gathered."""
@@ -68,8 +68,8 @@ class StoreWriter:
         self._rows, self._states, self._bytes = [], {}, 0
         self._flushed = time.monotonic()
 
-    def _state(self, unit: Unit) -> str:
-        key = unit.key(self._store.encoder_sha256)
+    def _state(self, entry: StoreEntry) -> str:
+        key = entry.key(self._store.encoder_sha256)
         if key not in self._states:
-            self._states[key] = UnitState(unit, self._begun_ns)
+            self._states[key] = EntryState(entry, self._begun_ns)
         return key

@@ -1,8 +1,19 @@
-"""Studies: one file that says what is asked, and a folder that holds what came of it.
+"""Studies: one file that says what is asked, and a folder that holds the answers.
 
-``lines`` reads TOML with its lines; ``file`` checks a study by itself, ``selection`` against its recordings; ``init``
-writes one. ``work`` says what is to be embedded, ``plan`` what the study takes. ``run`` carries it out in
-``pieces``, step by ``step``: ``inference`` scores and says how sure that is, ``rows`` lays it out, ``between`` compares
-recordings one by one, for ``confounds`` (of their ``levels``) and ``classification``, ``sentences`` say what came of
-it. It all ends in ``tables``, in a folder that ``results`` guards, with its ``provenance``.
+A study file names recordings, encoders, snippet lengths and experiments. `plan_study` checks it and estimates what it
+takes; `run_study` embeds what is missing, scores, tests and writes tables, figures and a page. Both can be repeated at
+any time: what is done is kept.
 """
+
+from abxfast.study.plan import StudyPlan, plan_study
+from abxfast.study.run import RunReport, run_study
+from abxfast.study.scaffold import DESIGNS, write_study
+
+__all__ = [
+    "DESIGNS",
+    "RunReport",
+    "StudyPlan",
+    "plan_study",
+    "run_study",
+    "write_study",
+]

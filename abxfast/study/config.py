@@ -9,11 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from abxfast.audio.decoding import parse_channel
-from abxfast.audio.snippets import make_plans, parse_length
+from abxfast.audio import make_plans, parse_channel, parse_length
 from abxfast.errors import AbxfastError, StudyError, TaskError
-from abxfast.scoring.task import Task
-from abxfast.study.toml_lines import Document, Key, nearest, read_toml
+from abxfast.scoring import Task
+from abxfast.study.toml_lines import Document, Key, read_toml, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -87,7 +86,7 @@ class Study:
     snippets : tuple of float or None
     variants : tuple of str
         Names or patterns; ``default`` is each encoder's own.
-    hop : float or None
+    hop_s : float or None
     remainder, channel : str
     stores : dict of str to Path
         Stores to use in place of those in the results folder, by the encoder as the file names it.
@@ -101,7 +100,7 @@ class Study:
     encoders: tuple[str, ...]
     snippets: tuple[float | None, ...]
     variants: tuple[str, ...]
-    hop: float | None
+    hop_s: float | None
     remainder: str
     channel: str
     stores: dict[str, Path]
@@ -144,7 +143,7 @@ def read_study(path: Path) -> Study:
         encoders=tuple(_beside(path.parent, name) for name in encoders),
         snippets=lengths,
         variants=table.texts("variants", some=True) or ("default",),
-        hop=table.number("hop", least=0.001),
+        hop_s=table.number("hop", least=0.001),
         remainder=table.text("remainder") or "drop",
         channel=_channel(table),
         stores=_stores(table, path.parent, encoders),
@@ -152,7 +151,7 @@ def read_study(path: Path) -> Study:
         permutations=PERMUTATIONS if (n := table.whole("permutations", least=0)) is None else n,
         experiments=_experiments(root, lengths),
     )
-    table.translate("remainder", lambda: make_plans([10.0], study.hop, study.remainder))
+    table.translate("remainder", lambda: make_plans([10.0], study.hop_s, study.remainder))
     return study
 
 
@@ -270,7 +269,7 @@ class _Table:
         for name in self.content:
             if name not in names:
                 where = f"in [{'.'.join(self._key)}]" if self._key else "at the top"
-                raise self.error(name, f"unknown key {name!r} {where}; {nearest(name, names)}")
+                raise self.error(name, f"unknown key {name!r} {where}; {suggest(name, names)}")
 
     def table(self, name: str, *, required: bool = False) -> _Table:
         value = self.content.get(name, None if required else {})

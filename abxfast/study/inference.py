@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from abxfast.encoders.session import usable_threads
+from abxfast._threads import usable_threads
 from abxfast.errors import TaskError
-from abxfast.scoring.score import AbxScores, score_embeddings
-from abxfast.scoring.task import encode
+from abxfast.scoring import AbxScores, encode_label, score_embeddings
 from abxfast.statistics import (
+    ExchangeableUnits,
     Intervals,
-    Shares,
-    Test,
-    Units,
-    intervals,
-    join_shares,
-    make_units,
+    PermutationTestResult,
+    UnitMarginals,
+    jackknife_intervals,
+    make_exchangeable_units,
     permutation_tests,
+    sum_by_unit,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     Labels = Mapping[str, Sequence[object]]
 
-_MOST_SHARES = 30_000_000
+_MAX_SHARES = 30_000_000
 """What snippets won in cells, at most, kept one by one (1 GB); beyond it, stretches or recordings are."""
 
 
@@ -54,8 +53,8 @@ class Scored:
     """
 
     scores: AbxScores
-    units: Units
-    shares: Shares
+    units: ExchangeableUnits
+    shares: UnitMarginals
     single: bool
 
 
@@ -72,8 +71,8 @@ class Inference:
 
     pairs: Intervals
     all: Intervals
-    pair_tests: Test | None
-    all_test: Test | None
+    pair_tests: PermutationTestResult | None
+    all_test: PermutationTestResult | None
 
 
 def score(
@@ -89,17 +88,17 @@ def score(
     if not len(embeddings):
         raise TaskError("there is no snippet")
     task = experiment.task
-    on = encode(task.on, labels)[0]
-    units = make_units(
+    on = encode_label(task.on, labels)[0]
+    units = make_exchangeable_units(
         embeddings,
         on,
-        encode("recording", labels)[0],
+        encode_label("recording", labels)[0],
         np.asarray(labels["start_s"], np.float64),
         context(labels, (*task.by, *task.across)),
     )
     across = context(labels, task.across)
     strata = 1 if across is None else len(np.unique(across))
-    single = 3 * len(on) * int(on.max()) * strata <= _MOST_SHARES
+    single = 3 * len(on) * int(on.max()) * strata <= _MAX_SHARES
     scores = score_embeddings(
         embeddings,
         {**labels, _UNIT: units.unit},
@@ -115,11 +114,11 @@ def score(
         threads=threads,
         marginals=True if single else _UNIT,
     )
-    tables = scores.shares or {}
+    tables = scores.marginals or {}
     if single:
-        return Scored(scores, units, join_shares(tables, units.unit), single)
+        return Scored(scores, units, sum_by_unit(tables, units.unit), single)
     renamed = {role: table.rename_columns({_UNIT: "snippet"}) for role, table in tables.items()}
-    return Scored(scores, units, join_shares(renamed, np.arange(len(units.stratum))), single)
+    return Scored(scores, units, sum_by_unit(renamed, np.arange(len(units.stratum))), single)
 
 
 def infer(
@@ -143,18 +142,18 @@ def infer(
     pair_of_cell : ndarray of int64, shape (cells,)
         The row of `pairs` that each cell belongs to.
     pairs : ndarray of int64, shape (m, 2)
-        Codes of ON, as `abxfast.scoring.task.encode` gives them.
+        Codes of ON, as `abxfast.scoring.task.encode_label` gives them.
     permutations, seed, threads
     """
     table, task = scored.scores.table, experiment.task
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
     of_pairs, of_all = (
-        intervals(wins2, triplets, scored.shares, row_of_cell, scored.units, values=_values(scored))
+        jackknife_intervals(wins2, triplets, scored.shares, row_of_cell, scored.units, values=_values(scored))
         for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
     )
     if not permutations:
         return Inference(of_pairs, of_all, None, None)
-    on = encode(task.on, labels)[0]
+    on = encode_label(task.on, labels)[0]
     tests = [
         permutation_tests(
             embeddings,
@@ -191,5 +190,5 @@ def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:
     """Give one code for each combination of labels; None without any."""
     if not names:
         return None
-    codes = np.stack([encode(name, labels)[0] for name in names], axis=1)
+    codes = np.stack([encode_label(name, labels)[0] for name in names], axis=1)
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abxfast.encoders.session import usable_threads
-from abxfast.scoring.task import make_cells
-from abxfast.store.store import open_store
-from abxfast.study.cached_analysis import known_levels, make_pieces
+from abxfast._threads import usable_threads
+from abxfast.scoring import make_cells
+from abxfast.store import open_store
+from abxfast.study.cached_analysis import known_levels, make_analyses
 from abxfast.study.config import read_study
-from abxfast.study.embedding_jobs import fits, missing, needs, store_path
-from abxfast.study.results_folder import PARTIAL, Partial, check
-from abxfast.study.selection import Material, Selection, gather, value_of
+from abxfast.study.embedding_jobs import fits, missing_snippets, required_snippets, store_path
+from abxfast.study.results_folder import PARTIAL, ResultCache, check_results_folder
+from abxfast.study.selection import ResolvedStudy, Selection, resolve, value_of
 from abxfast.study.throughput import ScoringSpeeds, encoding_speeds, scoring_speeds
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.manifest.table import Item
-    from abxfast.study.selection import Known
+    from abxfast.manifest import Item
+    from abxfast.study.selection import EncoderSummary
 
 _TRIED = 1200
 """Snippets, at most, that the speed of scoring is measured on."""
 _LEAST = 32
 """Snippets below which nothing takes time."""
-_MOST_TESTED = 2400
+_MAX_TESTED = 2400
 """Snippets that the test of a whole experiment takes at most; of a pair, a third: see `permutation_tests`."""
 _Place = tuple[str, str, str, float | None]
 _ROW_BYTES = 60
@@ -39,7 +39,7 @@ _ROW_BYTES = 60
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What a study takes.
 
     Attributes
@@ -112,14 +112,14 @@ class Plan:
         return [f"{word:<11} {value}" for word, value in [*pairs, *(("note", note) for note in self.notes)]]
 
 
-def make_plan(
+def plan_study(
     study_path: str | Path,
     results: str | Path,
     *,
     provider: str = "auto",
     memory_mb: float = 512,
     threads: int | None = None,
-) -> Plan:
+) -> StudyPlan:
     """Check a study and say what it takes.
 
     Parameters
@@ -128,7 +128,7 @@ def make_plan(
     results : path
         Where it would be carried out; what is done there counts.
     provider, memory_mb, threads
-        See `abxfast.study.run.run`.
+        See `abxfast.study.run.run_study`.
 
     Raises
     ------
@@ -137,10 +137,10 @@ def make_plan(
     """
     folder = Path(results)
     study = read_study(Path(study_path))
-    check(folder, study)
-    material = gather(study, provider)
+    check_results_folder(folder, study)
+    material = resolve(study, provider)
     threads = threads or usable_threads()
-    wanted = needs(material)
+    wanted = required_snippets(material)
     total_s = sum(_heard_s(material, item, length) for item, length in wanted) * len(material.encoders)
     median_s = float(np.median([seconds for seconds in material.seconds.values() if seconds] or [1.0]))
     speeds, embed_s, left_s, disk = {}, 0.0, 0.0, 0.0
@@ -148,7 +148,7 @@ def make_plan(
         path = store_path(material, name, folder)
         if (path / "store.json").exists():
             open_store(path)  # says what is wrong with it
-        lacking = missing(material, encoder, path, wanted)
+        lacking = missing_snippets(material, encoder, path, wanted)
         heard = [(length, _heard_s(material, item, length)) for item, length in lacking]
         left_s += sum(seconds for _, seconds in heard)
         n = sum(_n_snippets(material, item, length) for item, length in lacking)
@@ -172,7 +172,7 @@ def make_plan(
     if disk > free:
         notes.append("the disk is too small: make room, or give -o a folder on another one")
     heard_recordings = {item.recording for selection in material.selections for item in selection.items}
-    return Plan(
+    return StudyPlan(
         title=material.study.title,
         recordings=len(heard_recordings),
         hours=sum(material.seconds[name] for name in dict.fromkeys(item.item for item, _ in wanted)) / 3600,
@@ -193,22 +193,22 @@ def make_plan(
     )
 
 
-def _n_snippets(material: Material, item: Item, length: float | None) -> int:
+def _n_snippets(material: ResolvedStudy, item: Item, length: float | None) -> int:
     seconds = material.seconds[item.item]
     if length is None or not seconds:
         return 1
-    hop = material.study.hop or length
+    hop = material.study.hop_s or length
     if seconds < length:
         return 1 if material.study.remainder == "keep" else 0
     return int((seconds - length) / hop + 1e-9) + 1
 
 
-def _heard_s(material: Material, item: Item, length: float | None) -> float:
+def _heard_s(material: ResolvedStudy, item: Item, length: float | None) -> float:
     """Give the seconds that the encoder hears of a row at one length."""
     return _n_snippets(material, item, length) * (material.seconds[item.item] if length is None else length)
 
 
-def _snippets(material: Material, wanted: list[tuple[Item, float | None]]) -> dict[str, int]:
+def _snippets(material: ResolvedStudy, wanted: list[tuple[Item, float | None]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for item, length in wanted:
         name = "whole items" if length is None else f"{length:g} s"
@@ -216,14 +216,14 @@ def _snippets(material: Material, wanted: list[tuple[Item, float | None]]) -> di
     return counts
 
 
-def _kept(material: Material, folder: Path) -> set[_Place]:
+def _kept(material: ResolvedStudy, folder: Path) -> set[_Place]:
     """Give the steps that an earlier run finished, as far as that can be told without doing any work."""
     paths = {name: store_path(material, name, folder) for name in material.encoders}
-    kept = Partial(folder / PARTIAL)
+    kept = ResultCache(folder / PARTIAL)
     levels = known_levels(material, kept)
     if levels is None or not all((path / "store.json").exists() for path in paths.values()):
         return set()
-    pieces = make_pieces(material, {name: open_store(path) for name, path in paths.items()}, levels, folder)
+    pieces = make_analyses(material, {name: open_store(path) for name, path in paths.items()}, levels, folder)
     return {
         (piece.step.selection.experiment.name, piece.step.encoder.name, piece.step.variant, piece.step.length_s)
         for piece in pieces
@@ -238,7 +238,7 @@ def _existing(path: Path) -> Path:
 class _Work:
     """Adds up cells and triplets, and the time that counting and testing them takes here."""
 
-    def __init__(self, material: Material, memory_mb: float, threads: int, kept: Collection[_Place]) -> None:
+    def __init__(self, material: ResolvedStudy, memory_mb: float, threads: int, kept: Collection[_Place]) -> None:
         self.steps = self.kept = self.cells = self.triplets = 0
         self.score_s = self.test_s = 0.0
         self.memory_mb = memory_mb
@@ -269,7 +269,7 @@ class _Work:
                 self.kept += sum(place in self._kept for place in places)
                 self._time(encoder, counted, sum(place not in self._kept for place in places))
 
-    def _time(self, encoder: Known, counted: _Counted, variants: int) -> None:
+    def _time(self, encoder: EncoderSummary, counted: _Counted, variants: int) -> None:
         n, dim = counted.snippets, encoder.dim
         if n < _LEAST or not counted.cells or not variants:
             return
@@ -279,7 +279,7 @@ class _Work:
         speeds = self._known[tried, dim]
         # For each x every other snippet is sorted or looked up: the work goes with the square.
         self.score_s += variants * speeds.score_s * (n / tried) ** 2
-        tested = min(n, _MOST_TESTED) ** 2 + sum(min(size, _MOST_TESTED // 3) ** 2 for size in counted.pairs)
+        tested = min(n, _MAX_TESTED) ** 2 + sum(min(size, _MAX_TESTED // 3) ** 2 for size in counted.pairs)
         each = (len(counted.pairs) + 1) * speeds.permutation_s + tested * speeds.square_s
         self.test_s += variants * each * self._material.study.permutations
         vectors = n * dim * (4 + 8) / 1e6

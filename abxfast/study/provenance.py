@@ -14,15 +14,15 @@ from abxfast.study.results_folder import FORMAT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from abxfast.results.write import Row
-    from abxfast.store.store import Store
-    from abxfast.study.selection import Material
+    from abxfast.results import Row
+    from abxfast.store import Store
+    from abxfast.study.selection import ResolvedStudy
 
 _TOOLS = ("numpy", "scipy", "numba", "pyarrow", "soundfile", "soxr", "onnxruntime", "onnxruntime-gpu")
 
 
-def describe(
-    material: Material,
+def describe_run(
+    material: ResolvedStudy,
     stores: Mapping[str, Store],
     rows: Mapping[str, Sequence[Row]],
     failures: Sequence[tuple[str, str]],
@@ -31,9 +31,9 @@ def describe(
     study = material.study
     snippets: dict[str, int] = {}
     for length in study.snippets:
-        units = {state.unit.item: len(state.done) for store in stores.values() for state in store.complete(length)}
+        entries = {state.entry.item: len(state.done) for store in stores.values() for state in store.complete(length)}
         snippets["whole" if length is None else f"{length:g}"] = sum(
-            units.get(item.item, 0) for item in material.manifest.items
+            entries.get(item.item, 0) for item in material.manifest.items
         )
     source = study.source.read_bytes() if study.source.is_file() else b""
     return {
@@ -76,7 +76,7 @@ def describe(
     }
 
 
-def _describe_encoder(material: Material, name: str, store: Store) -> dict[str, Any]:
+def _describe_encoder(material: ResolvedStudy, name: str, store: Store) -> dict[str, Any]:
     encoder = material.encoders[name]
     info = asdict(encoder.info)
     return {

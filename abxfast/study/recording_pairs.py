@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.audio.quality import MEASURES
-from abxfast.scoring.score import score_embeddings
-from abxfast.scoring.task import encode
-from abxfast.statistics.classification import classify
-from abxfast.statistics.confounds import mantel
+from abxfast.audio import QUALITY_MEASURES
+from abxfast.scoring import encode_label, score_embeddings
+from abxfast.statistics import classify, mantel_test
 from abxfast.study.selection import value_of
 
 if TYPE_CHECKING:
@@ -18,17 +16,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.results.write import Row
-    from abxfast.store.store import Snippets
-    from abxfast.study.analysis import Step
+    from abxfast.results import Row
+    from abxfast.store import Snippets
+    from abxfast.study.analysis import Analysis
     from abxfast.study.inference import Scored
 
-_MOST_RECORDINGS = 400
+_MAX_RECORDINGS = 400
 """Recordings that are compared one by one: 80,000 pairs."""
 
 
 def recording_matrix(
-    step: Step,
+    step: Analysis,
     snippets: Snippets,
     labels: Mapping[str, Sequence[object]],
     scored: Scored,
@@ -47,15 +45,15 @@ def recording_matrix(
         Why there is none at all; empty otherwise.
     """
     task = scored.scores.task
-    codes, values = encode("recording", labels)
+    codes, values = encode_label("recording", labels)
     several = np.flatnonzero(np.bincount(codes) > 1)
     known = {values[code].as_py() for code in several}
     recordings = [recording for recording in step.selection.recordings if recording in known]
     matrix = np.full((len(recordings), len(recordings)), np.nan)
     if len(recordings) < 2:  # noqa: PLR2004
         return recordings, matrix, "fewer than two recordings have two snippets"
-    if len(recordings) > _MOST_RECORDINGS:
-        return recordings, matrix, f"more than {_MOST_RECORDINGS} recordings: not compared one by one"
+    if len(recordings) > _MAX_RECORDINGS:
+        return recordings, matrix, f"more than {_MAX_RECORDINGS} recordings: not compared one by one"
     table = scored.scores.table
     if task.on != "recording" or task.by or task.across:
         rows = np.flatnonzero(np.isin(codes, several))
@@ -76,16 +74,16 @@ def recording_matrix(
     return recordings, (both[0] + both[1]) / 2, ""
 
 
-def confound_rows(step: Step, recordings: Sequence[str], matrix: NDArray[np.float64], note: str) -> list[Row]:
+def confound_rows(step: Analysis, recordings: Sequence[str], matrix: NDArray[np.float64], note: str) -> list[Row]:
     """Hold the scores of recordings against how they were made."""
     rows = []
-    for number, name in enumerate(MEASURES):
+    for number, name in enumerate(QUALITY_MEASURES):
         raw = [getattr(step.levels[recording], name) for recording in recordings]
         values = np.array([np.nan if value is None else value for value in raw], np.float64)
         if note:
             rows.append(step.key | {"measure": name, "pairs": 0, "note": note})
             continue
-        found = mantel(matrix, values, permutations=step.permutations, seed=[step.seed, number])
+        found = mantel_test(matrix, values, permutations=step.permutations, seed=[step.seed, number])
         rows.append(
             step.key
             | {"measure": name, "correlation": found.correlation, "p": found.p}
@@ -95,7 +93,7 @@ def confound_rows(step: Step, recordings: Sequence[str], matrix: NDArray[np.floa
 
 
 def classification_rows(
-    step: Step, recordings: Sequence[str], matrix: NDArray[np.float64], note: str
+    step: Analysis, recordings: Sequence[str], matrix: NDArray[np.float64], note: str
 ) -> dict[str, list[Row]]:
     """Guess labels from the scores of recordings."""
     rows: dict[str, list[Row]] = {"classification": [], "accuracy": [], "confusion": []}

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from abxfast._files import json_digest, write_atomic
 from abxfast.errors import StudyError
-from abxfast.store.entries import digest
-from abxfast.store.parquet import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from abxfast.study.config import Study
 
@@ -21,18 +19,18 @@ RUN, STUDY, TABLES, PARTIAL = "run.json", "study.toml", "tables", "partial"
 FORMAT = 1
 
 
-def claim(folder: Path, study: Study) -> None:
-    """Take a folder, which passes `check`, for the results of a study."""
+def claim_results_folder(folder: Path, study: Study) -> None:
+    """Take a folder, which passes `check_results_folder`, for the results of a study."""
     if not (folder / RUN).exists():
         about = {"format": FORMAT, **_identity(study)}
-        write_aside(folder / RUN, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
+        write_atomic(folder / RUN, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _identity(study: Study) -> dict[str, str]:
     return {"title": study.title, "source": study.source_as_written}
 
 
-def check(folder: Path, study: Study) -> None:
+def check_results_folder(folder: Path, study: Study) -> None:
     """Check that a folder may take, or has, the results of a study.
 
     Raises
@@ -62,7 +60,7 @@ def check(folder: Path, study: Study) -> None:
         )
 
 
-class Partial:
+class ResultCache:
     """Finished pieces of work, each in a file that is named by all that it depends on."""
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +79,7 @@ class Partial:
             raise StudyError(f"{path}: is damaged ({error}); remove it, and it is made anew") from error
         # NaN is no JSON, and null is what a table makes of it.
         text = json.dumps(_without_nan(make()), ensure_ascii=False, allow_nan=False)
-        write_aside(path, text.encode())
+        write_atomic(path, text.encode())
         return json.loads(text)
 
     def has(self, name: str, depends_on: object) -> bool:
@@ -96,7 +94,7 @@ class Partial:
 
     def _path(self, name: str, depends_on: object) -> Path:
         plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-.") else "_" for letter in name)
-        return self._folder / f"{plain[:60]}-{digest(depends_on)[:24]}.json"
+        return self._folder / f"{plain[:60]}-{json_digest(depends_on)[:24]}.json"
 
 
 def _without_nan(value: Any) -> Any:
@@ -105,14 +103,6 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def relative(path: Path, folder: Path) -> str:
-    """Give a path as seen from the results folder, with forward slashes."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:  # on another drive
-        return path.absolute().as_posix()
 
 
 def metadata_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:

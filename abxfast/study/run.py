@@ -10,29 +10,39 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abxfast.embedding.pipeline import embed
+from abxfast._files import relative_path, remove_stale, write_atomic
+from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
-from abxfast.results.write import TABLES as COLUMNS
-from abxfast.results.write import write_tables
-from abxfast.store.parquet import remove_stale, write_aside
-from abxfast.store.store import open_store
-from abxfast.study.analysis import Step, compute
-from abxfast.study.cached_analysis import make_pieces, measure_recordings
+from abxfast.results import TABLES as COLUMNS
+from abxfast.results import write_tables
+from abxfast.store import open_store
+from abxfast.study.cached_analysis import make_analyses, measure_recordings
+from abxfast.study.compute import compute_tables
 from abxfast.study.config import read_study
-from abxfast.study.embedding_jobs import batches, missing, needs, store_path
-from abxfast.study.provenance import describe
-from abxfast.study.results_folder import PARTIAL, RUN, STUDY, TABLES, Partial, check, claim, metadata_names, relative
-from abxfast.study.selection import Material, gather
-from abxfast.study.sentences import say_lengths
+from abxfast.study.embedding_jobs import embedding_jobs, missing_snippets, required_snippets, store_path
+from abxfast.study.provenance import describe_run
+from abxfast.study.results_folder import (
+    PARTIAL,
+    RUN,
+    STUDY,
+    TABLES,
+    ResultCache,
+    check_results_folder,
+    claim_results_folder,
+    metadata_names,
+)
+from abxfast.study.selection import ResolvedStudy, resolve
+from abxfast.study.sentences import describe_lengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from abxfast.audio.quality import Levels
-    from abxfast.embedding.pipeline import Progress
-    from abxfast.manifest.table import Item
-    from abxfast.results.write import Row
-    from abxfast.store.store import Store
+    from abxfast.audio import AudioQuality
+    from abxfast.embedding import Progress
+    from abxfast.manifest import Item
+    from abxfast.results import Row
+    from abxfast.store import Store
+    from abxfast.study.analysis import Analysis
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +70,7 @@ class RunReport:
     wall_s: float = 0.0
 
 
-def run(
+def run_study(
     study_path: str | Path,
     results: str | Path,
     *,
@@ -99,17 +109,17 @@ def run(
     started = time.monotonic()
     folder = Path(results)
     study = read_study(Path(study_path))
-    check(folder, study)
-    material = gather(study, provider)
-    claim(folder, study)
+    check_results_folder(folder, study)
+    material = resolve(study, provider)
+    claim_results_folder(folder, study)
     out = RunReport(folder)
     stores = _embed(material, folder, out, provider=provider, threads=threads, progress=progress)
-    pieces = Partial(folder / PARTIAL)
+    pieces = ResultCache(folder / PARTIAL)
     levels = measure_recordings(material, pieces)
     rows: Rows = {name: [] for name in COLUMNS}
     metadata = metadata_names(material.manifest.columns, COLUMNS["recordings"][1])
     rows["recordings"] = [*_recording_rows(material, levels, metadata, folder)]
-    plan = make_pieces(material, stores, levels, folder)
+    plan = make_analyses(material, stores, levels, folder)
     out.steps = len(plan)
     for number, piece in enumerate(plan, 1):
         logger.info("step %d of %d: %s", number, len(plan), piece.step)
@@ -120,11 +130,11 @@ def run(
             rows[name] += found
     rows["sentences"] += _length_sentences(rows["summary"])
     write_tables(folder / TABLES, rows, metadata)
-    write_aside(folder / STUDY, study.document.text.encode())
+    write_atomic(folder / STUDY, study.document.text.encode())
     if study.source.is_file():
-        write_aside(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
-    described = json.dumps(describe(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
-    write_aside(folder / RUN, f"{described}\n".encode())
+        write_atomic(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
+    described = json.dumps(describe_run(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
+    write_atomic(folder / RUN, f"{described}\n".encode())
     pieces.forget_others()
     remove_stale(folder)
     if report:
@@ -134,7 +144,7 @@ def run(
 
 
 def _embed(
-    material: Material,
+    material: ResolvedStudy,
     folder: Path,
     out: RunReport,
     *,
@@ -142,21 +152,21 @@ def _embed(
     threads: int | None,
     progress: Callable[[Progress], None] | None,
 ) -> dict[str, Store]:
-    wanted = needs(material)
+    wanted = required_snippets(material)
     stores = {}
     failures: dict[tuple[str, str], None] = {}
     for name, encoder in material.encoders.items():
         path = store_path(material, name, folder)
-        lacking = missing(material, encoder, path, wanted)
+        lacking = missing_snippets(material, encoder, path, wanted)
         if lacking:
             logger.info("%s: embedding %d of %d rows and lengths", encoder.info.name, len(lacking), len(wanted))
-        for batch in batches(wanted):  # it knows best what has changed
+        for batch in embedding_jobs(wanted):  # it knows best what has changed
             embedded = embed(
                 batch.manifest,
                 path,
                 encoder=name,
                 snippets=batch.snippets,
-                hop=material.study.hop,
+                hop_s=material.study.hop_s,
                 remainder=material.study.remainder,
                 channel=material.study.channel,
                 provider=provider,
@@ -172,7 +182,7 @@ def _embed(
 
 
 def _recording_rows(
-    material: Material, levels: dict[str, Levels], metadata: dict[str, str], folder: Path
+    material: ResolvedStudy, levels: dict[str, AudioQuality], metadata: dict[str, str], folder: Path
 ) -> Iterator[Row]:
     """Give a row for each recording; a metadata column on which its rows differ stays empty."""
     rows: dict[str, list[Item]] = {}
@@ -180,17 +190,17 @@ def _recording_rows(
         if item.recording in levels:
             rows.setdefault(item.recording, []).append(item)
     for recording, items in rows.items():
-        row: Row = {"recording": recording, "path": relative(items[0].path, folder), **asdict(levels[recording])}
+        row: Row = {"recording": recording, "path": relative_path(items[0].path, folder), **asdict(levels[recording])}
         for column, name in metadata.items():
             values = {item.labels.get(column) for item in items}
             row[name] = values.pop() if len(values) == 1 else None
         yield row
 
 
-def _compute(step: Step, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
+def _compute(step: Analysis, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
     items = [item.item for item in step.selection.items]
     snippets = store.read(step.length_s, step.variant, memory_mb=memory_mb, items=items)
-    return compute(step, snippets, memory_mb=memory_mb, threads=threads)
+    return compute_tables(step, snippets, memory_mb=memory_mb, threads=threads)
 
 
 def _length_sentences(summary: list[Row]) -> list[Row]:
@@ -201,16 +211,16 @@ def _length_sentences(summary: list[Row]) -> list[Row]:
     return [
         dict(zip(names, curve, strict=True)) | {"snippet_s": None, "kind": kind, "text": text}
         for curve, rows in curves.items()
-        for kind, text in say_lengths(rows)
+        for kind, text in describe_lengths(rows)
     ]
 
 
 def _draw(folder: Path) -> None:
     """Draw the figures and write the page; without the extra `report`, say what is missing."""
-    from abxfast import figures, report  # noqa: PLC0415
+    from abxfast.report import draw_figures, write_report  # noqa: PLC0415
 
     try:
-        figures.draw(folder)
-        report.write_report(folder)
+        draw_figures(folder)
+        write_report(folder)
     except MissingPackageError as error:
         logger.warning("no figures and no page: %s", error)

@@ -12,22 +12,22 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from abxfast.audio import decoding as audio
+from abxfast import audio
+from abxfast._files import write_atomic
 from abxfast.errors import AudioError, StudyError
-from abxfast.manifest.table import load
-from abxfast.store.parquet import write_aside
-from abxfast.study.toml_lines import nearest
+from abxfast.manifest import load_manifest
+from abxfast.study.toml_lines import suggest
 
 if TYPE_CHECKING:
-    from abxfast.manifest.table import Item, Manifest
+    from abxfast.manifest import Item, Manifest
 
 DESIGNS = ("recording-conditions", "voice", "segments")
 _OPTIONAL = "# -- if there is a column for ON\n"
 _LENGTHS = (1, 5, 10, 20)
-_LEAST_SNIPPETS = 2
-_MOST_TOKEN_S = 3.0
-_MOST_SHOWN = 5
-_MOST_CLASSIFIED = 3
+_MIN_SNIPPETS = 2
+_MAX_TOKEN_S = 3.0
+_MAX_SHOWN = 5
+_MAX_CLASSIFIED = 3
 _WORDS = {
     "recording-conditions": ("microphone", "mic", "session", "room", "condition", "device", "codec", "format", "year"),
     "voice": ("voice", "speaker", "singer", "genre", "style", "narrator"),
@@ -54,10 +54,10 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
         Where the manifest cannot be read, the file is there already, or no column fits the design.
     """
     if design is not None and design not in DESIGNS:
-        raise StudyError(f"--design: found {design!r}; {nearest(design, DESIGNS)}")
+        raise StudyError(f"--design: found {design!r}; {suggest(design, DESIGNS)}")
     if output.exists():
         raise StudyError(f"{output}: is there already; give -o a new name, or remove it first")
-    manifest = load(source)
+    manifest = load_manifest(source)
     columns = _usable(manifest)
     design = design or _guess(manifest, columns)
     text = Template(files("abxfast.study").joinpath("templates", f"{design}.toml").read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
     if on is None and design != "recording-conditions":
         raise StudyError(
             f"{source}: design {design!r} needs a column that names a {_WORDS[design][0]} in more than one row; "
-            f"{nearest(_WORDS[design][0], manifest.columns)}"
+            f"{suggest(_WORDS[design][0], manifest.columns)}"
         )
     here = Path(os.path.relpath(source, output.absolute().parent)).as_posix()
     filled = text.substitute(
@@ -79,7 +79,7 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
         across=_across(manifest, columns, on),
     )
     before, _, after = filled.partition(_OPTIONAL)
-    write_aside(output, (before + (after and f"\n{after}" if on else "")).encode())
+    write_atomic(output, (before + (after and f"\n{after}" if on else "")).encode())
 
 
 def _usable(manifest: Manifest) -> list[str]:
@@ -105,7 +105,7 @@ def _are_tokens(manifest: Manifest) -> bool:
     """Say whether most rows are as short as elicited words, or stretches of recordings."""
     known = sorted(length for item in manifest.items if (length := _seconds(item)))
     stretches = any(item.end_s is not None for item in manifest.items)
-    return stretches or not known or known[len(known) // 2] <= _MOST_TOKEN_S
+    return stretches or not known or known[len(known) // 2] <= _MAX_TOKEN_S
 
 
 def _column(design: str, columns: list[str]) -> str | None:
@@ -120,7 +120,7 @@ def _column(design: str, columns: list[str]) -> str | None:
 def _classified(manifest: Manifest, columns: list[str], on: str | None) -> list[str]:
     """Give the columns whose labels can be guessed, that of the design first."""
     constant = [name for name in columns if _constant(manifest, name)]
-    return sorted(constant, key=lambda name: name != on)[:_MOST_CLASSIFIED]
+    return sorted(constant, key=lambda name: name != on)[:_MAX_CLASSIFIED]
 
 
 def _constant(manifest: Manifest, name: str) -> bool:
@@ -154,11 +154,11 @@ def _across(manifest: Manifest, columns: list[str], on: str | None) -> str:
 def _snippets(manifest: Manifest, *, tokens: bool) -> str:
     seconds = [_seconds(item) for item in manifest.items]
     known = [length for length in seconds if length]
-    if tokens and (not known or max(known) <= _MOST_TOKEN_S or any(i.end_s is not None for i in manifest.items)):
+    if tokens and (not known or max(known) <= _MAX_TOKEN_S or any(i.end_s is not None for i in manifest.items)):
         return '["whole"]'
     if not known:
         return "[1, 10]"
-    fitting = [length for length in _LENGTHS if length * _LEAST_SNIPPETS <= sorted(known)[len(known) // 2]]
+    fitting = [length for length in _LENGTHS if length * _MIN_SNIPPETS <= sorted(known)[len(known) // 2]]
     return str(fitting) if fitting else '["whole"]'
 
 
@@ -177,8 +177,8 @@ def _remarks(manifest: Manifest, columns: list[str]) -> str:
     for name in manifest.columns:
         values = Counter(item.labels.get(name) for item in manifest.items)
         empty = values.pop(None, 0)
-        shown = ", ".join(f"{value} ({count})" for value, count in values.most_common(_MOST_SHOWN))
-        more = f" and {len(values) - _MOST_SHOWN} more" if len(values) > _MOST_SHOWN else ""
+        shown = ", ".join(f"{value} ({count})" for value, count in values.most_common(_MAX_SHOWN))
+        more = f" and {len(values) - _MAX_SHOWN} more" if len(values) > _MAX_SHOWN else ""
         gaps = f"; empty in {empty}" if empty else ""
         no = "" if name in columns else "; nothing to compare"
         lines.append(f"{name}: {shown}{more}{gaps}{no}")

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from abxfast.audio import decoding as audio
-from abxfast.audio.snippets import END_SLACK_S, MOST_WHOLE_S
-from abxfast.encoders.session import open_encoder
+from abxfast import audio
+from abxfast.audio import END_SLACK_S, MAX_WHOLE_S
+from abxfast.encoders import open_encoder
 from abxfast.errors import AudioError, EncoderError, TaskError
-from abxfast.manifest.table import Item, Manifest, load
-from abxfast.scoring.task import make_cells
-from abxfast.study.toml_lines import nearest
+from abxfast.manifest import Item, Manifest, load_manifest
+from abxfast.scoring import make_cells
+from abxfast.study.toml_lines import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from abxfast.encoders.contract import EncoderInfo
+    from abxfast.encoders import EncoderInfo
     from abxfast.study.config import Experiment, Study
 
 OWN = ("recording", "item")
@@ -54,7 +54,7 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Known:
+class EncoderSummary:
     """An encoder that has shown that it keeps the contract, and was closed again: a study may name several large ones.
 
     Attributes
@@ -73,7 +73,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Material:
+class ResolvedStudy:
     """A study and all that it is about, checked against each other.
 
     Attributes
@@ -95,12 +95,12 @@ class Material:
     manifest: Manifest
     files: dict[str, audio.AudioInfo | None]
     seconds: dict[str, float]
-    encoders: dict[str, Known]
+    encoders: dict[str, EncoderSummary]
     variants: dict[str, tuple[str, ...]]
     selections: tuple[Selection, ...]
 
 
-def gather(study: Study, provider: str = "auto") -> Material:
+def resolve(study: Study, provider: str = "auto") -> ResolvedStudy:
     """Look at all that a study names, and check that it can be carried out.
 
     Raises
@@ -109,7 +109,7 @@ def gather(study: Study, provider: str = "auto") -> Material:
         With the line of the study file, where an experiment selects nothing, ON has one value, a column is missing or
         mostly empty, a length is longer than every recording, or an encoder lacks a variant.
     """
-    manifest = load(study.source)
+    manifest = load_manifest(study.source)
     files = {item.recording: item.path for item in manifest.items}
     probed = {recording: _probe(path) for recording, path in files.items()}
     seconds = {item.item: _seconds(item, probed[item.recording]) for item in manifest.items}
@@ -120,9 +120,9 @@ def gather(study: Study, provider: str = "auto") -> Material:
         if pattern != "default" and not any(_matches(pattern, encoder) for encoder in encoders.values()):
             known = [variant for encoder in encoders.values() for variant in encoder.info.variants]
             raise study.document.error(
-                ("study", "variants"), f"variants: no encoder has {pattern!r}; {nearest(pattern, known)}"
+                ("study", "variants"), f"variants: no encoder has {pattern!r}; {suggest(pattern, known)}"
             )
-    return Material(study, manifest, probed, seconds, encoders, variants, selections)
+    return ResolvedStudy(study, manifest, probed, seconds, encoders, variants, selections)
 
 
 def value_of(item: Item, column: str) -> str | None:
@@ -180,7 +180,7 @@ def _check_columns(study: Study, experiment: Experiment, manifest: Manifest) -> 
         if column not in known:
             place = (*experiment.key, key, column) if key == "where" else (*experiment.key, key)
             raise study.document.error(
-                place, f"{key}: {study.source} has no column {column!r}; {nearest(column, known)}"
+                place, f"{key}: {study.source} has no column {column!r}; {suggest(column, known)}"
             )
 
 
@@ -193,7 +193,7 @@ def _where(study: Study, experiment: Experiment, manifest: Manifest) -> list[Ite
             if value not in there:
                 known = [value for value in there if value is not None]
                 raise study.document.error(
-                    place, f"where: no row of {study.source} has {column} = {value!r}; {nearest(value, known)}"
+                    place, f"where: no row of {study.source} has {column} = {value!r}; {suggest(value, known)}"
                 )
         items = [item for item in items if value_of(item, column) in values]
         if not items:
@@ -253,16 +253,16 @@ def _check_lengths(study: Study, selection: Selection, seconds: Mapping[str, flo
                 f"snippets has {length:g} s, longer than every row of [experiment.{selection.experiment.name}]: the "
                 f"longest is {longest[1]!r}, {longest[0]:.2f} s; take it out, or give this experiment its own snippets",
             )
-        if length is None and shortest[0] > MOST_WHOLE_S + END_SLACK_S:
+        if length is None and shortest[0] > MAX_WHOLE_S + END_SLACK_S:
             raise study.document.error(
                 key,
-                f"snippets has 'whole', which takes rows of {MOST_WHOLE_S:g} s at most; the shortest of [experiment."
+                f"snippets has 'whole', which takes rows of {MAX_WHOLE_S:g} s at most; the shortest of [experiment."
                 f"{selection.experiment.name}] is {shortest[1]!r}, {shortest[0]:.1f} s; name a length in seconds",
             )
 
 
-def _encoders(study: Study, provider: str) -> dict[str, Known]:
-    encoders: dict[str, Known] = {}
+def _encoders(study: Study, provider: str) -> dict[str, EncoderSummary]:
+    encoders: dict[str, EncoderSummary] = {}
     names: dict[str, str] = {}
     for name in study.encoders:
         try:
@@ -270,7 +270,7 @@ def _encoders(study: Study, provider: str) -> dict[str, Known]:
         except EncoderError as error:
             text = str(error).removeprefix("--encoder: ")
             raise study.document.error(("study", "encoders"), f"encoders: {text}") from error
-        encoder = Known(opened.path, opened.info, opened.sha256, opened.dim)
+        encoder = EncoderSummary(opened.path, opened.info, opened.sha256, opened.dim)
         other = names.setdefault(encoder.info.name, name)
         if other != name:
             raise study.document.error(
@@ -282,13 +282,13 @@ def _encoders(study: Study, provider: str) -> dict[str, Known]:
     return encoders
 
 
-def _matches(pattern: str, encoder: Known) -> list[str]:
+def _matches(pattern: str, encoder: EncoderSummary) -> list[str]:
     if pattern == "default":
         return [encoder.info.default_variant]
     return [variant for variant in encoder.info.variants if fnmatchcase(variant, pattern)]
 
 
-def _variants(study: Study, encoder: Known) -> tuple[str, ...]:
+def _variants(study: Study, encoder: EncoderSummary) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(variant for pattern in study.variants for variant in _matches(pattern, encoder)))
     if not found:
         raise study.document.error(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from abxfast.results.write import Row
+    from abxfast.results import Row
 
     Said = Iterator[tuple[str, str]]
 
@@ -23,7 +23,7 @@ _MEASURES = {
 }
 
 
-def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
+def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     """Say what an experiment found at one length."""
     at = _at(summary)
     what = f"the values of {on}" if on != "recording" else "the recordings"
@@ -51,10 +51,10 @@ def say_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
     )
 
 
-def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
+def describe_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
     """Say of each pair whether it can be told apart; of those that nothing is known of, once why."""
     unsure: dict[str, list[Row]] = {}
-    within = {row["label"]: row["within"] for row in floors if _known(row.get("within_low"))}
+    within = {row["label"]: row["alternating_split"] for row in floors if _known(row.get("alternating_split_low"))}
     for row in pairs:
         both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
         if not _known(row["score"]):
@@ -83,12 +83,12 @@ def say_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
         yield "pair", f"{which} can't be judged {_at(rows[0])}: {scores}, without an interval: {why}."
 
 
-def say_floors(floors: Sequence[Row]) -> Said:
+def describe_baselines(floors: Sequence[Row]) -> Said:
     """Say which recordings are told from themselves."""
     if not floors:
         return
     at = _at(floors[0])
-    known = [row["within"] for row in floors if _known(row.get("within_low"))]
+    known = [row["alternating_split"] for row in floors if _known(row.get("alternating_split_low"))]
     if known:
         several = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(of one recording)"
         short = len(floors) - len(known)
@@ -102,20 +102,20 @@ def say_floors(floors: Sequence[Row]) -> Said:
         )
     else:
         yield "floor", f"No recording is long enough to be held against itself {at}: the floor is not known."
-    drifting = [row for row in floors if _known(row["drift_low"]) and row["drift_low"] > CHANCE]
+    drifting = [row for row in floors if _known(row["half_split_low"]) and row["half_split_low"] > CHANCE]
     if drifting:
-        worst = max(drifting, key=lambda row: row["drift"])
+        worst = max(drifting, key=lambda row: row["half_split"])
         yield (
             "floor",
             (
                 f"{len(drifting)} of {len(floors)} recordings score above chance between their first half and their "
-                f"second {at}, most {worst['label']}: {worst['drift']:.2f} [{worst['drift_low']:.2f}, "
-                f"{worst['drift_high']:.2f}]; they change, or snippets that lie near to each other are alike."
+                f"second {at}, most {worst['label']}: {worst['half_split']:.2f} [{worst['half_split_low']:.2f}, "
+                f"{worst['half_split_high']:.2f}]; they change, or snippets that lie near to each other are alike."
             ),
         )
 
 
-def say_confounds(confounds: Sequence[Row]) -> Said:
+def describe_confounds(confounds: Sequence[Row]) -> Said:
     """Say what else goes along with the scores."""
     tested = [row for row in confounds if _known(row.get("p"))]
     if not tested:
@@ -136,7 +136,7 @@ def say_confounds(confounds: Sequence[Row]) -> Said:
         yield "confound", f"Differences in {names} do not go along with the scores {at} (all p ≥ {LEVEL:g})."
 
 
-def say_classification(accuracy: Sequence[Row]) -> Said:
+def describe_classification(accuracy: Sequence[Row]) -> Said:
     """Say how many recordings get their own label."""
     for row in accuracy:
         if not row["n"]:
@@ -153,7 +153,7 @@ def say_classification(accuracy: Sequence[Row]) -> Said:
         )
 
 
-def say_lengths(rows: Sequence[Row]) -> Said:
+def describe_lengths(rows: Sequence[Row]) -> Said:
     """Say which length tells most, if the intervals of one experiment, encoder and variant support one.
 
     Parameters

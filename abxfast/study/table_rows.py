@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.scoring.task import encode
-from abxfast.statistics import self_baselines as floors
+from abxfast.scoring import encode_label
+from abxfast.statistics import self_baselines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from abxfast.results.write import Row
-    from abxfast.store.store import Snippets
-    from abxfast.study.analysis import Step
+    from abxfast.results import Row
+    from abxfast.store import Snippets
+    from abxfast.study.analysis import Analysis
     from abxfast.study.inference import Inference, Scored
 
 LISTEN = 3
 """Snippets of a pair that the listening list has of each kind."""
-_LEAST_FLOOR = 4
+_MIN_FLOOR = 4
 """Snippets of a recording below which it has no halves to compare."""
 
 
-def cell_rows(step: Step, scored: Scored) -> list[Row]:
+def cell_rows(step: Analysis, scored: Scored) -> list[Row]:
     """Give every cell as it was counted."""
     task = scored.scores.task
     contexts = [*task.by, *(name for column in task.across for name in (column, f"{column}_x"))]
@@ -40,7 +40,7 @@ def cell_rows(step: Step, scored: Scored) -> list[Row]:
 
 
 def pair_rows(
-    step: Step,
+    step: Analysis,
     scored: Scored,
     inference: Inference,
     pairs: Sequence[tuple[str, str]],
@@ -84,13 +84,13 @@ def _joined(notes: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(note for note in notes if note))
 
 
-def summary_row(step: Step, snippets: Snippets, scored: Scored, inference: Inference) -> Row:
+def summary_row(step: Analysis, snippets: Snippets, scored: Scored, inference: Inference) -> Row:
     """Give the mean of all cells."""
     table = scored.scores.table
     notes = [inference.all.note[0], *step.left_out]
     if not scored.single:
         notes.append("no listening list: too many snippets in too many cells")
-    row = step.key | extent(step, snippets)
+    row = step.key | sample_sizes(step, snippets)
     row |= {name: float(getattr(inference.all, name)[0]) for name in ("score", "low", "high")}
     if inference.all_test is not None:
         row["p"] = float(inference.all_test.p[0])
@@ -99,7 +99,7 @@ def summary_row(step: Step, snippets: Snippets, scored: Scored, inference: Infer
     return row | {"cells": int((triplets > 0).sum()), "triplets": int(triplets.sum()), "note": _joined(notes)}
 
 
-def extent(step: Step, snippets: Snippets) -> Row:
+def sample_sizes(step: Analysis, snippets: Snippets) -> Row:
     """Say how much took part."""
     info = step.encoder
     frames_in_1_s = (info.sample_rate_hz - info.least_samples) // info.frame_hop_samples + 1
@@ -109,25 +109,25 @@ def extent(step: Step, snippets: Snippets) -> Row:
         "recordings": len(set(snippets.recordings)),
         "snippets": len(snippets.items),
         "dim": step.dim,
-        "cells_per_frame": step.dim / (seconds * max(frames_in_1_s, 1)),
+        "dims_per_frame": step.dim / (seconds * max(frames_in_1_s, 1)),
     }
 
 
 def floor_rows(
-    step: Step,
+    step: Analysis,
     snippets: Snippets,
     labels: Mapping[str, Sequence[object]],
     memory_mb: float,
     threads: int | None,
 ) -> list[Row]:
     """Give what time alone does to a score, recording by recording."""
-    codes, values = encode("recording", labels)
+    codes, values = encode_label("recording", labels)
     n = np.bincount(codes)
-    if n.max() < _LEAST_FLOOR:
+    if n.max() < _MIN_FLOOR:
         return []
-    kept = np.flatnonzero(n[codes] >= _LEAST_FLOOR)
+    kept = np.flatnonzero(n[codes] >= _MIN_FLOOR)
     _, recording = np.unique(codes[kept], return_inverse=True)
-    found = floors(
+    found = self_baselines(
         snippets.embeddings[kept],
         recording.astype(np.int64),
         snippets.start_s[kept],
@@ -136,8 +136,15 @@ def floor_rows(
         memory_mb=memory_mb,
         threads=threads,
     )
-    place = {values[code].as_py(): number for number, code in enumerate(np.flatnonzero(n >= _LEAST_FLOOR))}
-    names = ("within", "within_low", "within_high", "drift", "drift_low", "drift_high")
+    place = {values[code].as_py(): number for number, code in enumerate(np.flatnonzero(n >= _MIN_FLOOR))}
+    names = (
+        "alternating_split",
+        "alternating_split_low",
+        "alternating_split_high",
+        "half_split",
+        "half_split_low",
+        "half_split_high",
+    )
     return [
         step.key
         | {"label": recording, "n": int(found.n[place[recording]]), "note": found.note[place[recording]]}
@@ -148,14 +155,14 @@ def floor_rows(
 
 
 def listening_rows(
-    step: Step,
+    step: Analysis,
     snippets: Snippets,
     scored: Scored,
     pairs: Sequence[tuple[str, str]],
     pair_of_cell: NDArray[np.int64],
 ) -> list[Row]:
     """Give the snippets of each pair that were most and least often told."""
-    shares = (scored.scores.shares or {})["x"]
+    shares = (scored.scores.marginals or {})["x"]
     n = len(snippets.items)
     keys = pair_of_cell[shares["cell"].to_numpy()] * n + shares["snippet"].to_numpy()
     found, place = np.unique(keys, return_inverse=True)

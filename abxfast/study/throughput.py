@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.encoders.session import Encoder, open_encoder
-from abxfast.scoring.score import score_embeddings
-from abxfast.statistics import make_units, permutation_tests
+from abxfast.encoders import Encoder, open_encoder
+from abxfast.scoring import score_embeddings
+from abxfast.statistics import make_exchangeable_units, permutation_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -112,6 +112,6 @@ def _test(
     threads: int,
 ) -> float:
     """Give the seconds that one permutation of all these tests takes."""
-    units = make_units(vectors, on, recording, np.arange(len(on), dtype=np.float64))
+    units = make_exchangeable_units(vectors, on, recording, np.arange(len(on), dtype=np.float64))
     test = partial(permutation_tests, vectors, on, units, pairs, permutations=_TRIED_PERMUTATIONS, threads=threads)
     return _seconds_each(test, _SCORING_S) / _TRIED_PERMUTATIONS

@@ -131,7 +131,7 @@ def _keys(value: Any) -> Iterable[Key]:
             yield from ((name, *key) for key in _keys(inner))
 
 
-def nearest(found: str, known: Iterable[str]) -> str:
+def suggest(found: str, known: Iterable[str]) -> str:
     """Say which of the known words is meant, or all of them where none is near."""
     known = list(known)
     near = difflib.get_close_matches(found.lower(), [name.lower() for name in known], n=1, cutoff=0.6)

@@ -22,7 +22,7 @@ import soundfile
 from tiny import RATE_HZ, SMALL, drift_of, hidden_states, make_checkpoint, pooled, voice
 
 from abxfast.cli import app as cli
-from abxfast.encoders.session import Encoder
+from abxfast.encoders import Encoder
 from abxfast.errors import AbxfastError, EncoderError, ExportError
 from abxfast.export import builder as maker
 from abxfast.export import exporter as exporting
@@ -508,7 +508,7 @@ def test_fp16_keeps_what_would_overflow(checkpoint_of, recordings, tmp_path, mon
 
     # On a processor onnxruntime computes float16 in float32, and may never round what goes from node to node.
     assert np.isfinite(halves(exported.path, waves[0])).all()
-    monkeypatch.setattr(maker, "MOST_HALF", float("inf"))
+    monkeypatch.setattr(maker, "MAX_HALF", float("inf"))
     unguarded = export(str(folder), tmp_path / "n.onnx", allow_drift=9, **options)
     assert not np.isfinite(halves(unguarded.path, waves[0])).all()
 
@@ -635,7 +635,7 @@ BAD = {
     "a disk that cannot be written": (read_only, {}, "out/m.onnx: cannot be written (Read-only file system)"),
     "a graph that gives no number": (no_number, {}, "abxfast: out/m.onnx: not written: gives NaN"),
     "too large": (
-        lambda monkeypatch: monkeypatch.setattr(exporting, "MOST_BYTES", 300_000),
+        lambda monkeypatch: monkeypatch.setattr(exporting, "MAX_BYTES", 300_000),
         {"--precision": "fp32"},
         "take --precision fp16 or int8",
     ),
@@ -727,7 +727,7 @@ def test_what_is_wrong_is_told_before_weights_are_fetched(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr("abxfast.export.checkpoint._fetch_weights", None)
-    monkeypatch.setattr(exporting, "MOST_BYTES", 0 if option[1] == "fp32" else exporting.MOST_BYTES)
+    monkeypatch.setattr(exporting, "MAX_BYTES", 0 if option[1] == "fp32" else exporting.MAX_BYTES)
     words = {"-o": tmp_path / "m.onnx", "--layers": "2", "--check": recordings} | dict([option])
     status, _, err = run("export", "some/xlsr", "-q", *(word for pair in words.items() for word in pair))
     assert status == 2

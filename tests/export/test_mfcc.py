@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.encoders.contract import EncoderInfo
-from abxfast.encoders.session import find_encoder
+from abxfast.encoders import EncoderInfo, find_encoder
 from abxfast.export import mfcc
 
 librosa = pytest.importorskip("librosa")

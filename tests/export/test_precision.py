@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from tiny import SMALL, drift_of, hidden_states, pooled, voice
 
-from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME
+from abxfast.encoders import INPUT_NAME, OUTPUT_NAME
 from abxfast.export import builder as maker
 from abxfast.export import transformer
 from abxfast.export.calibration import calibrate, damages
@@ -306,7 +306,7 @@ def test_a_product_and_its_bias_count_together(subject):
         weights[bias] = weights[bias] + np.float32(constant)
         calibrated = calibrate(one.shape, weights, CALIBRATION, LAYERS, normalise=one.normalise, rounding=False)
         found.append(calibrated.peaks["blocks.1.ffn1"])
-    assert 1_000 < found[0] < maker.MOST_HALF < found[1]
+    assert 1_000 < found[0] < maker.MAX_HALF < found[1]
     assert found[1] <= 15_501 + found[0]
 
 
@@ -329,7 +329,7 @@ def test_scores_of_attention_are_measured(subject, checkpoint_of):
         x = x * one.weights[f"{BLOCK}.layer_norm.weight"] + one.weights[f"{BLOCK}.layer_norm.bias"]
         q = x @ spoilt[f"{at}.q_proj.weight"].T + spoilt[f"{at}.q_proj.bias"]
         k = x @ spoilt[f"{at}.k_proj.weight"].T
-        assert max(np.abs(q).max(), np.abs(k).max()) < maker.MOST_HALF
+        assert max(np.abs(q).max(), np.abs(k).max()) < maker.MAX_HALF
         for head in range(4):
             some = slice(16 * head, 16 * head + 16)
             expected = max(expected, np.abs(q[:, some] @ k[:, some].T).max() / 4)

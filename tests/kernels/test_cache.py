@@ -11,7 +11,7 @@ from abxfast.kernels import jit
 from abxfast.kernels.jit import digest
 
 MODULE = """
-from abxfast.kernels.jit import compiled
+from abxfast.kernels import compiled
 
 @compiled
 def twice(x):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from abxfast.kernels import Apart, abx_counts
+from abxfast.kernels import PairConstraint, abx_counts
 
 _SPEC = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "reference.py")
 reference = importlib.util.module_from_spec(_SPEC)
@@ -149,7 +149,7 @@ def constrained(rng, m):
     codes = rng.integers(0, 4, (1, m))
     recording = rng.integers(0, 3, m)
     start = rng.uniform(0, 20, m)
-    return Apart(codes, recording, start, start + 2, 3.0)
+    return PairConstraint(codes, recording, start, start + 2, 3.0)
 
 
 @pytest.mark.parametrize("kind", ["plain", "duplicates", "near1e-9"])
@@ -184,7 +184,7 @@ def test_constraints_and_marginals(kind, sizes):
 
 
 def check_marginals(embeddings, rows, bounds, cells, **options):
-    """As `check`, and compare what each snippet wins."""
+    """As `check_results_folder`, and compare what each snippet wins."""
     blocks = np.concatenate([np.arange(n) for n in np.diff(bounds)])
     found = check(embeddings, rows, bounds, cells, blocks=blocks, **options)
     d = reference.distances(embeddings)

@@ -10,7 +10,7 @@ import pytest
 
 from abxfast import score_embeddings
 from abxfast.errors import TaskError
-from abxfast.kernels import choose, keys
+from abxfast.kernels import cap_per_group, splitmix64_keys
 
 _SPEC = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "reference.py")
 reference = importlib.util.module_from_spec(_SPEC)
@@ -134,7 +134,7 @@ def test_shares_by_snippet_and_by_block():
     scores = score_embeddings(embeddings, labels, on="genre", different=["recording"], marginals=True)
     blocks = score_embeddings(embeddings, labels, on="genre", different=["recording"], marginals="recording")
     for role, group in (("x", "genre"), ("a", "genre"), ("b", "genre_b")):
-        single = scores.shares[role]
+        single = scores.marginals[role]
         for cell in range(scores.table.num_rows):
             own = [row for row in single.to_pylist() if row["cell"] == cell]
             assert sum(row["wins2"] for row in own) == scores.table["wins2"][cell].as_py()
@@ -145,7 +145,7 @@ def test_shares_by_snippet_and_by_block():
                 name = labels["recording"][row["snippet"]]
                 joined[name] = joined.get(name, 0) + row["wins2"]
             assert joined == {
-                row["recording"]: row["wins2"] for row in blocks.shares[role].to_pylist() if row["cell"] == cell
+                row["recording"]: row["wins2"] for row in blocks.marginals[role].to_pylist() if row["cell"] == cell
             }
 
 
@@ -167,8 +167,8 @@ def test_subsampling():
 
 def test_keys_are_the_same_everywhere():
     """SplitMix64 from 0, after the published generator; the choice is pinned for good."""
-    assert keys(0, np.zeros(1, np.int64)).tolist() == [0xE220A8397B1DCDAF]
-    kept = choose(np.repeat([0, 1], 10), 3, keys(7, np.arange(20)))
+    assert splitmix64_keys(0, np.zeros(1, np.int64)).tolist() == [0xE220A8397B1DCDAF]
+    kept = cap_per_group(np.repeat([0, 1], 10), 3, splitmix64_keys(7, np.arange(20)))
     assert np.flatnonzero(kept).tolist() == [0, 2, 4, 13, 18, 19]
 
 

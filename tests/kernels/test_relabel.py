@@ -5,8 +5,7 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.kernels import unit_vectors
-from abxfast.kernels.relabel import WIDTH, Design, count_relabelled, sorted_lists
+from abxfast.kernels import LABELLINGS_PER_BATCH, ComparisonRules, count_relabelled, sort_neighbours, unit_vectors
 
 
 def vectors(kind, random, n):
@@ -40,20 +39,20 @@ def test_every_labelling_counts_what_the_loop_counts(seed, kind, gap, with_acros
     random = np.random.default_rng(seed)
     n, values = 16, 3
     embeddings = vectors(kind, random, n)
-    design = Design(
+    design = ComparisonRules(
         random.integers(0, 2, n) if with_across else np.full(n, -1),
         np.repeat([0, 1], n // 2),
         np.tile(np.arange(n // 2), 2),
         np.full(2, gap),
     )
-    labels = random.integers(0, values, (1, n, WIDTH)).astype(np.uint8)
-    wins2, triplets = np.zeros((2, 1, 1, values, WIDTH), np.int64)
+    labels = random.integers(0, values, (1, n, LABELLINGS_PER_BATCH)).astype(np.uint8)
+    wins2, triplets = np.zeros((2, 1, 1, values, LABELLINGS_PER_BATCH), np.int64)
     units = unit_vectors(embeddings)
     for start, stop in ((0, 5), (5, n)):
-        lists = sorted_lists(units, start, stop, design)
+        lists = sort_neighbours(units, start, stop, design)
         count_relabelled(lists, np.zeros(len(lists.x), np.int64), labels, wins2, triplets)
     d = reference.distances(embeddings)
-    for p in (0, 1, WIDTH - 1):
+    for p in (0, 1, LABELLINGS_PER_BATCH - 1):
         label = labels[0, :, p]
         expected = np.zeros((values, 3), np.int64)
         for x in range(n):

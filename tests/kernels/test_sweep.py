@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from abxfast.kernels import abx_counts
-from abxfast.kernels.blas import one_blas_thread
-from abxfast.kernels.layout import make_plan
-from abxfast.kernels.sweep import Sweep, _tiles, share_out
+from abxfast.kernels import abx_counts, one_blas_thread
+from abxfast.kernels.layout import make_layout
+from abxfast.kernels.sweep import Sweep, _tiles, choose_tiling
 
 
 def blas_threads():
@@ -50,7 +49,7 @@ def test_memory_of_one_component_is_free_for_the_next():
 def plan_of(sizes):
     groups = range(len(sizes))
     cells = np.array([(a, b, a) for a in groups for b in groups if a != b])
-    return make_plan(np.arange(sum(sizes)), np.concatenate(([0], np.cumsum(sizes))), cells)[0]
+    return make_layout(np.arange(sum(sizes)), np.concatenate(([0], np.cumsum(sizes))), cells)[0]
 
 
 @pytest.mark.parametrize(
@@ -69,8 +68,8 @@ def test_tiles_hold_whole_vectors_of_groups_where_they_stay_wide(sizes, widths):
 
 def test_long_lists_with_marginals_take_threads_not_tiles():
     plan, memory = plan_of([100_000, 60]), 512_000_000
-    plain = share_out(memory, 4096, 1024, 64, plan, marginals=False)
-    more = share_out(memory, 4096, 1024, 64, plan, marginals=True)
+    plain = choose_tiling(memory, 4096, 1024, 64, plan, marginals=False)
+    more = choose_tiling(memory, 4096, 1024, 64, plan, marginals=True)
     assert (plain.threads, plain.tile) == (64, 64)
     assert more.threads < plain.threads
     assert more.tile >= plain.tile

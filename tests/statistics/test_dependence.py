@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.statistics import make_units
+from abxfast.statistics import make_exchangeable_units
 from abxfast.statistics.dependence import (
     block_length,
     blocks,
-    hidden_variance,
+    decorrelation_lag,
     lag_correlation,
-    memory,
-    places,
     strata_of,
+    time_rank,
+    variance_inflation,
 )
 
 
@@ -57,19 +57,21 @@ def test_the_hidden_variance_is_that_of_the_covariances(correlation, length, n_b
 
     n = length * n_blocks
     expected = (variance_of_sum(n) / n) / (variance_of_sum(length) / length)
-    assert hidden_variance(correlation, n, n_blocks) == pytest.approx(expected, rel=1e-9)
+    assert variance_inflation(correlation, n, n_blocks) == pytest.approx(expected, rel=1e-9)
 
 
 def test_without_correlation_a_snippet_is_a_block():
-    assert block_length(0.0, 100) == memory(0.0) == 1
-    assert hidden_variance(0.0, 100, 100) == 1
+    assert block_length(0.0, 100) == decorrelation_lag(0.0) == 1
+    assert variance_inflation(0.0, 100, 100) == 1
 
 
 def test_more_correlation_takes_longer_blocks_and_a_longer_memory():
     lengths = [block_length(correlation, 360) for correlation in (0.0, 0.2, 0.5, 0.8, 0.95)]
     assert lengths == sorted(set(lengths))
     for correlation in (0.2, 0.5, 0.8):
-        assert correlation ** memory(correlation) <= 0.005 < correlation ** (memory(correlation) - 1)
+        assert (
+            correlation ** decorrelation_lag(correlation) <= 0.005 < correlation ** (decorrelation_lag(correlation) - 1)
+        )
 
 
 @settings(derandomize=True, deadline=None)
@@ -77,7 +79,7 @@ def test_more_correlation_takes_longer_blocks_and_a_longer_memory():
 def test_blocks_are_contiguous_and_even(seed, length):
     random = np.random.default_rng(seed)
     recording = random.integers(0, 3, 40)
-    place = places(recording, random.random(40))
+    place = time_rank(recording, random.random(40))
     unit, stratum = blocks(recording, np.zeros(40, np.int64), place, np.full(40, length))
     for own in range(3):
         rows = np.flatnonzero(recording == own)
@@ -93,12 +95,12 @@ def test_blocks_are_contiguous_and_even(seed, length):
 def test_the_design_chooses_the_unit():
     recording = np.repeat(np.arange(4), 10)
     start_s, vectors = np.tile(np.arange(10.0), 4), autocorrelated(0, 40, 0.0)
-    assert make_units(vectors, recording, recording, start_s).kind == "block"
-    whole = make_units(vectors, recording // 2, recording, start_s)
+    assert make_exchangeable_units(vectors, recording, recording, start_s).kind == "block"
+    whole = make_exchangeable_units(vectors, recording // 2, recording, start_s)
     assert whole.kind == "recording"
     assert (whole.unit == recording).all()
     assert whole.stratum.tolist() == [0, 0, 1, 1]
-    within = make_units(vectors, np.arange(40) % 2, recording, start_s)
+    within = make_exchangeable_units(vectors, np.arange(40) % 2, recording, start_s)
     assert within.kind == "snippet"
     assert within.stratum.tolist() == [0, 1] * 20
 
@@ -107,7 +109,7 @@ def test_a_recording_too_short_for_its_correlation_is_told():
     n = 60
     vectors = np.concatenate((autocorrelated(1, n, 0.9), autocorrelated(2, n, 0.0)))
     recording = np.repeat([0, 1], n)
-    units = make_units(vectors, recording, recording, np.tile(np.arange(n) * 1.0, 2))
+    units = make_exchangeable_units(vectors, recording, recording, np.tile(np.arange(n) * 1.0, 2))
     assert units.short.tolist() == [True, False]
 
 

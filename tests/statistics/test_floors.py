@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import reference
 
-from abxfast.statistics import self_baselines as floors
+from abxfast.statistics import self_baselines
 
 
 def recordings(seed, sizes, snippet_s):
@@ -19,19 +19,22 @@ def recordings(seed, sizes, snippet_s):
 def test_they_are_the_scores_of_their_sides(snippet_s):
     vectors, recording, start_s, end_s = recordings(0, (24, 30), snippet_s)
     order = np.random.default_rng(1).permutation(len(recording))
-    found = floors(*(array[order] for array in (vectors, recording, start_s, end_s)))
+    found = self_baselines(*(array[order] for array in (vectors, recording, start_s, end_s)))
     d = reference.distances(vectors)
     for own in range(2):
         rows = np.flatnonzero(recording == own)
         middle = (start_s[rows] + end_s[rows]) / 2 - start_s[rows].min()
         total = end_s[rows].max() - start_s[rows].min()
-        for score, first in ((found.within, (middle // 30) % 2 == 0), (found.drift, middle < total / 2)):
+        for score, first in (
+            (found.alternating_split, (middle // 30) % 2 == 0),
+            (found.half_split, middle < total / 2),
+        ):
             wins2, triplets, _ = reference.counts(d, rows[first], rows[~first], rows[first])
             assert score[own] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
     assert found.n.tolist() == [24, 30]
     for low, score, high in (
-        (found.within_low, found.within, found.within_high),
-        (found.drift_low, found.drift, found.drift_high),
+        (found.alternating_split_low, found.alternating_split, found.alternating_split_high),
+        (found.half_split_low, found.half_split, found.half_split_high),
     ):
         given = np.array([not note for note in found.note])
         assert (np.isfinite(low) == given).all()
@@ -42,7 +45,7 @@ def test_they_are_the_scores_of_their_sides(snippet_s):
 
 def test_near_pairs_can_be_left_out():
     vectors, recording, start_s, end_s = recordings(2, (24,), 10.0)
-    found = floors(vectors, recording, start_s, end_s, min_gap_s=25.0)
+    found = self_baselines(vectors, recording, start_s, end_s, min_gap_s=25.0)
     rows, middle = np.arange(24), start_s - start_s.min() + 5
 
     def allowed(a, x):
@@ -50,20 +53,20 @@ def test_near_pairs_can_be_left_out():
 
     first = (middle // 30) % 2 == 0
     wins2, triplets, _ = reference.counts(reference.distances(vectors), rows[first], rows[~first], rows[first], allowed)
-    assert found.within[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
+    assert found.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
 
 
 def test_a_recording_that_fits_into_one_block_has_no_floor():
     vectors, recording, start_s, end_s = recordings(3, (2, 24), 10.0)
-    found = floors(vectors, recording, start_s, end_s)
-    assert np.isnan(found.within[0])
+    found = self_baselines(vectors, recording, start_s, end_s)
+    assert np.isnan(found.alternating_split[0])
     assert "no triplet" in found.note[0]
-    assert np.isfinite(found.within[1])
+    assert np.isfinite(found.alternating_split[1])
 
 
 def test_snippets_longer_than_a_block_take_turns():
     vectors, recording, start_s, end_s = recordings(4, (12,), 40.0)
-    found = floors(vectors, recording, start_s, end_s)
+    found = self_baselines(vectors, recording, start_s, end_s)
     rows = np.arange(12)
     wins2, triplets, _ = reference.counts(reference.distances(vectors), rows[::2], rows[1::2], rows[::2])
-    assert found.within[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
+    assert found.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)

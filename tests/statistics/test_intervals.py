@@ -11,7 +11,13 @@ from scipy import stats
 
 from abxfast import score_embeddings
 from abxfast.errors import MissingPackageError
-from abxfast.statistics import Shares, Units, intervals, join_shares, make_units
+from abxfast.statistics import (
+    ExchangeableUnits,
+    UnitMarginals,
+    jackknife_intervals,
+    make_exchangeable_units,
+    sum_by_unit,
+)
 
 
 def weighted_score(d, label, weight, pair):
@@ -41,10 +47,10 @@ def found_for(vectors, on, units, row_of_pair):
     row = [
         row_of_pair(*sorted(pair)) for pair in zip(*(scores.table[c].to_pylist() for c in ("on", "on_b")), strict=True)
     ]
-    return intervals(
+    return jackknife_intervals(
         scores.table["wins2"].to_numpy(),
         scores.table["triplets"].to_numpy(),
-        join_shares(scores.shares, units.unit),
+        sum_by_unit(scores.marginals, units.unit),
         np.array(row),
         units,
     )
@@ -76,11 +82,11 @@ def by_slopes(vectors, on, units, pairs):
 @pytest.mark.parametrize("length", [1, 3])
 def test_blocks_of_two_recordings(length):
     vectors, recording, start_s = simulated(0, 12)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     unit = (np.arange(12) // length + 12 * recording[:, None][::12]).reshape(-1)
     unit = np.unique(unit, return_inverse=True)[1].reshape(-1)
     stratum = np.repeat([0, 1], 12 // length)
-    units = Units("block", unit, stratum, recording, units.place, np.zeros(2), np.full(2, length), np.ones(2),
+    units = ExchangeableUnits("block", unit, stratum, recording, units.place, np.zeros(2), np.full(2, length), np.ones(2),
                   np.zeros(2, bool))  # fmt: skip
     found = found_for(vectors, recording, units, lambda _a, _b: 0)
     score, low, high = by_slopes(vectors, recording, units, [(0, 1)])
@@ -92,7 +98,7 @@ def test_blocks_of_two_recordings(length):
 def test_whole_recordings_and_the_mean_of_several_pairs():
     vectors, recording, start_s = simulated(1, 3, n_recordings=9, shift=0.3)
     on = recording // 3
-    units = make_units(vectors, on, recording, start_s)
+    units = make_exchangeable_units(vectors, on, recording, start_s)
     pairs = [(0, 1), (0, 2), (1, 2)]
     found = found_for(vectors, on, units, lambda _a, _b: 0)
     np.testing.assert_allclose(
@@ -101,14 +107,14 @@ def test_whole_recordings_and_the_mean_of_several_pairs():
     each = found_for(vectors, on, units, lambda a, b: pairs.index((a, b)))
     for row, pair in enumerate(pairs):
         rows = np.isin(on, pair)
-        own = make_units(vectors[rows], on[rows], recording[rows], start_s[rows])
+        own = make_exchangeable_units(vectors[rows], on[rows], recording[rows], start_s[rows])
         expected = by_slopes(vectors[rows], on[rows], own, [pair])
         np.testing.assert_allclose((each.score[row], each.low[row], each.high[row]), expected, rtol=1e-5)
 
 
 def test_it_is_near_to_leaving_out_one_at_a_time():
     vectors, recording, start_s = simulated(2, 20)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     d = reference.distances(vectors)
     left = np.array([weighted_score(d, recording, (np.arange(40) != out) * 1.0, (0, 1)) for out in range(40)])
     parts = [19 / 20 * ((own - own.mean()) ** 2).sum() for own in (left[:20], left[20:])]
@@ -120,8 +126,8 @@ def test_it_is_near_to_leaving_out_one_at_a_time():
 
 def test_what_the_cuts_hide_widens_the_interval():
     vectors, recording, start_s = simulated(3, 30)
-    units = make_units(vectors, recording, recording, start_s)
-    wider = Units(**{**vars(units), "inflation": np.full(2, 4.0)})
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
+    wider = ExchangeableUnits(**{**vars(units), "inflation": np.full(2, 4.0)})
     plain, wide = (found_for(vectors, recording, each, lambda _a, _b: 0) for each in (units, wider))
 
     def width(found):
@@ -132,7 +138,7 @@ def test_what_the_cuts_hide_widens_the_interval():
 
 def test_a_perfect_score_is_not_certain():
     vectors, recording, start_s = simulated(4, 12, shift=100.0)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = found_for(vectors, recording, units, lambda _a, _b: 0)
     assert found.score[0] == found.high[0] == 1
     # Twelve of twelve: Clopper and Pearson.
@@ -141,8 +147,8 @@ def test_a_perfect_score_is_not_certain():
 
 def test_too_short_gives_no_interval_and_says_so():
     vectors, recording, start_s = simulated(5, 12)
-    units = make_units(vectors, recording, recording, start_s)
-    units = Units(**{**vars(units), "short": np.array([False, True])})
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
+    units = ExchangeableUnits(**{**vars(units), "short": np.array([False, True])})
     found = found_for(vectors, recording, units, lambda _a, _b: 0)
     assert np.isnan(found.low[0])
     assert np.isnan(found.high[0])
@@ -152,7 +158,7 @@ def test_too_short_gives_no_interval_and_says_so():
 
 def test_a_single_recording_on_a_side_gives_no_interval():
     vectors, recording, start_s = simulated(6, 4, n_recordings=3)
-    units = make_units(vectors, recording // 2, recording, start_s)
+    units = make_exchangeable_units(vectors, recording // 2, recording, start_s)
     found = found_for(vectors, recording // 2, units, lambda _a, _b: 0)
     assert np.isnan(found.low[0])
     assert "single recording" in found.note[0]
@@ -169,15 +175,15 @@ def tokens(seed, n_words, each=(1, 1), spread=1.0):
 def of_tokens(vectors, on, across, row_of_cell=None):
     """Score tokens, each a recording of its own."""
     n = np.arange(len(on))
-    units = make_units(vectors, on, n, np.zeros(len(on)), across)
+    units = make_exchangeable_units(vectors, on, n, np.zeros(len(on)), across)
     scores = score_embeddings(vectors, {"on": on, "across": across}, on="on", across="across", marginals=True)
     column = {name: scores.table[name].to_numpy() for name in scores.table.column_names}
     row = np.zeros(len(column["score"]), np.int64) if row_of_cell is None else row_of_cell(column)
     values = {
         name: np.stack((column[name], column[f"{name}_{x}"]), axis=1) for name, x in (("on", "b"), ("across", "x"))
     }
-    shares = join_shares(scores.shares, units.unit)
-    return intervals(column["wins2"], column["triplets"], shares, row, units, values=values), column
+    shares = sum_by_unit(scores.marginals, units.unit)
+    return jackknife_intervals(column["wins2"], column["triplets"], shares, row, units, values=values), column
 
 
 def by_slopes_of_values(column, names):
@@ -235,7 +241,7 @@ def test_each_row_takes_the_label_with_the_most_values():
 def test_repeated_tokens_are_what_is_resampled():
     """Several tokens of each kind: they are strata, kind by kind, voice by voice."""
     vectors, word, voice = tokens(11, 10, (3, 3), spread=0.5)
-    units = make_units(vectors, word, np.arange(60), np.zeros(60), voice)
+    units = make_exchangeable_units(vectors, word, np.arange(60), np.zeros(60), voice)
     assert np.bincount(units.stratum).tolist() == [3] * 20
     found, _ = of_tokens(vectors, word, voice)
     assert found.note == [""]
@@ -244,7 +250,7 @@ def test_repeated_tokens_are_what_is_resampled():
 
 def test_what_never_varies_gets_no_interval():
     vectors, recording, start_s = np.ones((24, 3)), np.repeat([0, 1], 12), np.tile(np.arange(12.0), 2)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = found_for(vectors, recording, units, lambda _a, _b: 0)
     assert found.score[0] == 0.5
     assert np.isnan(found.low[0])
@@ -253,9 +259,13 @@ def test_what_never_varies_gets_no_interval():
 
 def test_a_row_without_triplets_says_so():
     none = np.zeros(0, np.int64)
-    units = make_units(np.eye(4), np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), np.arange(4.0))
-    found = intervals(
-        np.zeros(1, np.int64), np.zeros(1, np.int64), Shares(none, none, none, none), np.zeros(1, np.int64), units
+    units = make_exchangeable_units(np.eye(4), np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), np.arange(4.0))
+    found = jackknife_intervals(
+        np.zeros(1, np.int64),
+        np.zeros(1, np.int64),
+        UnitMarginals(none, none, none, none),
+        np.zeros(1, np.int64),
+        units,
     )
     assert found.note == ["no triplet"]
     assert np.isnan(found.score[0])

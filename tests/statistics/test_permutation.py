@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abxfast import score_embeddings
-from abxfast.statistics import make_units, permutation_tests
+from abxfast.statistics import make_exchangeable_units, permutation_tests
 from abxfast.statistics.label_permutation import count_distinct, draw_labels
 
 
@@ -50,7 +50,7 @@ def every_relabelling(label, stratum):
 
 def test_snippets_of_two_recordings():
     vectors, recording, start_s = simulated(0, 5, shift=0.8)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = permutation_tests(vectors, recording, units, np.array([[0, 1]]), permutations=20_000)
     d = reference.distances(vectors)
     every = [loop_score(d, label) for label in every_relabelling(recording, np.zeros(10, int))]
@@ -64,7 +64,7 @@ def test_snippets_of_two_recordings():
 def test_whole_recordings_within_strata_of_by():
     vectors, recording, start_s = simulated(1, 3, n_recordings=8, shift=0.1)
     on, by = recording % 2, recording // 4
-    units = make_units(vectors, on, recording, start_s, by)
+    units = make_exchangeable_units(vectors, on, recording, start_s, by)
     found = permutation_tests(vectors, on, units, np.array([[0, 1]]), by=by, permutations=5_000)
     d = reference.distances(vectors)
 
@@ -83,7 +83,7 @@ def test_labels_are_drawn_within_across():
     vectors, word, start_s = simulated(13, 2, n_recordings=3, shift=1.0)
     voice = np.tile([0, 1], 3)
     vectors[voice == 1, 1] += 3.0
-    units = make_units(vectors, word, np.arange(6), start_s, voice)
+    units = make_exchangeable_units(vectors, word, np.arange(6), start_s, voice)
     found = permutation_tests(vectors, word, units, across=voice, permutations=5_000)
     d = reference.distances(vectors)
 
@@ -105,7 +105,7 @@ def test_labels_are_drawn_within_across():
 def test_a_pair_with_a_single_value_of_across_is_not_tested():
     vectors, recording, start_s = simulated(1, 3, n_recordings=4)
     on, across = np.array([0, 0, 1, 2])[recording], np.array([0, 1, 0, 0])[recording]
-    units = make_units(vectors, on, recording, start_s)
+    units = make_exchangeable_units(vectors, on, recording, start_s)
     pairs = np.array([[0, 1], [1, 2]])
     found = permutation_tests(vectors, on, units, pairs, across=across, permutations=99)
     assert np.isnan(found.p[1])
@@ -114,7 +114,7 @@ def test_a_pair_with_a_single_value_of_across_is_not_tested():
 
 def test_all_values_at_once_is_one_against_the_rest():
     vectors, recording, start_s = simulated(2, 6, n_recordings=3, shift=2.0)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = permutation_tests(vectors, recording, units, permutations=999)
     assert found.score.shape == (1,)
     assert found.score[0] == pytest.approx(loop_score(reference.distances(vectors), recording), abs=1e-12)
@@ -128,7 +128,7 @@ def test_the_score_is_that_of_the_task(across):
     """With whole recordings, nothing is left out but what the task leaves out."""
     vectors, recording, start_s = simulated(3, 6, n_recordings=6, shift=0.2)
     on, word = recording % 2, np.tile([0, 0, 1, 1, 2, 2], 6)
-    units = make_units(vectors, on, recording, start_s)
+    units = make_exchangeable_units(vectors, on, recording, start_s)
     options = {"across": word} if across else {"by": word}
     found = permutation_tests(
         vectors, on, units, np.array([[0, 1]]), **options, different_recordings=True, permutations=99
@@ -143,7 +143,7 @@ def test_the_score_is_that_of_the_task(across):
 
 def test_it_depends_on_the_seed_and_on_nothing_else():
     vectors, recording, start_s = simulated(4, 30, n_recordings=5, shift=0.3)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     pairs = np.array(list(itertools.combinations(range(5), 2)))
     one = permutation_tests(vectors, recording, units, pairs, permutations=500, threads=1)
     two = permutation_tests(vectors, recording, units, pairs, permutations=500, threads=3)
@@ -163,10 +163,10 @@ def test_the_order_of_rows_does_not_matter():
     order = np.random.default_rng(0).permutation(len(recording))
     pair = np.array([[0, 1]])
     plain = permutation_tests(
-        vectors, recording, make_units(vectors, recording, recording, start_s), pair, permutations=300
+        vectors, recording, make_exchangeable_units(vectors, recording, recording, start_s), pair, permutations=300
     )
     mixed = [array[order] for array in (vectors, recording, recording, start_s)]
-    moved = permutation_tests(mixed[0], mixed[1], make_units(*mixed), pair, permutations=300)
+    moved = permutation_tests(mixed[0], mixed[1], make_exchangeable_units(*mixed), pair, permutations=300)
     assert moved.score == plain.score
     assert moved.p == plain.p
 
@@ -179,7 +179,7 @@ def test_neighbours_in_time_are_left_out():
         steps[t] = 0.7 * steps[t - 1] + math.sqrt(1 - 0.49) * steps[t]
     vectors = np.column_stack((steps, np.full(240, 8.0)))
     recording, start_s = np.repeat([0, 1], 120), np.tile(np.arange(120.0), 2)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = permutation_tests(vectors, recording, units, np.array([[0, 1]]), permutations=999)
     plain = score_embeddings(vectors, {"on": recording}, on="on").table["score"].to_numpy().mean()
     gap = 14  # 0.7 ** 14 < 0.01
@@ -194,7 +194,7 @@ def test_neighbours_in_time_are_left_out():
 
 def test_what_the_cuts_hide_makes_a_difference_harder_to_tell(monkeypatch):
     vectors, recording, start_s = simulated(11, 30, shift=1.1)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     p = []
     for ratio in (1.0, 4.0):
         monkeypatch.setattr("abxfast.statistics.permutation.hidden_variance", lambda *_, ratio=ratio: ratio)
@@ -209,7 +209,7 @@ def test_blocks_move_as_wholes_where_snippets_are_alike():
     vectors = np.repeat(np.column_stack((random.standard_normal((20, 8)), np.full(20, 8.0))), 6, axis=0)
     vectors += 0.3 * random.standard_normal(vectors.shape)
     recording, start_s = np.repeat([0, 1], 60), np.tile(np.arange(60.0), 2)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = permutation_tests(vectors, recording, units, np.array([[0, 1]]), permutations=999)
     assert found.distinct[0] < 10**8  # not the 10 ** 34 of snippets
     assert "too short for the correlation" in found.note[0]
@@ -218,7 +218,7 @@ def test_blocks_move_as_wholes_where_snippets_are_alike():
 
 def test_too_few_recordings_are_told():
     vectors, recording, start_s = simulated(7, 4, n_recordings=6)
-    units = make_units(vectors, recording // 3, recording, start_s)
+    units = make_exchangeable_units(vectors, recording // 3, recording, start_s)
     found = permutation_tests(vectors, recording // 3, units, np.array([[0, 1]]), permutations=99)
     assert found.distinct[0] == 10
     assert "too few recordings for p < 0.05: 10 relabellings, at best 0.1" in found.note[0]
@@ -227,7 +227,7 @@ def test_too_few_recordings_are_told():
 
 def test_too_few_permutations_for_the_cells_are_told():
     vectors, recording, start_s = simulated(8, 8, n_recordings=4)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     pairs = np.array(list(itertools.combinations(range(4), 2)))
     few = permutation_tests(vectors, recording, units, pairs, permutations=99)
     assert all("99 permutations are too few for 6 tests" in note for note in few.note)
@@ -238,7 +238,7 @@ def test_too_few_permutations_for_the_cells_are_told():
 def test_nothing_to_exchange_is_not_tested():
     vectors, recording, start_s = simulated(9, 6, n_recordings=4)
     on, by = recording % 2, recording // 2
-    units = make_units(vectors, on, recording, start_s, recording // 2)
+    units = make_exchangeable_units(vectors, on, recording, start_s, recording // 2)
     apart = permutation_tests(vectors, on, units, np.array([[0, 1]]), by=recording, permutations=99)
     assert np.isnan(apart.p[0])
     assert "not tested" in apart.note[0]
@@ -249,7 +249,7 @@ def test_nothing_to_exchange_is_not_tested():
 
 def test_a_long_recording_is_thinned_and_that_is_told():
     vectors, recording, start_s = simulated(10, 500, shift=1.0)
-    units = make_units(vectors, recording, recording, start_s)
+    units = make_exchangeable_units(vectors, recording, recording, start_s)
     found = permutation_tests(vectors, recording, units, np.array([[0, 1]]), permutations=99)
     every_other = start_s % 2 == 0
     d = reference.distances(vectors[every_other])
@@ -266,7 +266,7 @@ def test_tokens_of_two_voices_that_take_turns_are_thinned_voice_by_voice():
     on, voice = np.arange(n) // 2 % 2, np.arange(n) % 2
     vectors = np.column_stack((random.standard_normal((n, 4)), np.full(n, 4.0)))
     vectors[:, 0] += 2.0 * on
-    units = make_units(vectors, on, np.arange(n), np.zeros(n))
+    units = make_exchangeable_units(vectors, on, np.arange(n), np.zeros(n))
     found = permutation_tests(vectors, on, units, np.array([[0, 1]]), across=voice, permutations=99)
     assert "tested on one snippet in 2" in found.note[0]
     every = score_embeddings(vectors, {"on": on, "voice": voice}, on="on", across=["voice"]).table["score"].to_numpy()

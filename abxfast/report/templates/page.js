@@ -8,7 +8,7 @@
   const WORDS = {
     score_ab: "a → b", score_ba: "b → a", low: "95 % from", high: "to", p_holm: "p Holm", p_bh: "p B–H",
     triplets_ab: "triplets a → b", triplets_ba: "triplets b → a", n_a: "snippets a", n_b: "snippets b",
-    within: "within", within_low: "95 % from", within_high: "to", drift: "drift", drift_low: "95 % from", drift_high: "to",
+    alternating_split: "alternating blocks", alternating_split_low: "95% from", alternating_split_high: "to", half_split: "halves", half_split_low: "95% from", half_split_high: "to",
   };
 
   function make(tag, attributes = {}, ...children) {
@@ -30,7 +30,7 @@
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (!isNumber(value)) return String(value);
     if (/^p($|_)/.test(name)) return probability(value);
-    return Number.isInteger(value) && !/score|low|high|within|drift|correlation|accuracy|chance/.test(name)
+    return Number.isInteger(value) && !/score|low|high|split|correlation|accuracy|chance/.test(name)
       ? value.toLocaleString("en") : value.toFixed(3);
   }
 
@@ -249,8 +249,8 @@
         cells.set(`${place.get(a)} ${place.get(pairs.b$[row])}`, [row, pairs.score_ab[row]]);
         cells.set(`${place.get(pairs.b$[row])} ${place.get(a)}`, [row, pairs.score_ba[row]]);
       });
-      const floors = now.tables.floors, floorOf = new Map();
-      if (floors && text(pairs.on$[0]) === "recording") floors.label$.forEach((label, row) => floorOf.set(place.get(label), row));
+      const baselines = now.tables.self_baselines, baselineOf = new Map();
+      if (baselines && text(pairs.on$[0]) === "recording") baselines.label$.forEach((label, row) => baselineOf.set(place.get(label), row));
       const values = order.length <= WITH_VALUES;
       const every = values ? 1 : 5;
       const head = make("tr", {}, make("th"));
@@ -260,7 +260,7 @@
         const line = make("tr", {}, make("th", { scope: "row", title: text(id), dir: "auto" }, now.short[row], make("span", { class: "no" }, String(row + 1))));
         order.forEach((_, column) => {
           const [pair, value] = cells.get(`${row} ${column}`) || [null, null];
-          const self = row === column && floorOf.has(row) && isNumber(floors.within_low[floorOf.get(row)]) ? floors.within[floorOf.get(row)] : null;
+          const self = row === column && baselineOf.has(row) && isNumber(baselines.alternating_split_low[baselineOf.get(row)]) ? baselines.alternating_split[baselineOf.get(row)] : null;
           const sure = row !== column && (pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5)));
           const number = row === column ? self : value;
           const cell = make("td", {
@@ -278,7 +278,7 @@
       if (start) start.tabIndex = 0;
       const over = (cell) => {
         if (!cell || cell.dataset.row === undefined) return hush();
-        tell(cell, about(cell, pairs, floors, floorOf));
+        tell(cell, about(cell, pairs, baselines, baselineOf));
       };
       table.addEventListener("mouseover", (event) => over(event.target.closest("td")));
       table.addEventListener("mouseleave", hush);
@@ -303,19 +303,19 @@
       return [make("div", { class: "matrixbox" }, table),
         make("p", { class: "note" }, `Row: A and X. Column: B. Point at a cell for its interval${now.tables.listening ? ", choose it to hear its snippets" : ""}.`
           + (values ? " Bold: the interval does not hold 0.5." : "")
-          + (floorOf.size ? " The diagonal is each recording against itself, in blocks of 30 s, where it is long enough." : ""))];
+          + (baselineOf.size ? " The diagonal is each recording against itself, in blocks of 30 s, where it is long enough." : ""))];
     }
-    function about(cell, pairs, floors, floorOf) {
+    function about(cell, pairs, baselines, baselineOf) {
       const row = Number(cell.dataset.row), column = Number(cell.dataset.column);
       const bold = (value) => make("b", {}, value);
       const name = (at) => text(now.order[at]);
       if (row === column) {
-        if (!floorOf.has(row)) return [make("div", {}, name(row))];
-        const at = floorOf.get(row);
+        if (!baselineOf.has(row)) return [make("div", {}, name(row))];
+        const at = baselineOf.get(row);
         return [make("div", { dir: "auto" }, name(row)),
-          make("div", {}, "against itself: ", bold(score(floors.within[at])), ` ${interval(floors, at, "within_")}`),
-          make("div", {}, `first half against second: ${score(floors.drift[at])} ${interval(floors, at, "drift_")}`),
-          make("div", { class: "soft" }, text(floors.note$[at]))];
+          make("div", {}, "against itself: ", bold(score(baselines.alternating_split[at])), ` ${interval(baselines, at, "alternating_split_")}`),
+          make("div", {}, `first half against second: ${score(baselines.half_split[at])} ${interval(baselines, at, "half_split_")}`),
+          make("div", { class: "soft" }, text(baselines.note$[at]))];
       }
       const lines = [make("div", { dir: "auto" }, `A, X: ${name(row)}`), make("div", { dir: "auto" }, `B: ${name(column)}`)];
       if (cell.dataset.pair === undefined) return [...lines, make("div", {}, "not scored")];
@@ -426,7 +426,7 @@
         controls(), ...sentences(), make("h3", {}, "Scores: ", make("bdi", {}, `${now.encoder}, ${now.variant}, ${now.length}`)), ...matrix(),
         ...(now.tables.listening ? [listening] : data.heard_all ? [] : [make("p", { class: "note" }, "The listening list of this variant is in tables/listening.csv: it is too long for the page.")]),
         ...titled("Pairs", "pairs", "Choose a row to hear it.", { skip: ["on"], onRow: now.tables.listening ? onRow : null }),
-        ...titled("Floors", "floors", "What a recording scores against itself: in alternating blocks of 30 s (within), and its first half against its second (drift). A score between two recordings means something only above these."),
+        ...titled("Self-baselines", "self_baselines", "What a recording scores against itself: in alternating blocks of 30 s, and its first half against its second (drift). A score between two recordings means something only above these."),
         ...titled("Confounds", "confounds", "How far differences in how recordings were made go along with their scores: rank correlation over pairs."),
         ...confusion());
       if (chosen !== null) pick(chosen, false);

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Units:
+class UnitVectorCache:
     """The unit vectors of positions.
 
     Parameters

@@ -7,46 +7,46 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.kernels import Apart, abx_counts
-from abxfast.statistics.dependence import make_units
-from abxfast.statistics.intervals import Shares, intervals
+from abxfast.kernels import PairConstraint, abx_counts
+from abxfast.statistics.dependence import make_exchangeable_units
+from abxfast.statistics.intervals import UnitMarginals, jackknife_intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.kernels import AbxCounts
-    from abxfast.statistics.dependence import Units
+    from abxfast.statistics.dependence import ExchangeableUnits
     from abxfast.statistics.intervals import Intervals
 
 BLOCK_S = 30.0
 
 
 @dataclass(frozen=True)
-class Floors:
+class SelfBaselines:
     """One entry a recording; NaN where there is nothing to count, or no interval can be given.
 
     Attributes
     ----------
-    within, within_low, within_high : ndarray of float64
+    alternating_split, alternating_split_low, alternating_split_high : ndarray of float64
         A and X from the odd blocks of 30 s, B from the even ones: what the same process scores, in alternation.
-    drift, drift_low, drift_high : ndarray of float64
+    half_split, half_split_low, half_split_high : ndarray of float64
         A and X from the first half, B from the second: what time alone changes.
     n : ndarray of int64
         Snippets.
     note : list of str
     """
 
-    within: NDArray[np.float64]
-    within_low: NDArray[np.float64]
-    within_high: NDArray[np.float64]
-    drift: NDArray[np.float64]
-    drift_low: NDArray[np.float64]
-    drift_high: NDArray[np.float64]
+    alternating_split: NDArray[np.float64]
+    alternating_split_low: NDArray[np.float64]
+    alternating_split_high: NDArray[np.float64]
+    half_split: NDArray[np.float64]
+    half_split_low: NDArray[np.float64]
+    half_split_high: NDArray[np.float64]
     n: NDArray[np.int64]
     note: list[str]
 
 
-def floors(
+def self_baselines(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     recording: NDArray[np.int64],
     start_s: NDArray[np.float64],
@@ -55,7 +55,7 @@ def floors(
     min_gap_s: float = 0.0,
     memory_mb: float = 512,
     threads: int | None = None,
-) -> Floors:
+) -> SelfBaselines:
     """Score each recording against itself.
 
     Parameters
@@ -75,7 +75,7 @@ def floors(
     -------
     Floors
     """
-    units = make_units(embeddings, recording, recording, start_s)
+    units = make_exchangeable_units(embeddings, recording, recording, start_s)
     # From the first sample on, whatever the file's own clock says.
     first = np.full(int(recording.max()) + 1, np.inf)
     np.minimum.at(first, recording, start_s)
@@ -84,19 +84,30 @@ def floors(
     middle = (start_s + end_s) / 2 - first[recording]
     block = max(BLOCK_S, float((end_s - start_s).max()))
     sides = ((middle // block).astype(np.int64) % 2, (middle >= last[recording] / 2).astype(np.int64))
-    apart = Apart(np.empty((0, len(recording)), np.int64), recording, start_s, end_s, min_gap_s)
-    within, drift = (_sides(embeddings, recording, side, units, apart, memory_mb, threads) for side in sides)
-    note = [_note(*each) for each in zip(within.note, drift.note, strict=True)]
+    apart = PairConstraint(np.empty((0, len(recording)), np.int64), recording, start_s, end_s, min_gap_s)
+    alternating_split, half_split = (
+        _sides(embeddings, recording, side, units, apart, memory_mb, threads) for side in sides
+    )
+    note = [_note(*each) for each in zip(alternating_split.note, half_split.note, strict=True)]
     n = np.bincount(recording)
-    return Floors(within.score, within.low, within.high, drift.score, drift.low, drift.high, n, note)
+    return SelfBaselines(
+        alternating_split.score,
+        alternating_split.low,
+        alternating_split.high,
+        half_split.score,
+        half_split.low,
+        half_split.high,
+        n,
+        note,
+    )
 
 
 def _sides(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
     recording: NDArray[np.int64],
     side: NDArray[np.int64],
-    units: Units,
-    apart: Apart,
+    units: ExchangeableUnits,
+    apart: PairConstraint,
     memory_mb: float,
     threads: int | None,
 ) -> Intervals:
@@ -113,7 +124,7 @@ def _sides(
         embeddings, rows, bounds, cells, apart=apart, blocks=places, memory_mb=memory_mb, threads=threads
     )
     shares = _shares(counts, cells, rows, bounds, units.unit)
-    return intervals(counts.wins2, counts.triplets, shares, np.arange(n_recordings), units)
+    return jackknife_intervals(counts.wins2, counts.triplets, shares, np.arange(n_recordings), units)
 
 
 def _shares(
@@ -122,7 +133,7 @@ def _shares(
     rows: NDArray[np.int64],
     bounds: NDArray[np.int64],
     unit: NDArray[np.int64],
-) -> Shares:
+) -> UnitMarginals:
     if counts.marginals is None:
         raise TypeError("counts without marginals")
     parts = []
@@ -131,10 +142,14 @@ def _shares(
         offset = np.repeat(bounds[cells[:, column]] - share.at[:-1], n)
         snippet = rows[offset + np.arange(share.at[-1])]
         parts.append((np.repeat(np.arange(len(n)), n), unit[snippet], share.wins2, share.triplets))
-    return Shares(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    return UnitMarginals(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
-def _note(within: str, drift: str) -> str:
-    if within == drift:
-        return within
-    return "; ".join(f"{name}: {text}" for name, text in (("within", within), ("drift", drift)) if text)
+def _note(alternating_split: str, half_split: str) -> str:
+    if alternating_split == half_split:
+        return alternating_split
+    return "; ".join(
+        f"{name}: {text}"
+        for name, text in (("alternating_split", alternating_split), ("half_split", half_split))
+        if text
+    )

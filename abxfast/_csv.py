@@ -1,0 +1,19 @@
+"""Tables as CSV text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def format_csv(table: pa.Table, separator: str = ",") -> str:
+    """Return a table as delimited text with a header; a null is an empty cell."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return out.getvalue()

@@ -1,0 +1,91 @@
+"""Scores as a table that fits the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from abxfast.scoring import AbxScores
+
+MAX_ROWS = 40
+"""Rows that a terminal shows of a long table."""
+_SCORE_WIDTH = 7
+_MIN_NAME = 20
+HOW_TO_READ = (
+    "How to read it: the share of triplets in which X is closer to A (the same {on}) than to B. "
+    "0.5: cannot be told apart; 1: always told apart."
+)
+
+
+def print_scores(scores: AbxScores, console: Console) -> None:
+    """Print a table as a matrix where that fits, else as a list, with a sentence that says how to read it."""
+    console.print(_title(scores), style="bold", highlight=False)
+    matrix = None if scores.task.by or scores.task.across else _matrix(scores, console.width)
+    if matrix is not None:
+        console.print(matrix)
+    else:
+        console.print(_list(scores))
+        hidden = scores.table.num_rows - MAX_ROWS
+        if hidden > 0:
+            console.print(f"… and {hidden} more rows: -o scores.csv writes all", highlight=False)
+    console.print(HOW_TO_READ.format(on=scores.task.on), style="dim", highlight=False)
+
+
+def _title(scores: AbxScores) -> str:
+    length = "whole items" if scores.snippet == "whole" else f"{scores.snippet} s snippets"
+    return f"ABX {scores.task}, encoder {scores.encoder} ({scores.variant}), {length}"
+
+
+def _matrix(scores: AbxScores, width: int) -> Table | None:
+    """Lay out an ON task: a numbered row for A and X, a numbered column for B; ``None`` where that is too wide."""
+    on = scores.task.on
+    values = sorted({*scores.table[on].to_pylist(), *scores.table[f"{on}_b"].to_pylist()})
+    numbers = [f"{number:>{len(str(len(values)))}} " for number in range(1, len(values) + 1)]
+    longest = max(len(on) + len(" (A, X)"), *(len(numbers[0]) + cell_len(str(value)) for value in values))
+    room = width - _SCORE_WIDTH * len(values)
+    if room < min(longest, _MIN_NAME):
+        return None
+    names = [number + _tail(str(value), room - len(number)) for number, value in zip(numbers, values, strict=True)]
+    score = {(row[on], row[f"{on}_b"]): row["score"] for row in scores.table.to_pylist()}
+    matrix = Table(box=None, pad_edge=False, padding=0)
+    matrix.add_column(f"{on} (A, X)", no_wrap=True, width=min(longest, room))
+    for number in range(1, len(values) + 1):
+        matrix.add_column(f"B={number}", justify="right", no_wrap=True, width=_SCORE_WIDTH)
+    for name, a in zip(names, values, strict=True):
+        matrix.add_row(Text(name), *(_shown(score, a, b) for b in values))
+    return matrix
+
+
+def _tail(name: str, width: int) -> str:
+    """Keep the end of a name that is too wide: file names differ there, folders at the start."""
+    if cell_len(name) <= width:
+        return name
+    while cell_len(name) > width - 1:
+        name = name[1:]
+    return f"…{name}"
+
+
+def _shown(score: dict[tuple[Any, Any], float | None], a: object, b: object) -> str:
+    value = score.get((a, b))
+    if value is None:
+        return "" if a == b else "n/a"
+    return f"{value:.3f}"
+
+
+def _list(scores: AbxScores) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for name in scores.task.columns:
+        number = name in ("score", "wins2", "triplets")
+        if name != "wins2":
+            table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    for row in scores.table.slice(0, MAX_ROWS).to_pylist():
+        score = "n/a" if row["score"] is None else f"{row['score']:.3f}"
+        labels = [Text(str(row[name])) for name in scores.task.columns[:-3]]
+        table.add_row(*labels, score, f"{row['triplets']:,}")
+    return table

@@ -1,4 +1,4 @@
-"""The command line: commands, options, and what is said on the terminal.
+"""The command line: commands, options, and what is printed on the terminal.
 
 Nothing imports this package. Commands import what they need when they run, so that ``--help`` is fast.
 """

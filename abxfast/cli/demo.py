@@ -1,4 +1,4 @@
-"""``abxfast demo``: recordings with known answers, made, embedded and scored in one go."""
+"""``abxfast demo``: recordings with known answers, created, embedded and scored."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from abxfast.embedding import Progress
 
 LENGTHS_S = (1.0, 10.0)
-CLEAR = 0.1
-"""A contrast counts as told where its mean score lies this far above that of its control."""
+MIN_CONTRAST = 0.1
+"""Two conditions count as different if their mean score exceeds that of the control by this much."""
 _QUESTIONS = {
     "room": ("rooms", "one voice, the same kind of syllables, in two rooms"),
     "voice": ("voices", "two voices in one room"),
@@ -27,50 +27,54 @@ _QUESTIONS = {
 }
 
 
-def run(folder: Path, *, say: Callable[[str], None] = print, progress: Callable[[Progress], None] | None = None) -> str:
-    """Make the corpus in `folder`, embed it with ``mfcc``, score it.
+def run_demo(
+    folder: Path, *, inform: Callable[[str], None] = print, progress: Callable[[Progress], None] | None = None
+) -> str:
+    """Create the corpus in `folder`, embed it with ``mfcc`` and score it.
 
     Parameters
     ----------
     folder : Path
-        New, or that of an earlier demo.
-    say : callable
-        Is told what happens, line by line.
+        A new folder, or that of an earlier demo.
+    inform : callable
+        Receives a line on each step.
     progress : callable, optional
         See `abxfast.embed`.
 
     Returns
     -------
     str
-        Three small matrices, one a contrast, each with a sentence on what it shows.
+        Three small matrices, one for each contrast, each with a sentence on what it shows.
 
     Raises
     ------
     AbxfastError
-        Where the folder holds something else.
+        If the folder holds something else.
     """
     manifest = folder / "recordings.csv"
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not manifest.exists())):
-        raise AbxfastError(f"{folder}: is there already and is not an earlier demo; name a new folder")
-    say(f"making recordings in {folder}")
+        raise AbxfastError(f"{folder}: exists and is not an earlier demo; name a new folder")
+    inform(f"writing recordings to {folder}")
     manifest = write_corpus(folder)
     store = folder / "demo.store"
     report = embed(manifest, store, encoder="mfcc", snippets=LENGTHS_S, progress=progress)
-    say(f"{report.snippets} snippets embedded with {report.encoder} (an acoustic baseline, not XLSR-53) into {store}")
+    inform(
+        f"{report.snippets} snippets embedded with {report.encoder} (an acoustic baseline, not XLSR-53) into {store}"
+    )
     by_length = [score_store(store, snippet=length, on="recording", by=["experiment"]) for length in LENGTHS_S]
     condition = {row["recording"]: row["condition"] for row in open_store(store).rows().values()}
-    parts = [_show(experiment, by_length, condition) for experiment in _QUESTIONS]
+    parts = [_format_contrast(experiment, by_length, condition) for experiment in _QUESTIONS]
     parts.append(
         "Score: the share of triplets in which X is closer to A (another snippet of its own recording) than to B.\n"
-        "0.5: cannot be told apart; 1: always told apart. Encoder: mfcc.\n\n"
+        "0.5: chance level; 1: perfect discrimination. Encoder: mfcc.\n\n"
         f"Next: abxfast info {store}\n"
         f"      abxfast score {store} --snippet 1 --on condition --by experiment"
     )
     return "\n\n".join(parts)
 
 
-def _show(experiment: str, by_length: list[AbxScores], condition: dict[str, str]) -> str:
-    """Give the matrices of one contrast beside each other, and a sentence on them."""
+def _format_contrast(experiment: str, by_length: list[AbxScores], condition: dict[str, str]) -> str:
+    """Return the matrices of one contrast side by side, and a sentence on them."""
     tables = [
         {
             (row["recording"], row["recording_b"]): row["score"]
@@ -101,18 +105,20 @@ def _cell(score: float | None) -> str:
 
 
 def _sentence(experiment: str, tables: list[dict[tuple[str, str], float]], condition: dict[str, str]) -> str:
-    """Say what the numbers say: the contrast against the control, two recordings that share the condition."""
-    contrasts, controls, told = [], [], []
+    """Compare the contrast with its control, two recordings that share the condition."""
+    contrasts, controls, lengths = [], [], []
     for length, table in zip(LENGTHS_S, tables, strict=True):
         other = [score for (a, b), score in table.items() if condition[a] != condition[b]]
         same = [score for (a, b), score in table.items() if condition[a] == condition[b]]
         contrast, control = sum(other) / len(other), sum(same) / len(same)
         contrasts.append(f"{contrast:.2f} at {length:g} s")
         controls.append(f"{control:.2f} at {length:g} s")
-        if contrast - control > CLEAR:
-            told.append(f"{length:g} s")
+        if contrast - control > MIN_CONTRAST:
+            lengths.append(f"{length:g} s")
     things = _QUESTIONS[experiment][0]
     verdict = (
-        f"mfcc tells the {things} apart at {' and '.join(told)}" if told else f"mfcc cannot tell the {things} apart"
+        f"mfcc distinguishes the {things} at {' and '.join(lengths)}"
+        if lengths
+        else f"mfcc does not distinguish the {things}"
     )
     return f"Different {things}: {', '.join(contrasts)}; the same, as a control: {', '.join(controls)}.\n{verdict}."

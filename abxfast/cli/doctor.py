@@ -13,6 +13,8 @@ from abxfast.audio import libsndfile_version
 from abxfast.encoders import available_providers, encoders_folder, installed_runtimes
 from abxfast.errors import AbxfastError
 
+_PACKAGES = ("numpy", "numba", "scipy", "pyarrow", "soundfile", "soxr", "typer")
+
 
 @dataclass
 class Diagnosis:
@@ -23,28 +25,29 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at versions, runtimes, providers, folders and threads."""
-    found = Diagnosis()
-    found.findings += [
+    """Check versions, runtimes, providers, folders and threads."""
+    diagnosis = Diagnosis()
+    diagnosis.findings += [
         ("abxfast", version("abxfast")),
         ("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         ("processors", f"{usable_threads()} usable of {os.cpu_count()}"),
+        *((name, version(name)) for name in _PACKAGES),
+        ("libsndfile", libsndfile_version()),
     ]
-    for name in ("numpy", "numba", "pyarrow", "soundfile", "soxr", "typer"):
-        found.findings.append((name, version(name)))
-    found.findings.append(("libsndfile", libsndfile_version()))
-    installed = installed_runtimes()
-    found.findings.append(("onnxruntime", ", ".join(f"{k} {v}" for k, v in installed.items()) or "none"))
-    if len(installed) > 1:
-        found.problems.append(
-            f"{' and '.join(installed)} are both installed and overwrite each other; "
-            f"{sys.executable} -m pip uninstall {' '.join(installed)}, then install one of the extras cpu and gpu"
+    runtimes = installed_runtimes()
+    diagnosis.findings.append(
+        ("onnxruntime", ", ".join(f"{name} {release}" for name, release in runtimes.items()) or "none")
+    )
+    if len(runtimes) > 1:
+        diagnosis.problems.append(
+            f"{' and '.join(runtimes)} are both installed and overwrite each other; "
+            f"{sys.executable} -m pip uninstall {' '.join(runtimes)}, then install one of the extras cpu and gpu"
         )
     try:
-        found.findings.append(("providers", ", ".join(available_providers())))
+        diagnosis.findings.append(("providers", ", ".join(available_providers())))
     except AbxfastError as error:
-        found.problems.append(str(error))
+        diagnosis.problems.append(str(error))
     folder = encoders_folder()
-    named = sorted(file.stem for file in folder.glob("*.onnx"))
-    found.findings.append(("encoders", ", ".join(["mfcc", *named]) + f" (your own: {folder})"))
-    return found
+    names = ["mfcc", *sorted(file.stem for file in folder.glob("*.onnx"))]
+    diagnosis.findings.append(("encoders", f"{', '.join(names)} (your own: {folder})"))
+    return diagnosis

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
-    """Say what an encoder file says of itself, once it has shown that it keeps the contract.
+    """Describe an encoder file, after checking that it keeps the contract.
 
     Raises
     ------
     EncoderError
-        Where it does not.
+        If it does not.
     """
     encoder = Encoder(path, "cpu")
     info = encoder.info
@@ -47,7 +47,7 @@ def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def describe_store(store: Store) -> Iterator[tuple[str, str]]:
-    """Say what a store holds."""
+    """Describe what a store holds."""
     yield "encoder", store.encoder
     yield "encoder SHA-256", store.encoder_sha256
     yield "variants", _with_default(store.variants, store.default_variant)

@@ -19,12 +19,12 @@ _SCORE_WIDTH = 7
 _MIN_NAME = 20
 HOW_TO_READ = (
     "How to read it: the share of triplets in which X is closer to A (the same {on}) than to B. "
-    "0.5: cannot be told apart; 1: always told apart."
+    "0.5: chance level; 1: perfect discrimination."
 )
 
 
 def print_scores(scores: AbxScores, console: Console) -> None:
-    """Print a table as a matrix where that fits, else as a list, with a sentence that says how to read it."""
+    """Print scores as a matrix if that fits, else as a list, with a sentence on how to read them."""
     console.print(_title(scores), style="bold", highlight=False)
     matrix = None if scores.task.by or scores.task.across else _matrix(scores, console.width)
     if matrix is not None:
@@ -43,27 +43,27 @@ def _title(scores: AbxScores) -> str:
 
 
 def _matrix(scores: AbxScores, width: int) -> Table | None:
-    """Lay out an ON task: a numbered row for A and X, a numbered column for B; ``None`` where that is too wide."""
+    """Lay out an ON task: a numbered row for A and X, a numbered column for B; None if that is too wide."""
     on = scores.task.on
     values = sorted({*scores.table[on].to_pylist(), *scores.table[f"{on}_b"].to_pylist()})
     numbers = [f"{number:>{len(str(len(values)))}} " for number in range(1, len(values) + 1)]
     longest = max(len(on) + len(" (A, X)"), *(len(numbers[0]) + cell_len(str(value)) for value in values))
-    room = width - _SCORE_WIDTH * len(values)
-    if room < min(longest, _MIN_NAME):
+    available = width - _SCORE_WIDTH * len(values)
+    if available < min(longest, _MIN_NAME):
         return None
-    names = [number + _tail(str(value), room - len(number)) for number, value in zip(numbers, values, strict=True)]
+    names = [number + _tail(str(value), available - len(number)) for number, value in zip(numbers, values, strict=True)]
     score = {(row[on], row[f"{on}_b"]): row["score"] for row in scores.table.to_pylist()}
     matrix = Table(box=None, pad_edge=False, padding=0)
-    matrix.add_column(f"{on} (A, X)", no_wrap=True, width=min(longest, room))
+    matrix.add_column(f"{on} (A, X)", no_wrap=True, width=min(longest, available))
     for number in range(1, len(values) + 1):
         matrix.add_column(f"B={number}", justify="right", no_wrap=True, width=_SCORE_WIDTH)
     for name, a in zip(names, values, strict=True):
-        matrix.add_row(Text(name), *(_shown(score, a, b) for b in values))
+        matrix.add_row(Text(name), *(_format_score(score, a, b) for b in values))
     return matrix
 
 
 def _tail(name: str, width: int) -> str:
-    """Keep the end of a name that is too wide: file names differ there, folders at the start."""
+    """Shorten a name that is too wide to its end, where file names differ."""
     if cell_len(name) <= width:
         return name
     while cell_len(name) > width - 1:
@@ -71,7 +71,7 @@ def _tail(name: str, width: int) -> str:
     return f"…{name}"
 
 
-def _shown(score: dict[tuple[Any, Any], float | None], a: object, b: object) -> str:
+def _format_score(score: dict[tuple[Any, Any], float | None], a: object, b: object) -> str:
     value = score.get((a, b))
     if value is None:
         return "" if a == b else "n/a"

@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from abxfast.cli import app as cli
+from abxfast import cli
 
 HEAVY = ("numba", "pyarrow", "onnxruntime", "torch", "numpy", "soundfile")
 
 
 @pytest.fixture
 def run(monkeypatch, capfd):
-    """Run a command line; give exit status, stdout and stderr."""
+    """Run a command line; return exit status, stdout and stderr."""
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["abxfast", *map(str, words)])
@@ -169,7 +169,7 @@ def test_doctor_finds_two_runtimes_that_overwrite_each_other(run, monkeypatch):
     status, out, _ = run("doctor")
     assert status == 0
     assert "problems" in out
-    monkeypatch.setattr(doctor, "runtimes", lambda: {"onnxruntime": "1.0", "onnxruntime-gpu": "1.0"})
+    monkeypatch.setattr(doctor, "installed_runtimes", lambda: {"onnxruntime": "1.0", "onnxruntime-gpu": "1.0"})
     status, out, _ = run("doctor")
     assert status == 1
     assert "overwrite each other" in out

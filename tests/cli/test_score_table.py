@@ -1,4 +1,4 @@
-"""Tables on terminals of several widths."""
+"""Tables of scores on terminals of several widths."""
 
 import io
 
@@ -6,9 +6,8 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from abxfast.errors import TaskError
+from abxfast.cli import score_table
 from abxfast.scoring import AbxScores, Task
-from abxfast.scoring import output as table
 
 
 def scores_of(names, *, on="recording", by=()):
@@ -23,16 +22,16 @@ def scores_of(names, *, on="recording", by=()):
     return AbxScores(Task(on, tuple(by)), pa.table(columns), "mfcc", "mfcc.max", "10")
 
 
-def shown(scores, width):
+def printed(scores, width):
     out = io.StringIO()
-    table.print_scores(scores, Console(file=out, width=width))
+    score_table.print_scores(scores, Console(file=out, width=width))
     return out.getvalue()
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("n", [2, 3, 20, 100])
 def test_nothing_is_wider_than_the_terminal(n, width):
-    text = shown(scores_of([f"tales/ŋɑ˧-{i:03}-a-rather-long-name.wav" for i in range(n)]), width)
+    text = printed(scores_of([f"tales/ŋɑ˧-{i:03}-a-rather-long-name.wav" for i in range(n)]), width)
     assert max(map(len, text.splitlines())) <= width
     assert "mfcc" in text
     assert "How to read it" in text
@@ -40,23 +39,17 @@ def test_nothing_is_wider_than_the_terminal(n, width):
 
 def test_a_matrix_where_it_fits_has_every_score_once():
     scores = scores_of(["a", "b", "c"])
-    lines = shown(scores, 42).splitlines()
+    lines = printed(scores, 42).splitlines()
     rows = {line.split()[1]: line.split()[2:] for line in lines if line[:2] in {"1 ", "2 ", "3 "}}
     assert rows == {"a": ["n/a", "n/a"], "b": ["0.502", "0.503"], "c": ["0.504", "0.505"]}
 
 
 def test_a_long_table_says_what_it_does_not_show():
-    text = shown(scores_of([str(i) for i in range(30)]), 60)
-    assert f"and {30 * 29 - table.MAX_ROWS} more rows" in text
+    text = printed(scores_of([str(i) for i in range(30)]), 60)
+    assert f"and {30 * 29 - score_table.MAX_ROWS} more rows" in text
 
 
 def test_a_task_with_by_is_a_list():
-    text = shown(scores_of(["a", "b"], by=["session"]), 80)
+    text = printed(scores_of(["a", "b"], by=["session"]), 80)
     assert "session" in text
     assert "1,000" in text
-
-
-def test_outputs_are_checked_before_any_work(tmp_path):
-    table.check_output(tmp_path / "scores.CSV")
-    with pytest.raises(TaskError, match=r"\.doc"):
-        table.check_output(tmp_path / "scores.doc")

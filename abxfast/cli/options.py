@@ -1,0 +1,15 @@
+"""Options that several commands share, and their exit statuses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors and warnings only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, including what libraries print.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Provider = Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")]
+MemoryMb = Annotated[float, typer.Option(help="Memory for vectors and distances, in MB.")]

@@ -1,0 +1,175 @@
+"""Commands on stores: embed, score, info."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.process import configure_process
+from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
+from abxfast.errors import AbxfastError
+
+if TYPE_CHECKING:
+    from abxfast.embedding import EmbedReport
+
+
+def embed_command(
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv).", show_default=False),
+    ] = None,
+    store: Annotated[Path | None, typer.Option("-o", "--store", help="The store to create or extend.")] = None,
+    snippet: Annotated[
+        list[str] | None, typer.Option(help="Length in seconds, or whole; may be repeated. [default: 10]")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from one snippet to the next. [default: the length]")
+    ] = None,
+    remainder: Annotated[str, typer.Option(help="A last, shorter snippet: drop or keep.")] = "drop",
+    channel: Annotated[str, typer.Option(help="mix, or the number of a channel, counted from 0.")] = "mix",
+    manifest: Annotated[Path | None, typer.Option(help="Table of recordings with a column 'path'.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Name or ONNX file. [default: mfcc]")] = None,
+    provider: Provider = "auto",
+    threads: Annotated[int | None, typer.Option(help="Snippets at a time. [default: all processors]")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn recordings into vectors, in a store. Run it again to resume, or to add recordings and lengths."""
+    if store is None:
+        raise AbxfastError("embed: no store given; add -o NAME.store")
+    if bool(recordings) == (manifest is not None):
+        raise AbxfastError("embed: give either recordings (folders, files) or --manifest")
+    with cli_logging(quiet=quiet, verbose=verbose) as console:
+        from abxfast.embedding import embed
+        from abxfast.encoders import DEFAULT_ENCODER
+
+        configure_process()
+        if encoder is None:
+            inform(
+                "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
+                "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
+            )
+        try:
+            with cli_progress(console, quiet=quiet) as progress:
+                report = embed(
+                    manifest or recordings or [],
+                    store,
+                    encoder=encoder or DEFAULT_ENCODER,
+                    snippets=snippet or ["10"],
+                    hop_s=hop,
+                    remainder=remainder,
+                    channel=channel,
+                    provider=provider,
+                    threads=threads,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            sys.stderr.write(f"abxfast: stopped; what is done is in {store}: run the same command again to resume\n")
+            sys.exit(INTERRUPTED)
+        if as_json:
+            typer.echo(format_json(vars(report)))
+        inform(_summary(report, store))
+    if report.failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def score_command(
+    store: Annotated[Path, typer.Argument(help="A store that abxfast embed created.")],
+    snippet: Annotated[str | None, typer.Option(help="Length in seconds, or whole.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Which vector. [default: the encoder's own]")] = None,
+    on: Annotated[str, typer.Option(help="The label that A and X share and B lacks.")] = "recording",
+    by: Annotated[list[str] | None, typer.Option(help="A label that all three share; may be repeated.")] = None,
+    across: Annotated[
+        list[str] | None, typer.Option(help="A label in which X differs from A and B; may be repeated.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
+    min_gap: Annotated[float, typer.Option(help="Least number of seconds between a and x of one recording.")] = 0.0,
+    different: Annotated[
+        list[str] | None, typer.Option(help="A label in which x differs from a, such as recording; may be repeated.")
+    ] = None,
+    max_size_group: Annotated[int | None, typer.Option(help="Draw at most so many snippets of each group.")] = None,
+    max_x_across: Annotated[int | None, typer.Option(help="Draw at most so many X for each A and B.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of these draws.")] = 0,
+    memory_mb: MemoryMb = 512,
+    threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
+    with cli_logging(quiet=quiet, verbose=verbose):
+        from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
+
+        configure_process()
+        if output is not None:
+            check_output(output)
+        scores = score_store(
+            store,
+            snippet=snippet,
+            variant=variant,
+            manifest=manifest,
+            on=on,
+            by=by or (),
+            across=across or (),
+            min_gap_s=min_gap,
+            different=different or (),
+            max_size_group=max_size_group,
+            max_x_across=max_x_across,
+            seed=seed,
+            memory_mb=memory_mb,
+            threads=threads,
+        )
+        if output is not None:
+            write_scores(scores, output)
+            inform(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
+        if as_json:
+            typer.echo(format_scores_json(scores), nl=False)
+        elif output is None and sys.stdout.isatty():
+            from rich.console import Console
+
+            from abxfast.cli.score_table import print_scores
+
+            print_scores(scores, Console())
+        elif output is None:
+            typer.echo(format_scores_csv(scores), nl=False)
+
+
+def info_command(
+    what: Annotated[str, typer.Argument(metavar="STORE|MODEL", help="A store, an ONNX file, or an encoder's name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Describe a store or an encoder."""
+    with cli_logging(quiet=True, verbose=False):
+        from abxfast.cli.info import describe_encoder, describe_store
+
+        if Path(what).is_dir():
+            from abxfast.store import open_store
+
+            pairs = list(describe_store(open_store(Path(what))))
+        else:
+            from abxfast.encoders import find_encoder
+
+            pairs = list(describe_encoder(find_encoder(what)))
+        print_pairs(pairs, as_json=as_json)
+
+
+def _summary(report: EmbedReport, store: Path) -> str:
+    from abxfast.embedding import format_clock
+
+    speed = report.audio_s / report.wall_s if report.wall_s else 0.0
+    text = (
+        f"{report.snippets:,} snippets of {report.recordings - report.skipped} recordings into {store} with "
+        f"{report.encoder} on {report.provider}: {format_clock(report.audio_s)} of audio in "
+        f"{format_clock(report.wall_s)}, {speed:,.0f} × real time"
+    )
+    if report.skipped:
+        text += f"; {report.skipped} recordings were in the store already"
+    if report.failures:
+        text += f"; {len(report.failures)} failed, see above"
+    return text

@@ -18,7 +18,7 @@ PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
 
 pytestmark = pytest.mark.skipif(
     not PACKAGES,
-    reason="needs the speech packages: python benchmarks/speech.py --fetch DIR, then ABXFAST_SPEECH=DIR",
+    reason="needs the speech packages: python benchmarks/studies/speech.py --fetch DIR, then ABXFAST_SPEECH=DIR",
 )
 
 
@@ -66,7 +66,7 @@ def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
     if name == "voice" and shutil.which("text2wave") is None:
         pytest.skip("needs the speech of festival: apt-get install festival festvox-kallpc16k")
     if name == "languages" and not (Path(PACKAGES) / "usr/share/klettres").is_dir():
-        pytest.skip("needs the speech of klettres-data: python benchmarks/speech.py --fetch DIR")
+        pytest.skip("needs the speech of klettres-data: python benchmarks/studies/speech.py --fetch DIR")
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
         from experiments_material import DESIGNS

@@ -74,7 +74,7 @@ class Encoder:
     thread a snippet spent 3 to 30 % less processor time than all threads on one snippet, most at 1 s, and holds the
     weights once. The memory arena is on: without it every large value is fetched from the system anew and handed back,
     which cost 40 % of the speed of two threads.
-    ``benchmarks/session.py`` measures this; ``benchmarks/RESULTS.md`` has the table.
+    ``benchmarks/encoding/session.py`` measures this; ``benchmarks/RESULTS.md`` has the table.
     """
 
     def __init__(self, path: Path, provider: str = "auto") -> None:

@@ -1,4 +1,4 @@
-"""The recordings of ``benchmarks/experiments.py`` and their manifests, made of Debian's packages."""
+"""The recordings of ``benchmarks/studies/experiments.py`` and their manifests, made of Debian's packages."""
 
 from __future__ import annotations
 

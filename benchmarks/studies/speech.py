@@ -1,7 +1,7 @@
 """What the ``mfcc`` baseline hears in real speech: recording condition, phonetic content, voice.
 
-    python benchmarks/speech.py --fetch speech            # Debian's packages, through apt; about 70 MB
-    python benchmarks/speech.py speech [--encoder FILE] [--json]
+    python benchmarks/studies/speech.py --fetch speech            # Debian's packages, through apt; about 70 MB
+    python benchmarks/studies/speech.py speech [--encoder FILE] [--json]
 
 Audio: 568 prompts of one voice at 8 kHz, each used once, as wav or as gsm (asterisk-core-sounds-en-wav and -gsm), and
 40 syllables that two speakers of Mandarin share (gcin-voice). None of it is kept in the project. ``experiments.py``

@@ -1,4 +1,4 @@
-"""Time and check the scoring: ``python benchmarks/score.py bars|peers|mismatch|disk``.
+"""Time and check the scoring: ``python benchmarks/scoring/score.py bars|peers|mismatch|disk``.
 
 Peers run in the same process, in turn with ours, several times; what is printed is medians and the median of the
 ratios. Results are checked equal before any time is taken.

@@ -6,9 +6,9 @@ the mean score of all replicates: what recordings of this length score on the av
 voices, ON syllable ACROSS voice: one token each, the syllables drawn anew in each replicate; or three tokens each of
 syllables that stay the same.
 
-    python benchmarks/calibration.py                 # what calibration.json lacks, 2,000 replicates each, and a figure
-    python benchmarks/calibration.py -o elsewhere    # all of it
-    python benchmarks/calibration.py --parts         # what the parts of the method do, left out in turn
+    python benchmarks/statistics/calibration.py                 # what calibration.json lacks, 2,000 replicates each, and a figure
+    python benchmarks/statistics/calibration.py -o elsewhere    # all of it
+    python benchmarks/statistics/calibration.py --parts         # what the parts of the method do, left out in turn
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draw what scoring costs and how wrong float32 is: ``python benchmarks/score_figures.py scale|error|open``.
+"""Draw what scoring costs and how wrong float32 is: ``python benchmarks/scoring/figures.py scale|error|open``.
 
 ``scale`` runs each method once at each size, in a process of its own whose memory is bounded; ``error`` compares counts
 with those of float64; ``open`` counts the comparisons that an error bound leaves open, on the vectors of a store or of
@@ -70,7 +70,7 @@ def scale(arguments):
         axis.set(xlabel="snippets of 1,024 numbers, in recordings of 60", ylabel=title)
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
-    _save(figure, "score_scale.png")
+    _save(figure, "scale.png")
 
 
 def _measure(method, arguments):
@@ -133,7 +133,7 @@ def error(arguments):
     axis.set(xlabel="mean cosine distance", ylabel="share of triplets that differ from float64", ylim=(none / 3, 1))
     axis.invert_xaxis()
     axis.legend(fontsize=8)
-    _save(figure, "score_error.png")
+    _save(figure, "error.png")
 
 
 def _order(far, near, tie):

@@ -1,8 +1,8 @@
 """Which onnxruntime session runs snippets best on this CPU: threads, spinning, arena, exact int8 products.
 
-    python benchmarks/session.py xlsr53-l21.int8.onnx
+    python benchmarks/encoding/session.py xlsr53-l21.int8.onnx
 
-takes any encoder, such as the one of seeded weights that ``benchmarks/embed.py make`` exports. glibc is set as
+takes any encoder, such as the one of seeded weights that ``benchmarks/encoding/embed.py make`` exports. glibc is set as
 ``abxfast embed`` sets it. Settings run in turn, each in a process of its own; a figure is the median of the rounds. On
 a busy machine CPU seconds (a second of audio) hold better than speed.
 """

@@ -1,4 +1,4 @@
-"""What ``benchmarks/experiments.py`` tells: the tables of RESULTS.md, and the figure of the README."""
+"""What ``benchmarks/studies/experiments.py`` tells: the tables of RESULTS.md, and the figure of the README."""
 
 from __future__ import annotations
 

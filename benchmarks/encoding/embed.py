@@ -1,11 +1,11 @@
 """How fast encoders turn speech into vectors on this machine, ours and its peers: speed, memory, drift.
 
-    python benchmarks/speech.py --fetch speech                  # or any folder of recordings, 20 minutes or more
-    python benchmarks/embed.py make FOLDER --speech speech      # checkpoints, exports (7 GB): what is missing
-    python benchmarks/embed.py run FOLDER                       # drift, then 3 rounds of every runner in turn
-    python benchmarks/embed.py export FOLDER --speech speech    # ``abxfast export`` in int8, up to its parity check
-    python benchmarks/embed.py program FOLDER --speech speech   # ``abxfast embed`` itself, on an hour
-    python benchmarks/embed.py table FOLDER --figure embed.png
+    python benchmarks/studies/speech.py --fetch speech                  # or any folder of recordings, 20 minutes or more
+    python benchmarks/encoding/embed.py make FOLDER --speech speech      # checkpoints, exports (7 GB): what is missing
+    python benchmarks/encoding/embed.py run FOLDER                       # drift, then 3 rounds of every runner in turn
+    python benchmarks/encoding/embed.py export FOLDER --speech speech    # ``abxfast export`` in int8, up to its parity check
+    python benchmarks/encoding/embed.py program FOLDER --speech speech   # ``abxfast embed`` itself, on an hour
+    python benchmarks/encoding/embed.py table FOLDER --figure embed.png
 
 Needs the extras export and dev, and openvino. The checkpoint has the shape of XLSR-53 and seeded weights, so times and
 memory are those of XLSR-53, and drifts are not. The stress checkpoint is the same with outlier channels. Every peer is
@@ -29,9 +29,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from embed_make import DRIFT_S, LENGTHS_S, RATE_HZ, abxfast, make, read_prompts
-from embed_runners import OPENERS, RUNNERS, int8_rate, usable
-from embed_table import draw, to_markdown
+from prepare import DRIFT_S, LENGTHS_S, RATE_HZ, abxfast, make, read_prompts
+from runners import OPENERS, RUNNERS, int8_rate, usable
+from table import draw, to_markdown
 
 A_ROUND = {1: 16, 5: 6, 10: 4, 20: 2}
 """Seconds, and how many snippets of that a round times, after one that warms each thread."""

@@ -1,4 +1,4 @@
-"""What ``benchmarks/embed.py`` runs on: seeded checkpoints, plain exports, snippets, our encoders."""
+"""What ``benchmarks/encoding/embed.py`` runs on: seeded checkpoints, plain exports, snippets, our encoders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
-from embed_runners import load_truncated, pooled
+from runners import load_truncated, pooled
 
 RATE_HZ = 16_000
 SNIPPETS = 50
@@ -46,7 +46,7 @@ def read_prompts(speech):
 
     found = [soundfile.read(path, dtype="float32", always_2d=True) for path in sorted(speech.rglob("*.wav"))]
     if not found:
-        raise SystemExit(f"{speech}: no wav in it; fetch some with benchmarks/speech.py --fetch")
+        raise SystemExit(f"{speech}: no wav in it; fetch some with benchmarks/studies/speech.py --fetch")
     rate_hz = found[0][1]
     return [wave.mean(axis=1) for wave, rate in found if rate == rate_hz], rate_hz
 

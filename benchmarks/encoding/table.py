@@ -1,4 +1,4 @@
-"""What ``benchmarks/embed.py`` tells: the section of RESULTS.md, its bars, its figure."""
+"""What ``benchmarks/encoding/embed.py`` tells: the section of RESULTS.md, its bars, its figure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from embed_make import DRIFT_S, LENGTHS_S
-from embed_runners import CPU, GEMM, RUNNERS, usable
+from prepare import DRIFT_S, LENGTHS_S
+from runners import CPU, GEMM, RUNNERS, usable
 
 GFLOP_A_SECOND = 34
 """That a second of audio takes through 21 blocks."""

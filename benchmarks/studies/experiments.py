@@ -1,13 +1,13 @@
 """The paper's three designs, and a fourth across languages, on real speech: four studies, run by ``abxfast run``.
 
-    python benchmarks/speech.py --fetch speech             # Debian's packages, through apt; about 70 MB
+    python benchmarks/studies/speech.py --fetch speech             # Debian's packages, through apt; about 70 MB
     apt-get install festival festvox-kallpc16k             # speaks and sings
-    python benchmarks/experiments.py run FOLDER --speech speech [--encoder FILE]
-    python benchmarks/experiments.py tell FOLDER [--figure FILE]
+    python benchmarks/studies/experiments.py run FOLDER --speech speech [--encoder FILE]
+    python benchmarks/studies/experiments.py tell FOLDER [--figure FILE]
 
 ``run`` makes recordings and manifests in FOLDER, and carries out the studies of ``benchmarks/studies`` there: with
 ``mfcc``, and with ``--encoder``, for which RESULTS.md takes an encoder of seeded weights in the shape of XLSR-53:
-``full.int8.onnx``, made by ``benchmarks/embed.py make``. It can be stopped, and goes on. ``tell`` prints the tables of
+``full.int8.onnx``, made by ``benchmarks/encoding/embed.py make``. It can be stopped, and goes on. ``tell`` prints the tables of
 RESULTS.md and draws the figures.
 """
 
@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STUDIES = Path(__file__).parent / "studies"
+STUDIES = Path(__file__).parent
 MATRICES = ("conditions", "voice")
 """Studies whose matrices ``tell`` draws besides."""
 OWN_ENCODER = 'encoders = ["mfcc"]'
@@ -27,7 +27,7 @@ OWN_ENCODER = 'encoders = ["mfcc"]'
 
 def run(name, folder, speech, encoder):
     """Make the recordings of a study unless they are there, and carry it out."""
-    from experiments_material import DESIGNS
+    from recordings import DESIGNS
 
     own = folder / name
     own.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def main():
         for name in names:
             run(name, wish.folder, wish.speech, wish.encoder)
         return
-    from experiments_table import draw, draw_matrices, to_markdown
+    from tables import draw, draw_matrices, to_markdown
 
     for name in names:
         print(f"\n### {name}\n\n{to_markdown(wish.folder / name / 'results')}")

@@ -1,6 +1,6 @@
 """How long the statistics of a matrix take: every pair of 20 recordings of 60 snippets, 10,000 permutations each.
 
-    python benchmarks/matrix.py
+    python benchmarks/statistics/matrix.py
 
 The peer counts every permutation anew, with the kernel that counts the scores themselves, for as many permutations of
 one pair as take a few seconds; its time is that of one permutation times permutations times pairs.

@@ -1,4 +1,4 @@
-"""What ``benchmarks/embed.py`` runs: encoders of one checkpoint, ours and its peers."""
+"""What ``benchmarks/encoding/embed.py`` runs: encoders of one checkpoint, ours and its peers."""
 
 from __future__ import annotations
 

@@ -329,7 +329,7 @@ def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
     assert not any("can be told apart" in text for text in told)  # of two words, each pair is two tokens
     if words < 10:
         assert summary["low"] is None
-        assert summary["note"].startswith("no interval: a single recording stands for one side, and no label has 10")
+        assert summary["note"].startswith("no interval: one side has a single recording, and no label has 10")
     else:
         assert 0 < summary["low"] < summary["score"] < summary["high"] < 1
-        assert summary["note"] == "the interval is one over the 12 values of word, all else held as it is"
+        assert summary["note"] == "the interval is over the 12 values of word, with all else held fixed"

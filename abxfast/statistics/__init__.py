@@ -1,18 +1,20 @@
-"""Statistics: how sure a score is. Arrays in, arrays out.
+"""Statistics of ABX scores: confidence intervals, tests and baselines. Arrays in, arrays out.
 
-Confidence intervals, permutation tests, corrections for multiple testing, self-baselines (what a recording scores
-against itself), classification by nearest label, and confounds. The null hypothesis of a test is that labels are
-exchangeable. Neighbouring snippets of a recording are alike, so what is exchanged is what the design makes independent:
-blocks of a recording that are longer than its decorrelation lag, or whole recordings.
+Jackknife confidence intervals, permutation tests, corrections for multiple testing, self-baselines (how a recording
+scores against itself), classification by the lowest score, and confounds. The null hypothesis of a permutation test is
+that labels are exchangeable. Neighbouring snippets of a recording are alike, so labels are exchanged between the units
+that the design makes independent: blocks of a recording longer than its decorrelation lag, whole recordings, or single
+snippets.
 """
 
 from abxfast.statistics.baselines import SelfBaselines, self_baselines
 from abxfast.statistics.classification import Classification, classify
 from abxfast.statistics.confounds import MantelTestResult, mantel_test
 from abxfast.statistics.dependence import ExchangeableUnits, make_exchangeable_units
-from abxfast.statistics.intervals import Intervals, UnitMarginals, jackknife_intervals, sum_by_unit
+from abxfast.statistics.intervals import Intervals, jackknife_intervals
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
+from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
 
 __all__ = [
     "Classification",

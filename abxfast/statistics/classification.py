@@ -1,4 +1,4 @@
-"""Classification without training: a recording gets the label of those that it is hardest to tell from."""
+"""Classification of recordings by their scores against labelled ones, without training."""
 
 from __future__ import annotations
 
@@ -8,36 +8,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from abxfast.errors import MissingPackageError
-
-try:
-    from scipy import stats
-except ImportError as error:
-    raise MissingPackageError("classification needs scipy, which is not installed: pip install '.[report]'") from error
+from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+_TIE = 1e-12
+"""Mean scores that differ by at most this much are equal."""
+
 
 @dataclass(frozen=True)
 class Classification:
-    """What each recording was taken for, and how often that is right.
+    """Predicted labels and their accuracy; NaN where no two recordings share a label.
 
     Attributes
     ----------
     predicted : tuple of str or None
-        One a recording; None where two labels share the lowest score, or nothing was scored.
+        One per recording; None if several labels share the lowest score, or nothing was scored.
     correct : tuple of bool or None
-        None where no other recording has its label, so that it could not be found.
+        One per recording; None if it has no score with another recording of its label.
     accuracy, low, high : float
-        Of those that could be found, with its 95 % interval (Wilson 1927).
+        Accuracy over the `n` recordings whose label can be predicted, with its 95% interval (Wilson 1927).
     chance : float
-        What the commonest label alone would get.
+        Majority-class baseline: the accuracy of always predicting the most frequent label.
     n : int
     note : str
+        Which recordings are left out of the accuracy, or why there is none; empty otherwise.
     """
 
     predicted: tuple[str | None, ...]
@@ -51,43 +49,40 @@ class Classification:
 
 
 def classify(scores: NDArray[np.float64], labels: Sequence[str]) -> Classification:
-    """Give each recording the label of the others that it is hardest to tell from, on average.
+    """Predict the label of each recording as the one whose other recordings have the lowest mean score with it.
 
     Parameters
     ----------
     scores : ndarray of float64, shape (recordings, recordings)
-        Symmetric; NaN where a pair has no score, and on the diagonal.
+        Symmetric; NaN where a pair has no score. The diagonal is ignored.
     labels : sequence of str
-        One a recording.
+        One per recording.
+
+    Returns
+    -------
+    Classification
     """
     names = list(dict.fromkeys(labels))
-    own = np.array([names.index(label) for label in labels])
-    member = own[:, None] == np.arange(len(names))
-    there = np.isfinite(scores) & ~np.eye(len(own), dtype=bool)
-    n = there @ member.astype(np.int64)
-    mean = np.divide(np.where(there, scores, 0.0) @ member, n, where=n > 0, out=np.full(n.shape, np.inf))
+    code = np.array([names.index(label) for label in labels])
+    membership = code[:, None] == np.arange(len(names))
+    scored = np.isfinite(scores) & ~np.eye(len(code), dtype=bool)
+    n_scored = scored @ membership.astype(np.int64)
+    no_score = np.full(n_scored.shape, np.inf)
+    mean = np.divide(np.where(scored, scores, 0.0) @ membership, n_scored, where=n_scored > 0, out=no_score)
     lowest = mean.min(axis=1)
     nearest = mean.argmin(axis=1)
-    single = (np.isclose(mean, lowest[:, None], rtol=0, atol=1e-12).sum(axis=1) == 1) & np.isfinite(lowest)
-    findable = n[np.arange(len(own)), own] > 0
-    predicted = tuple(names[k] if good else None for k, good in zip(nearest, single, strict=True))
-    correct = tuple(
-        bool(good and k == label) if can else None
-        for k, label, good, can in zip(nearest, own, single, findable, strict=True)
-    )
-    counted = [right for right in correct if right is not None]
-    if not counted:
+    unique = (np.isclose(mean, lowest[:, None], rtol=0, atol=_TIE).sum(axis=1) == 1) & np.isfinite(lowest)
+    predictable = n_scored[np.arange(len(code)), code] > 0
+    predicted = tuple(names[k] if decided else None for k, decided in zip(nearest, unique, strict=True))
+    right = unique & (nearest == code)
+    correct = tuple(bool(hit) if counts else None for hit, counts in zip(right, predictable, strict=True))
+    n, n_correct = int(predictable.sum()), int(right[predictable].sum())
+    if not n:
         return Classification(predicted, correct, math.nan, math.nan, math.nan, math.nan, 0, "no two share a label")
-    interval = stats.binomtest(sum(counted), len(counted)).proportion_ci(method="wilson")
-    commonest = Counter(label for label, can in zip(labels, findable, strict=True) if can).most_common(1)[0][1]
-    alone = len(correct) - len(counted)
+    interval = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
+    majority = Counter(label for label, counts in zip(labels, predictable, strict=True) if counts).most_common(1)[0][1]
+    left_out = len(correct) - n
+    note = f"{left_out} left out: no score with another recording of the same label" if left_out else ""
     return Classification(
-        predicted,
-        correct,
-        sum(counted) / len(counted),
-        float(interval.low),
-        float(interval.high),
-        commonest / len(counted),
-        len(counted),
-        f"{alone} left out: no other recording has their label, or a score with them" if alone else "",
+        predicted, correct, n_correct / n, float(interval.low), float(interval.high), majority / n, n, note
     )

@@ -1,4 +1,4 @@
-"""Influences of the values of a label, where cells hold a single token each and only values can be resampled."""
+"""Influence of the values of a label, for designs in which each cell side has one token and only values repeat."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
 
 class LabelInfluence(NamedTuple):
-    """What each value of the label that was chosen for a row does to the mean of the row's cells.
+    """Influence of each value of a label on the mean score of each row.
 
     Attributes
     ----------
     row : ndarray of int64, shape (k,)
-        Sorted.
+        The row that each value belongs to; sorted.
     influence : ndarray of float64, shape (k,)
+        Derivative of the row's mean score with respect to the weight of the value.
     label : list of str
-        The label of each row; empty where there is none to choose from.
+        The label chosen for each row; empty for a row without cells.
     """
 
     row: NDArray[np.int64]
@@ -35,7 +36,7 @@ def label_influence(
     n_rows: int,
     values: Mapping[str, NDArray[np.int64]],
 ) -> LabelInfluence:
-    """Choose, for each row, the label with the most values, and give the influence of each of them.
+    """Choose the label with the most values for each row, and compute the influence of each of its values.
 
     Parameters
     ----------
@@ -45,35 +46,41 @@ def label_influence(
     n_rows : int
     values : mapping of str to ndarray of int64, shape (cells, 1 or 2)
         For each label, the codes of the values that the tokens of a cell have: two of ON (that of A and X, that of B)
-        and of ACROSS (that of A and B, that of X), one of BY.
+        and of ACROSS (that of A and B, that of X), one of BY. Of labels with equally many values, the first is chosen.
 
     Returns
     -------
-    ValueInfluence
+    LabelInfluence
 
     Notes
     -----
-    All tokens of a cell have one of these values, so cells that share none are independent if the values are draws from
-    more of their kind. Give each value a weight, every cell the product of the weights of its values: the slope of the
-    mean in the weight of value k is the sum, over the cells that k is in, of score − mean, over the number of cells.
+    Cells that share no value are independent if the values are a sample. Give each value a weight and each cell the
+    product of the weights of its values. The derivative of the weighted mean with respect to the weight of value k, at
+    weights of 1, is the sum of (score − mean) over the cells that contain k, divided by the number of cells.
     """
-    n = np.bincount(row, minlength=n_rows)
-    mean = np.divide(np.bincount(row, score, n_rows), n, where=n > 0, out=np.zeros(n_rows))
-    slope = (score - mean[row]) / n[row]
-    most = np.zeros(n_rows, np.int64)
-    label = [""] * n_rows
-    chosen: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-    for name, codes in values.items():
-        n_codes = int(codes.max()) + 1 if len(codes) else 1
-        keys, place = np.unique(row[:, None] * n_codes + codes, return_inverse=True)
-        own = keys // n_codes
-        count = np.bincount(own, minlength=n_rows)
-        better = count > most
-        most = np.maximum(count, most)
-        label = [name if now else before for now, before in zip(better, label, strict=True)]
-        influence = np.bincount(place.reshape(-1), np.repeat(slope, codes.shape[1]), len(keys))
-        chosen = [(rows[~better[rows]], found[~better[rows]]) for rows, found in chosen]
-        chosen.append((own[better[own]], influence[better[own]]))
-    rows = np.concatenate([each for each, _ in chosen] or [np.zeros(0, np.int64)])
+    n_cells = np.bincount(row, minlength=n_rows)
+    mean = np.divide(np.bincount(row, score, n_rows), n_cells, where=n_cells > 0, out=np.zeros(n_rows))
+    slope = (score - mean[row]) / n_cells[row]
+    chosen_size = np.zeros(n_rows, np.int64)
+    chosen_label = [""] * n_rows
+    rows, influences = np.zeros(0, np.int64), np.zeros(0)
+    for label, codes in values.items():
+        label_rows, label_influences = _sum_by_value(slope, row, codes)
+        size = np.bincount(label_rows, minlength=n_rows)
+        larger = size > chosen_size
+        chosen_size = np.maximum(size, chosen_size)
+        chosen_label = [label if new else old for new, old in zip(larger, chosen_label, strict=True)]
+        kept, added = ~larger[rows], larger[label_rows]
+        rows = np.concatenate((rows[kept], label_rows[added]))
+        influences = np.concatenate((influences[kept], label_influences[added]))
     order = np.argsort(rows, kind="stable")
-    return LabelInfluence(rows[order], np.concatenate([each for _, each in chosen] or [np.zeros(0)])[order], label)
+    return LabelInfluence(rows[order], influences[order], chosen_label)
+
+
+def _sum_by_value(
+    slope: NDArray[np.float64], row: NDArray[np.int64], codes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the row of each value that occurs in it, and the sum of `slope` over the row's cells with that value."""
+    n_codes = int(codes.max()) + 1 if len(codes) else 1
+    keys, index = np.unique(row[:, None] * n_codes + codes, return_inverse=True)
+    return keys // n_codes, np.bincount(index.reshape(-1), np.repeat(slope, codes.shape[1]), len(keys))

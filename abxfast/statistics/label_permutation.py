@@ -1,4 +1,4 @@
-"""Lots: labels drawn anew over units, within strata."""
+"""Random permutations of the labels of units, within strata."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def draw_labels(
+def permute_labels(
     label: NDArray[np.int64], stratum: NDArray[np.int64], permutations: int, seed: int
 ) -> NDArray[np.uint8]:
-    """Give the labels of the units as they are, and then permuted within strata.
+    """Return the observed labels of the units, followed by random permutations of them within strata.
 
-    The draw depends on the seed and on how the units stand, not on the vectors: tests of one shape share it.
+    The permutations depend on the arguments only, not on the vectors, so that tests of one design share them.
 
     Parameters
     ----------
@@ -29,27 +29,27 @@ def draw_labels(
     Returns
     -------
     ndarray of uint8, shape (permutations + 1, units)
-        Not to be written to.
+        The observed labels are the first row. Read-only, since the array is cached.
     """
-    return _draw(label.astype(np.uint8).tobytes(), stratum.tobytes(), permutations, seed)
+    return _permute(label.astype(np.uint8).tobytes(), stratum.tobytes(), permutations, seed)
 
 
 @lru_cache(maxsize=4)
-def _draw(label: bytes, stratum: bytes, permutations: int, seed: int) -> NDArray[np.uint8]:
+def _permute(label: bytes, stratum: bytes, permutations: int, seed: int) -> NDArray[np.uint8]:
     labels = np.tile(np.frombuffer(label, np.uint8), (permutations + 1, 1))
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     strata = np.frombuffer(stratum, np.int64)
-    for own in np.unique(strata):
-        columns = np.flatnonzero(strata == own)
-        labels[1:, columns] = random.permuted(labels[1:, columns], axis=1)
+    for value in np.unique(strata):
+        units = np.flatnonzero(strata == value)
+        labels[1:, units] = rng.permuted(labels[1:, units], axis=1)
     labels.flags.writeable = False
     return labels
 
 
 def count_distinct(label: NDArray[np.int64], stratum: NDArray[np.int64]) -> float:
-    """Count the relabellings that can differ in their score.
+    """Count the relabellings whose scores can differ.
 
-    To exchange two values everywhere, where every stratum has as many of either, changes nothing.
+    Relabellings that differ only in the names of values, where these have equal counts in every stratum, count once.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ def count_distinct(label: NDArray[np.int64], stratum: NDArray[np.int64]) -> floa
     Returns
     -------
     float
-        Whole where it is below 10¹⁵; at most 1e304.
+        Rounded to a whole number below 10¹⁵; at most 1e304.
     """
     counts = np.zeros((int(stratum.max()) + 1, int(label.max()) + 1), np.int64)
     np.add.at(counts, (stratum, label), 1)
-    log = 0.0
-    for row in counts.tolist():
-        log += math.lgamma(sum(row) + 1) - sum(math.lgamma(n + 1) for n in row)
-    for _, same in itertools.groupby(sorted(counts.T.tolist())):
-        log -= math.lgamma(len(list(same)) + 1)
-    found = math.exp(min(log, 700.0))
-    return float(round(found)) if found < 1e15 else found  # noqa: PLR2004
+    log_count = 0.0
+    for stratum_counts in counts.tolist():
+        log_count += math.lgamma(sum(stratum_counts) + 1) - sum(math.lgamma(n + 1) for n in stratum_counts)
+    for _, interchangeable in itertools.groupby(sorted(counts.T.tolist())):
+        log_count -= math.lgamma(len(list(interchangeable)) + 1)
+    count = math.exp(min(log_count, 700.0))
+    return float(round(count)) if count < 1e15 else count  # noqa: PLR2004

@@ -1,56 +1,49 @@
-"""Many tests at once: adjusted p values."""
+"""Multiple testing: adjusted p-values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust p values so that the chance of any false rejection is kept (Holm 1979), whatever their dependence.
+    """Adjust p-values to control the family-wise error rate under any dependence (Holm 1979).
 
     Parameters
     ----------
     p : ndarray of float64, shape (m,)
-        NaN where nothing was tested; it stays and does not count.
+        NaN where nothing was tested; it stays NaN and does not count as a test.
 
     Returns
     -------
     ndarray of float64, shape (m,)
     """
-    order, m = _order(p)
-    raised = np.maximum.accumulate((m - np.arange(m)) * p[order])
-    return _put(p, order, np.minimum(raised, 1.0))
+    tested = np.flatnonzero(np.isfinite(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    adjusted = np.full(len(p), np.nan)
+    scaled = np.arange(len(order), 0, -1) * p[order]
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted
 
 
 def benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust p values so that the expected share of false ones among the rejections is kept (1995).
+    """Adjust p-values to control the false discovery rate (Benjamini and Hochberg 1995).
 
     Parameters
     ----------
     p : ndarray of float64, shape (m,)
-        NaN where nothing was tested; it stays and does not count.
+        NaN where nothing was tested; it stays NaN and does not count as a test.
 
     Returns
     -------
     ndarray of float64, shape (m,)
     """
-    order, m = _order(p)
-    raised = m / np.arange(1, m + 1) * p[order]
-    return _put(p, order, np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0))
-
-
-def _order(p: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    order = np.argsort(p, kind="stable")  # NaN last
-    m = int(np.isfinite(p).sum())
-    return order[:m], m
-
-
-def _put(p: NDArray[np.float64], order: NDArray[np.int64], adjusted: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.full(len(p), np.nan)
-    out[order] = adjusted
-    return out
+    tested = np.isfinite(p)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[tested] = stats.false_discovery_control(p[tested])
+    return adjusted

@@ -1,4 +1,4 @@
-"""Scores of many labellings of the same snippets: sorted lists made once, labels counted along them."""
+"""Scores of the same snippets under many labellings: neighbours are sorted once, labels are counted along them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,30 @@ import numpy as np
 from abxfast.kernels import LABELLINGS_PER_BATCH, ComparisonRules, count_relabelled, sort_neighbours, unit_vectors
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from numpy.typing import NDArray
 
-_PAIRS = 1 << 20  # (x, other) whose lists are held at a time, about 30 bytes each
-_COUNTS = 1 << 22
+_MAX_PAIRS = 1 << 20
+"""Pairs (x, other) whose neighbour lists are held at once by a thread, at about 30 bytes each."""
+_MAX_COUNTS = 1 << 22
+"""Counts that are held at once by a thread."""
 
 
-class Rows(NamedTuple):
-    """What a test is taken on; int64 arrays of shape (n,).
+class _Context(NamedTuple):
+    """The snippets of one value of BY."""
 
-    Attributes
-    ----------
-    unit : ndarray
-        What is labelled as a whole.
-    by : ndarray
-        Codes of the context that all share.
-    design : Design
-    """
-
+    vectors: NDArray[np.float64]
     unit: NDArray[np.int64]
-    by: NDArray[np.int64]
-    design: ComparisonRules
+    rules: ComparisonRules
 
 
 def relabelled_scores(
     vectors: NDArray[np.float32] | NDArray[np.float64],
     labels: NDArray[np.uint8],
-    rows: Rows,
+    unit: NDArray[np.int64],
+    by: NDArray[np.int64],
+    rules: ComparisonRules,
     threads: int = 1,
 ) -> NDArray[np.float64]:
     """Score every labelling.
@@ -48,70 +45,95 @@ def relabelled_scores(
     ----------
     vectors : ndarray of float32 or float64, shape (n, dim)
     labels : ndarray of uint8, shape (labellings, units)
-    rows : Rows
+    unit : ndarray of int64, shape (n,)
+        The unit of each snippet, which is labelled as a whole.
+    by : ndarray of int64, shape (n,)
+        Codes of the context that a, b and x share.
+    rules : ComparisonRules
+        Which snippets are compared.
     threads : int
 
     Returns
     -------
     ndarray of float64, shape (labellings,)
-        For each value in each context, the share of triplets won where a has the value of x and b another; the mean
-        of those that have a triplet, NaN where none has.
+        Mean of the ABX scores of each value (that of a and x; b has any other) in each context that has a triplet; NaN
+        if none has.
     """
     n_batches, n_values = -(-len(labels) // LABELLINGS_PER_BATCH), int(labels.max()) + 1
-    total, there = np.zeros((2, n_batches, LABELLINGS_PER_BATCH))
+    total, n_scores = np.zeros((2, n_batches, LABELLINGS_PER_BATCH))
     with ThreadPoolExecutor(threads) as pool:
-        for context in np.unique(rows.by):
-            own = np.flatnonzero(rows.by == context)
-            design = rows.design
-            part = ComparisonRules(design.across[own], design.recording[own], design.place[own], design.gap)
-            pairs = _pairs(part.across)
-            if not pairs:  # a single value of ACROSS: no x differs in it
-                continue
-            units = unit_vectors(vectors[own])
-            step = max(1, min(_PAIRS // len(own), -(-len(own) // threads)))
-            stretches = [(start, min(start + step, len(own))) for start in range(0, len(own), step)]
-            shape = (len(pairs), n_values, LABELLINGS_PER_BATCH)
-            batches_at_once = max(1, _COUNTS // math.prod(shape))
-            for first in range(0, n_batches, batches_at_once):
-                last = min(first + batches_at_once, n_batches)
-                count = partial(_count, units, part, pairs, _batches(labels, rows.unit[own], first, last), shape)
-                wins2, triplets = np.zeros((2, last - first, *shape), np.int64)
-                for won, of in pool.map(count, stretches):
-                    wins2 += won
-                    triplets += of
-                some = triplets > 0
-                scores = np.divide(wins2, 2 * triplets, where=some, out=np.zeros(wins2.shape))
-                total[first:last] += scores.sum(axis=(1, 2))
-                there[first:last] += some.sum(axis=(1, 2))
-    mean: NDArray[np.float64] = np.divide(total, there, where=there > 0, out=np.full(total.shape, np.nan))
+        for value in np.unique(by):
+            rows = np.flatnonzero(by == value)
+            context = _Context(
+                unit_vectors(vectors[rows]),
+                unit[rows],
+                ComparisonRules(rules.across[rows], rules.recording[rows], rules.place[rows], rules.gap),
+            )
+            _add_scores(pool, threads, context, labels, n_values, total, n_scores)
+    mean: NDArray[np.float64] = np.divide(total, n_scores, where=n_scores > 0, out=np.full(total.shape, np.nan))
     return mean.reshape(-1)[: len(labels)]
 
 
+def _add_scores(
+    pool: Executor,
+    threads: int,
+    context: _Context,
+    labels: NDArray[np.uint8],
+    n_values: int,
+    total: NDArray[np.float64],
+    n_scores: NDArray[np.float64],
+) -> None:
+    """Add the scores of one context to `total` and their number to `n_scores`, both ``(batches, labellings)``."""
+    n = len(context.unit)
+    across_pairs = _number_across_pairs(context.rules.across)
+    if not across_pairs:  # ACROSS has a single value, so that x cannot differ in it
+        return
+    step = max(1, min(_MAX_PAIRS // n, -(-n // threads)))
+    spans = [(start, min(start + step, n)) for start in range(0, n, step)]
+    shape = (len(across_pairs), n_values, LABELLINGS_PER_BATCH)
+    batches_at_once = max(1, _MAX_COUNTS // math.prod(shape))
+    for first in range(0, len(total), batches_at_once):
+        last = min(first + batches_at_once, len(total))
+        batches = _batch_labels(labels, context.unit, first, last)
+        count = partial(_count, context, across_pairs, batches, shape)
+        wins2, triplets = np.zeros((2, last - first, *shape), np.int64)
+        for span_wins2, span_triplets in pool.map(count, spans):
+            wins2 += span_wins2
+            triplets += span_triplets
+        scored = triplets > 0
+        scores = np.divide(wins2, 2 * triplets, where=scored, out=np.zeros(wins2.shape))
+        total[first:last] += scores.sum(axis=(1, 2))
+        n_scores[first:last] += scored.sum(axis=(1, 2))
+
+
 def _count(
-    units: NDArray[np.float64],
-    design: ComparisonRules,
-    pairs: dict[tuple[int, ...], int],
+    context: _Context,
+    across_pairs: dict[tuple[int, ...], int],
     batches: NDArray[np.uint8],
     shape: tuple[int, ...],
-    stretch: tuple[int, int],
+    span: tuple[int, int],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    lists = sort_neighbours(units, *stretch, design)
-    slot = np.array([pairs[tuple(each)] for each in lists.context.tolist()], np.int64)
+    """Count wins2 and triplets, ``(batches, *shape)``, for x from ``span[0]`` to ``span[1]``."""
+    neighbours = sort_neighbours(context.vectors, *span, context.rules)
+    slot = np.array([across_pairs[tuple(pair)] for pair in neighbours.context.tolist()], np.int64)
     wins2, triplets = np.zeros((2, len(batches), *shape), np.int64)
-    count_relabelled(lists, slot, batches, wins2, triplets)
+    count_relabelled(neighbours, slot, batches, wins2, triplets)
     return wins2, triplets
 
 
-def _pairs(across: NDArray[np.int64]) -> dict[tuple[int, ...], int]:
-    """Give each pair of ACROSS, of x and of a and b, a number; there is a single one where ACROSS is not asked for."""
-    own = np.unique(across).tolist()
-    if own[0] < 0:
-        return {(own[0], 0): 0}
-    return {pair: k for k, pair in enumerate(itertools.permutations(own, 2))}
+def _number_across_pairs(across: NDArray[np.int64]) -> dict[tuple[int, ...], int]:
+    """Return a number for each pair of values of ACROSS (that of x, that of a and b); one pair without ACROSS (−1)."""
+    values = np.unique(across).tolist()
+    if values[0] < 0:
+        return {(values[0], 0): 0}
+    return {pair: k for k, pair in enumerate(itertools.permutations(values, 2))}
 
 
-def _batches(labels: NDArray[np.uint8], unit: NDArray[np.int64], first: int, last: int) -> NDArray[np.uint8]:
-    """Give the labels of snippets, `LABELLINGS_PER_BATCH` labellings side by side, the last one repeated where there are too few."""
+def _batch_labels(labels: NDArray[np.uint8], unit: NDArray[np.int64], first: int, last: int) -> NDArray[np.uint8]:
+    """Return the labels of snippets in batches `first` to `last`, uint8 ``(batches, n, LABELLINGS_PER_BATCH)``.
+
+    The last labelling is repeated to fill the last batch.
+    """
     index = np.minimum(np.arange(first * LABELLINGS_PER_BATCH, last * LABELLINGS_PER_BATCH), len(labels) - 1)
     batches = labels[index].reshape(last - first, LABELLINGS_PER_BATCH, -1).transpose(0, 2, 1)
     return np.ascontiguousarray(np.take(batches, unit, axis=1))

@@ -310,20 +310,20 @@ def parts():
     """Leave out parts of the method: print rejections without a difference, and coverage."""
     variants = {
         "as it is": (),
-        "the cuts hide nothing": ("hidden_variance",),
-        "no neighbour is left out": ("hidden_variance", "memory"),
-        "snippets, not stretches, are permuted": ("hidden_variance", "block_length"),
-        "both": ("hidden_variance", "memory", "block_length"),
+        "the cuts hide nothing": ("variance_inflation",),
+        "no neighbour is left out": ("variance_inflation", "decorrelation_lag"),
+        "snippets, not stretches, are permuted": ("variance_inflation", "block_length"),
+        "both": ("variance_inflation", "decorrelation_lag", "block_length"),
     }
     for name, left_out in variants.items():
         found = []
-        with without("permutation", left_out):
+        with without("permutation_design", left_out):
             for first, n in ((0.5, 60), (0.8, 360)):
                 p = np.concatenate([tested("pair", first, n, (chunk, n))[:, 0] for chunk in range(5)])
                 found.append(f"{100 * (p <= 0.05).mean():.1f}")  # noqa: PLR2004
         print(f"| {name} | {' | '.join(found)} |", flush=True)
     shift = shift_for(SCORES[2], "pair", 0.0, 60)
-    for name, left_out in {"as it is": (), "the cuts hide nothing": ("hidden_variance",)}.items():
+    for name, left_out in {"as it is": (), "the cuts hide nothing": ("variance_inflation",)}.items():
         covers = []
         with without("dependence", left_out):
             for first, n in ((0.5, 60), (0.8, 360)):

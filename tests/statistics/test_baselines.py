@@ -1,4 +1,4 @@
-"""Within and drift against the loop."""
+"""Self-baselines against the loop of the reference."""
 
 import numpy as np
 import pytest
@@ -16,57 +16,65 @@ def recordings(seed, sizes, snippet_s):
 
 
 @pytest.mark.parametrize("snippet_s", [5.0, 10.0, 20.0])
-def test_they_are_the_scores_of_their_sides(snippet_s):
+def test_baselines_are_the_scores_of_one_side_against_the_other(snippet_s):
     vectors, recording, start_s, end_s = recordings(0, (24, 30), snippet_s)
     order = np.random.default_rng(1).permutation(len(recording))
-    found = self_baselines(*(array[order] for array in (vectors, recording, start_s, end_s)))
+    baselines = self_baselines(*(array[order] for array in (vectors, recording, start_s, end_s)))
     d = reference.distances(vectors)
-    for own in range(2):
-        rows = np.flatnonzero(recording == own)
-        middle = (start_s[rows] + end_s[rows]) / 2 - start_s[rows].min()
-        total = end_s[rows].max() - start_s[rows].min()
+    for r in range(2):
+        rows = np.flatnonzero(recording == r)
+        midpoint_s = (start_s[rows] + end_s[rows]) / 2 - start_s[rows].min()
+        duration_s = end_s[rows].max() - start_s[rows].min()
         for score, first in (
-            (found.alternating_split, (middle // 30) % 2 == 0),
-            (found.half_split, middle < total / 2),
+            (baselines.alternating_split, (midpoint_s // 30) % 2 == 0),
+            (baselines.half_split, midpoint_s < duration_s / 2),
         ):
             wins2, triplets, _ = reference.counts(d, rows[first], rows[~first], rows[first])
-            assert score[own] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
-    assert found.n.tolist() == [24, 30]
+            assert score[r] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
+    assert baselines.n.tolist() == [24, 30]
+    given = np.array([not note for note in baselines.note])
     for low, score, high in (
-        (found.alternating_split_low, found.alternating_split, found.alternating_split_high),
-        (found.half_split_low, found.half_split, found.half_split_high),
+        (baselines.alternating_split_low, baselines.alternating_split, baselines.alternating_split_high),
+        (baselines.half_split_low, baselines.half_split, baselines.half_split_high),
     ):
-        given = np.array([not note for note in found.note])
         assert (np.isfinite(low) == given).all()
         assert given.any()
         assert (low[given] < score[given]).all()
         assert (score[given] < high[given]).all()
 
 
-def test_near_pairs_can_be_left_out():
+def test_min_gap_excludes_pairs_close_in_time():
     vectors, recording, start_s, end_s = recordings(2, (24,), 10.0)
-    found = self_baselines(vectors, recording, start_s, end_s, min_gap_s=25.0)
-    rows, middle = np.arange(24), start_s - start_s.min() + 5
+    baselines = self_baselines(vectors, recording, start_s, end_s, min_gap_s=25.0)
+    rows, midpoint_s = np.arange(24), start_s - start_s.min() + 5
 
     def allowed(a, x):
         return max(start_s[a], start_s[x]) - min(end_s[a], end_s[x]) >= 25
 
-    first = (middle // 30) % 2 == 0
+    first = (midpoint_s // 30) % 2 == 0
     wins2, triplets, _ = reference.counts(reference.distances(vectors), rows[first], rows[~first], rows[first], allowed)
-    assert found.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
+    assert baselines.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
 
 
-def test_a_recording_that_fits_into_one_block_has_no_floor():
+def test_recording_within_one_block_has_no_alternating_baseline():
     vectors, recording, start_s, end_s = recordings(3, (2, 24), 10.0)
-    found = self_baselines(vectors, recording, start_s, end_s)
-    assert np.isnan(found.alternating_split[0])
-    assert "no triplet" in found.note[0]
-    assert np.isfinite(found.alternating_split[1])
+    baselines = self_baselines(vectors, recording, start_s, end_s)
+    assert np.isnan(baselines.alternating_split[0])
+    assert baselines.note[0] == "no triplet"
+    assert np.isfinite(baselines.alternating_split[1])
 
 
-def test_snippets_longer_than_a_block_take_turns():
+def test_note_names_the_split_that_it_is_about():
+    """Six snippets of 5 s are one block of 30 s, but two halves."""
+    baselines = self_baselines(*recordings(5, (6,), 5.0))
+    assert np.isnan(baselines.alternating_split[0])
+    assert np.isfinite(baselines.half_split[0])
+    assert baselines.note[0].startswith("odd against even blocks: no triplet; first half against second: no interval: ")
+
+
+def test_snippets_longer_than_a_block_alternate():
     vectors, recording, start_s, end_s = recordings(4, (12,), 40.0)
-    found = self_baselines(vectors, recording, start_s, end_s)
+    baselines = self_baselines(vectors, recording, start_s, end_s)
     rows = np.arange(12)
     wins2, triplets, _ = reference.counts(reference.distances(vectors), rows[::2], rows[1::2], rows[::2])
-    assert found.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
+    assert baselines.alternating_split[0] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)

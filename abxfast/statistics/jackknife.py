@@ -1,0 +1,167 @@
+"""The infinitesimal jackknife: variances of mean scores from the influences of units, or of values of a label."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from abxfast.statistics.dependence import MIN_BLOCKS
+from abxfast.statistics.label_influence import label_influence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from abxfast.statistics.dependence import ExchangeableUnits
+    from abxfast.statistics.unit_marginals import UnitMarginals
+
+
+class CellScores(NamedTuple):
+    """Scores of the cells, and of the rows that they are averaged into.
+
+    Attributes
+    ----------
+    row, triplets : ndarray of int64, shape (cells,)
+    counted : ndarray of bool, shape (cells,)
+        Whether a cell has triplets and belongs to a row.
+    score : ndarray of float64, shape (cells,)
+        0 where a cell is not counted.
+    n_cells : ndarray of int64, shape (rows,)
+    mean : ndarray of float64, shape (rows,)
+        NaN for a row without cells.
+    """
+
+    row: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+    counted: NDArray[np.bool_]
+    score: NDArray[np.float64]
+    n_cells: NDArray[np.int64]
+    mean: NDArray[np.float64]
+
+
+class UnitInfluences(NamedTuple):
+    """Influence of each unit on each row that it contributes to; arrays of shape (k,)."""
+
+    row: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    influence: NDArray[np.float64]
+
+
+class Variances(NamedTuple):
+    """Variance of each row's score; arrays of shape (rows,).
+
+    Attributes
+    ----------
+    variance, df : ndarray of float64
+    n_units : ndarray of int64
+    min_units : ndarray of int64
+        Units of the row's smallest stratum; the largest int64 for a row without units.
+    """
+
+    variance: NDArray[np.float64]
+    df: NDArray[np.float64]
+    n_units: NDArray[np.int64]
+    min_units: NDArray[np.int64]
+
+
+def score_cells(wins2: NDArray[np.int64], triplets: NDArray[np.int64], row_of_cell: NDArray[np.int64]) -> CellScores:
+    """Compute the scores of cells and their means; see `jackknife_intervals` for the parameters."""
+    n_rows = int(row_of_cell.max()) + 1 if len(row_of_cell) else 0
+    counted = (triplets > 0) & (row_of_cell >= 0)
+    score = np.divide(wins2, 2 * triplets, where=counted, out=np.zeros(len(wins2)))
+    n_cells = np.bincount(row_of_cell[counted], minlength=n_rows)
+    total = np.bincount(row_of_cell[counted], score[counted], minlength=n_rows)
+    mean = np.divide(total, n_cells, where=n_cells > 0, out=np.full(n_rows, np.nan))
+    return CellScores(row_of_cell, triplets, counted, score, n_cells, mean)
+
+
+def unit_influences(cells: CellScores, marginals: UnitMarginals, units: ExchangeableUnits) -> UnitInfluences:
+    """Compute the influences U_k; those of blocks are multiplied by the square root of the variance inflation."""
+    cell, unit, wins2, triplets = (column[cells.counted[marginals.cell]] for column in marginals)
+    slope = (wins2 / 2 - cells.score[cell] * triplets) / cells.triplets[cell]
+    row = cells.row[cell]
+    n_units = len(units.stratum)
+    keys, index = np.unique(row * n_units + unit, return_inverse=True)
+    influence = np.zeros(len(keys))
+    np.add.at(influence, index, slope / cells.n_cells[row])
+    row, unit = keys // n_units, keys % n_units
+    if units.kind == "block":
+        influence *= np.sqrt(units.inflation[_recording_of_unit(units)[unit]])
+    return UnitInfluences(row, unit, influence)
+
+
+def has_short_recording(influences: UnitInfluences, units: ExchangeableUnits, n_rows: int) -> NDArray[np.bool_]:
+    """Return whether a recording that contributes to a row is too short for its blocks, bool ``(rows,)``."""
+    too_short = np.zeros(n_rows, np.bool_)
+    if units.kind == "block":
+        np.logical_or.at(too_short, influences.row, units.too_short[_recording_of_unit(units)[influences.unit]])
+    return too_short
+
+
+def _recording_of_unit(units: ExchangeableUnits) -> NDArray[np.int64]:
+    recording = np.zeros(len(units.stratum), np.int64)
+    recording[units.unit] = units.recording
+    return recording
+
+
+def unit_variances(influences: UnitInfluences, units: ExchangeableUnits, n_rows: int) -> Variances:
+    """Compute the variance of each row from the influences of its units, and its degrees of freedom."""
+    variances = _stratified_variances(influences.row, units.stratum[influences.unit], influences.influence, n_rows)
+    if units.kind == "recording":
+        return variances._replace(df=np.maximum(variances.df / 2, variances.min_units - 1))
+    return variances
+
+
+def _stratified_variances(
+    row: NDArray[np.int64], stratum: NDArray[np.int64], influence: NDArray[np.float64], n_rows: int
+) -> Variances:
+    """Compute Σ K / (K − 1) Σ (U_k − Ū)² over the strata of each row, and its Satterthwaite degrees of freedom."""
+    n_strata = int(stratum.max()) + 1 if len(stratum) else 1
+    keys, index = np.unique(row * n_strata + stratum, return_inverse=True)
+    size = np.bincount(index)
+    centred = influence - (np.bincount(index, influence) / size)[index]
+    stratum_variance = np.bincount(index, centred**2) * size / np.maximum(size - 1, 1)
+    stratum_row = keys // n_strata
+    variance, denominator = np.zeros((2, n_rows))
+    np.add.at(variance, stratum_row, stratum_variance)
+    np.add.at(denominator, stratum_row, stratum_variance**2 / np.maximum(size - 1, 1))
+    min_units = np.full(n_rows, np.iinfo(np.int64).max, np.int64)
+    np.minimum.at(min_units, stratum_row, size)
+    df = np.divide(variance**2, denominator, where=denominator > 0, out=(min_units - 1).astype(np.float64))
+    return Variances(variance, df, np.bincount(row, minlength=n_rows), min_units)
+
+
+def replace_by_value_variances(
+    variances: Variances,
+    single: NDArray[np.bool_],
+    cells: CellScores,
+    values: Mapping[str, NDArray[np.int64]],
+) -> tuple[Variances, list[str]]:
+    """Replace the variance of rows with a single unit in a stratum by the one over the values of a label.
+
+    Parameters
+    ----------
+    variances : Variances
+    single : ndarray of bool, shape (rows,)
+        The rows to replace, if they have a label with `MIN_BLOCKS` values.
+    cells : CellScores
+    values : mapping of str to ndarray of int64, shape (cells, 1 or 2)
+        See `label_influence`.
+
+    Returns
+    -------
+    variances : Variances
+    label : list of str
+        The label of each row that was replaced; empty for the others.
+    """
+    used = cells.counted & single[cells.row]
+    n_rows = len(cells.mean)
+    codes = {label: columns[used] for label, columns in values.items()}
+    influences = label_influence(cells.score[used], cells.row[used], n_rows, codes)
+    one_stratum = np.zeros(len(influences.row), np.int64)
+    over_values = _stratified_variances(influences.row, one_stratum, influences.influence, n_rows)
+    replaced = single & (over_values.n_units >= MIN_BLOCKS)
+    merged = Variances(*(np.where(replaced, new, old) for new, old in zip(over_values, variances, strict=True)))
+    return merged, [label if new else "" for label, new in zip(influences.label, replaced, strict=True)]

@@ -1,0 +1,62 @@
+"""Marginals of exchangeable units: the triplets of each cell that a unit takes part in, and their wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+
+class UnitMarginals(NamedTuple):
+    """Wins and triplets of each unit in each cell, over the three roles a, b and x.
+
+    A triplet (a, b, x) is counted three times: for the unit of a, for that of b and for that of x, be these the same or
+    not. Summed over units, both counts are therefore three times those of the cell.
+
+    Attributes
+    ----------
+    cell, unit : ndarray of int64, shape (k,)
+        Every combination that has a triplet, sorted by cell, then unit.
+    wins2 : ndarray of int64, shape (k,)
+        2 · wins + ties over the triplets in which a snippet of the unit is a, b or x, where the triplet is won if
+        d(a, x) < d(b, x), whichever role the unit has.
+    triplets : ndarray of int64, shape (k,)
+        Number of these triplets.
+    """
+
+    cell: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    wins2: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+
+
+def sum_by_unit(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> UnitMarginals:
+    """Sum the marginals of snippets over the snippets of each unit and over the three roles.
+
+    Parameters
+    ----------
+    tables : mapping of str to pyarrow.Table
+        `AbxScores.marginals`, from ``score_embeddings(..., marginals=True)``.
+    unit : ndarray of int64, shape (n,)
+        The unit of each snippet (row of the embeddings).
+
+    Returns
+    -------
+    UnitMarginals
+    """
+    cell, snippet, wins2, triplets = (
+        np.concatenate([table[name].to_numpy() for table in tables.values()])
+        for name in ("cell", "snippet", "wins2", "triplets")
+    )
+    n_units = int(unit.max()) + 1
+    keys, index = np.unique(cell * n_units + unit[snippet], return_inverse=True)
+    unit_wins2, unit_triplets = np.zeros((2, len(keys)), np.int64)
+    np.add.at(unit_wins2, index, wins2)
+    np.add.at(unit_triplets, index, triplets)
+    return UnitMarginals(keys // n_units, keys % n_units, unit_wins2, unit_triplets)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MIN_BLOCKS = 10
-"""Blocks of a recording below which its variance cannot be estimated: no interval is reported."""
+"""Number of blocks below which the variance of a recording cannot be estimated, so that it has no interval."""
 _NEGLIGIBLE_CORRELATION = 0.005
 _MAX_CORRELATION = 0.98
 

@@ -113,22 +113,21 @@ def jackknife_intervals(
     if values and single.any():
         variances, label = replace_by_value_variances(variances, single, cells, values)
     low, high = _logit_interval(cells.mean, variances, level)
-    varies = high - low >= _ROUNDING
-    given = (cells.n_cells > 0) & ~too_short & (variances.min_units >= _MIN_UNITS) & varies
     no_label = f", and no label has {MIN_BLOCKS} values to estimate one over" if values else ""
     reasons = {
         "no triplet": cells.n_cells == 0,
         f"no interval: a recording is too short: it has fewer than {MIN_BLOCKS} independent blocks": too_short,
         f"no interval: one side has a single {units.kind}{no_label}": variances.min_units < _MIN_UNITS,
-        "no interval: the score does not vary": ~varies,
+        "no interval: the score does not vary": high - low < _ROUNDING,
     }
+    missing = np.logical_or.reduce(list(reasons.values()))
+    low, high = np.where(missing, np.nan, low), np.where(missing, np.nan, high)
     note = _notes(reasons, label, variances.n_units)
-    low, high = np.where(given, low, np.nan), np.where(given, high, np.nan)
     return Intervals(cells.mean, low, high, variances.df, variances.n_units, note)
 
 
 def _notes(reasons: dict[str, NDArray[np.bool_]], label: list[str], n_values: NDArray[np.int64]) -> list[str]:
-    """Return the first reason that holds for each row; without one, the label that the interval is over, if any."""
+    """Return the first reason that holds for each row, or else the label that the interval is over, if any."""
     note = [
         f"the interval is over the {n} values of {name}, with all else held fixed" if name else ""
         for name, n in zip(label, n_values.tolist(), strict=True)
@@ -142,6 +141,7 @@ def _notes(reasons: dict[str, NDArray[np.bool_]], label: list[str], n_values: ND
 def _logit_interval(
     score: NDArray[np.float64], variances: Variances, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of the interval of each score, float64 ``(rows,)``."""
     inside = (score > 0) & (score < 1)
     safe = np.where(inside, score, 0.5)
     quantile = stats.t.ppf((1 + level) / 2, np.maximum(variances.df, 1))

@@ -24,6 +24,7 @@ class CellScores(NamedTuple):
     Attributes
     ----------
     row, triplets : ndarray of int64, shape (cells,)
+        The row that each cell is averaged into, and its number of triplets.
     counted : ndarray of bool, shape (cells,)
         Whether a cell has triplets and belongs to a row.
     score : ndarray of float64, shape (cells,)
@@ -55,7 +56,9 @@ class Variances(NamedTuple):
     Attributes
     ----------
     variance, df : ndarray of float64
+        Variance and its degrees of freedom.
     n_units : ndarray of int64
+        Units of the row.
     min_units : ndarray of int64
         Units of the row's smallest stratum; the largest int64 for a row without units.
     """
@@ -79,7 +82,8 @@ def score_cells(wins2: NDArray[np.int64], triplets: NDArray[np.int64], row_of_ce
 
 def unit_influences(cells: CellScores, marginals: UnitMarginals, units: ExchangeableUnits) -> UnitInfluences:
     """Compute the influences U_k; those of blocks are multiplied by the square root of the variance inflation."""
-    cell, unit, wins2, triplets = (column[cells.counted[marginals.cell]] for column in marginals)
+    counted = cells.counted[marginals.cell]
+    cell, unit, wins2, triplets = (column[counted] for column in marginals)
     slope = (wins2 / 2 - cells.score[cell] * triplets) / cells.triplets[cell]
     row = cells.row[cell]
     n_units = len(units.stratum)
@@ -93,7 +97,7 @@ def unit_influences(cells: CellScores, marginals: UnitMarginals, units: Exchange
 
 
 def has_short_recording(influences: UnitInfluences, units: ExchangeableUnits, n_rows: int) -> NDArray[np.bool_]:
-    """Return whether a recording that contributes to a row is too short for its blocks, bool ``(rows,)``."""
+    """Return whether one of the recordings of each row has too few blocks, bool ``(rows,)``."""
     too_short = np.zeros(n_rows, np.bool_)
     if units.kind == "block":
         np.logical_or.at(too_short, influences.row, units.too_short[_recording_of_unit(units)[influences.unit]])

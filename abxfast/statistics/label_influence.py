@@ -83,4 +83,5 @@ def _sum_by_value(
     """Return the row of each value that occurs in it, and the sum of `slope` over the row's cells with that value."""
     n_codes = int(codes.max()) + 1 if len(codes) else 1
     keys, index = np.unique(row[:, None] * n_codes + codes, return_inverse=True)
-    return keys // n_codes, np.bincount(index.reshape(-1), np.repeat(slope, codes.shape[1]), len(keys))
+    total = np.bincount(index.reshape(-1), np.repeat(slope, codes.shape[1]), len(keys))
+    return keys // n_codes, total.astype(np.float64, copy=False)

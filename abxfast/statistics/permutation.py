@@ -166,7 +166,9 @@ def _test(
         note = _join(*design.notes, "not tested: no labels can be exchanged")
         return _TestResult(observed, math.nan, distinct, note)
     p = _p_value(observed, permuted, design.inflation)
-    too_few = f"too few {kind}s for p < {ALPHA}: {distinct:.0f} relabellings, the smallest exact p is {1 / distinct:.2g}"
+    too_few = (
+        f"too few {kind}s for p < {ALPHA}: {distinct:.0f} relabellings, the smallest exact p is {1 / distinct:.2g}"
+    )
     return _TestResult(observed, p, distinct, _join(*design.notes, too_few if 1 / distinct > ALPHA else ""))
 
 

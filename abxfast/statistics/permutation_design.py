@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -156,5 +157,6 @@ def _pooled_correlation(
 
     Under the null hypothesis all recordings are of one process, so that their correlations are equal.
     """
-    recordings = np.split(vectors, np.flatnonzero(np.diff(recording)) + 1)
-    return float(np.mean([lag_correlation(each) for each in recordings])), min(len(each) for each in recordings)
+    bounds = [0, *(np.flatnonzero(np.diff(recording)) + 1).tolist(), len(recording)]
+    correlations = [lag_correlation(vectors[start:stop]) for start, stop in itertools.pairwise(bounds)]
+    return float(np.mean(correlations)), min(stop - start for start, stop in itertools.pairwise(bounds))

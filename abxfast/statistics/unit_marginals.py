@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 class UnitMarginals(NamedTuple):
     """Wins and triplets of each unit in each cell, over the three roles a, b and x.
 
-    A triplet (a, b, x) is counted three times: for the unit of a, for that of b and for that of x, be these the same or
-    not. Summed over units, both counts are therefore three times those of the cell.
+    A triplet (a, b, x) is counted once for the unit of a, once for that of b and once for that of x, even if these are
+    the same unit. Summed over units, both counts are therefore three times those of the cell.
 
     Attributes
     ----------
     cell, unit : ndarray of int64, shape (k,)
-        Every combination that has a triplet, sorted by cell, then unit.
+        The cell and unit of each entry. Entries of the same cell and unit add up.
     wins2 : ndarray of int64, shape (k,)
         2 · wins + ties over the triplets in which a snippet of the unit is a, b or x, where the triplet is won if
         d(a, x) < d(b, x), whichever role the unit has.
@@ -49,6 +49,7 @@ def sum_by_unit(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> Unit
     Returns
     -------
     UnitMarginals
+        One entry for each cell and unit, sorted by cell, then unit.
     """
     cell, snippet, wins2, triplets = (
         np.concatenate([table[name].to_numpy() for table in tables.values()])

@@ -22,8 +22,8 @@ def loop_score(d, label):
     """Return the mean score of all directions; only a = x is excluded."""
     scores = []
     for value in np.unique(label):
-        own, other = np.flatnonzero(label == value), np.flatnonzero(label != value)
-        wins2, triplets, edge = reference.counts(d, own, other, own)
+        same, other = np.flatnonzero(label == value), np.flatnonzero(label != value)
+        wins2, triplets, edge = reference.counts(d, same, other, same)
         assert edge == 0
         scores.append(wins2 / 2 / triplets)
     return np.mean(scores)
@@ -32,17 +32,14 @@ def loop_score(d, label):
 def every_relabelling(label, stratum):
     """Yield every labelling of the units that keeps the counts in each stratum."""
     per_stratum = [
-        [
-            (np.flatnonzero(stratum == own), order)
-            for order in set(itertools.permutations(label[stratum == own].tolist()))
-        ]
-        for own in np.unique(stratum)
+        [(np.flatnonzero(stratum == s), order) for order in set(itertools.permutations(label[stratum == s].tolist()))]
+        for s in np.unique(stratum)
     ]
     for choice in itertools.product(*per_stratum):
-        out = label.copy()
+        relabelled = label.copy()
         for units, order in choice:
-            out[units] = order
-        yield out
+            relabelled[units] = order
+        yield relabelled
 
 
 def test_p_value_over_snippets_equals_the_exact_one():
@@ -55,7 +52,7 @@ def test_p_value_over_snippets_equals_the_exact_one():
     assert result.score[0] == pytest.approx(observed, abs=1e-12)
     exact = np.mean(np.array(every) >= observed - 1e-12)
     assert result.p[0] == pytest.approx(exact, abs=4 * math.sqrt(exact / 20_000) + 1e-4)
-    assert result.distinct[0] == len(every) / 2  # exchanging the names of both halves changes nothing
+    assert result.distinct[0] == len(every) / 2  # in pairs that differ only in the names of the values
 
 
 def test_recordings_are_permuted_within_by():
@@ -72,7 +69,7 @@ def test_recordings_are_permuted_within_by():
     observed = mean_score(np.arange(8) % 2)
     assert result.score[0] == pytest.approx(observed, abs=1e-12)
     assert result.p[0] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.03)
-    assert result.distinct[0] == 18  # 6 · 6, of which pairs differ in the names only
+    assert result.distinct[0] == 18  # 6 · 6, in pairs that differ only in the names
 
 
 def test_labels_are_permuted_within_across():
@@ -86,9 +83,9 @@ def test_labels_are_permuted_within_across():
 
     def mean_score(label):
         scores = []
-        for value, own in itertools.product(range(3), (0, 1)):
-            a, b = (np.flatnonzero((voice == own) & ((label == value) == same)) for same in (True, False))
-            wins2, triplets, _ = reference.counts(d, a, b, np.flatnonzero((voice != own) & (label == value)))
+        for value, speaker in itertools.product(range(3), (0, 1)):
+            a, b = (np.flatnonzero((voice == speaker) & ((label == value) == same)) for same in (True, False))
+            wins2, triplets, _ = reference.counts(d, a, b, np.flatnonzero((voice != speaker) & (label == value)))
             scores.append(wins2 / 2 / triplets)
         return np.mean(scores)
 
@@ -96,7 +93,7 @@ def test_labels_are_permuted_within_across():
     observed = mean_score(word)
     assert result.score[0] == pytest.approx(observed, abs=1e-12)
     assert result.p[0] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.03)
-    assert result.distinct[0] == 6  # 36, of which sixes differ in the names of the words only
+    assert result.distinct[0] == 6  # 36, in sixes that differ only in the names of the words
 
 
 def test_pair_with_a_single_value_of_across_is_not_tested():
@@ -116,7 +113,7 @@ def test_joint_test_of_all_values_scores_each_against_the_rest():
     assert result.score.shape == (1,)
     assert result.score[0] == pytest.approx(loop_score(reference.distances(vectors), recording), abs=1e-12)
     table = score_embeddings(vectors, {"on": recording}, on="on").table
-    assert result.score[0] == pytest.approx(np.mean(table["score"].to_numpy()), abs=1e-12)  # of equal sizes
+    assert result.score[0] == pytest.approx(np.mean(table["score"].to_numpy()), abs=1e-12)  # groups are of equal size
     assert result.p[0] <= 0.01
 
 
@@ -180,12 +177,12 @@ def test_neighbours_in_time_are_not_compared():
     plain = score_embeddings(vectors, {"on": recording}, on="on").table["score"].to_numpy().mean()
     gap = 14  # 0.7 ** 14 < 0.01
     d = reference.distances(vectors)
-    won = []
-    for own, other in ((range(120), range(120, 240)), (range(120, 240), range(120))):
-        every = [reference.counts(d, [a for a in own if abs(a - x) > gap], list(other), [x]) for x in list(own)[::6]]
-        won.append(sum(w for w, _, _ in every) / 2 / sum(t for _, t, _ in every))
+    expected = []
+    for same, other in ((range(120), range(120, 240)), (range(120, 240), range(120))):
+        counts = [reference.counts(d, [a for a in same if abs(a - x) > gap], list(other), [x]) for x in list(same)[::6]]
+        expected.append(sum(w for w, _, _ in counts) / 2 / sum(t for _, t, _ in counts))
     assert result.score[0] < plain
-    assert result.score[0] == pytest.approx(np.mean(won), abs=0.02)
+    assert result.score[0] == pytest.approx(np.mean(expected), abs=0.02)
 
 
 def test_variance_inflation_raises_the_p_value(monkeypatch):

@@ -32,7 +32,7 @@ class MantelTestResult:
     pairs : int
         Number of pairs with a score.
     note : str
-        Empty where there is nothing to say.
+        Why a value is missing, or what limits the test; empty otherwise.
     """
 
     correlation: float

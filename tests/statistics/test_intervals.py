@@ -20,9 +20,9 @@ from abxfast.statistics import (
 def weighted_score(d, label, weight, pair):
     """Return the mean of both directions, each triplet weighted by the product of the weights of its members."""
     scores = []
-    for own, other in (pair, pair[::-1]):
+    for same, other in (pair, pair[::-1]):
         won = total = 0.0
-        for x, a, b in itertools.product(*(np.flatnonzero(label == g) for g in (own, own, other))):
+        for x, a, b in itertools.product(*(np.flatnonzero(label == g) for g in (same, same, other))):
             if a != x:
                 product = weight[x] * weight[a] * weight[b]
                 difference = d[b, x] - d[a, x]

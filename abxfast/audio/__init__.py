@@ -13,18 +13,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from abxfast.audio.decoding import (
-        SUFFIXES,
-        UNREADABLE_SUFFIXES,
-        AudioInfo,
-        libsndfile_version,
-        parse_channel,
-        probe,
-        stream,
-        write_wav,
-    )
-    from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
-    from abxfast.audio.snippets import (
+    from abxfast.audio.cutter import (
         END_SLACK_S,
         MAX_WHOLE_S,
         CutResult,
@@ -36,6 +25,17 @@ if TYPE_CHECKING:
         make_plans,
         parse_length,
     )
+    from abxfast.audio.decoding import (
+        SUFFIXES,
+        UNREADABLE_SUFFIXES,
+        AudioInfo,
+        libsndfile_version,
+        parse_channel,
+        probe,
+        stream,
+        write_wav,
+    )
+    from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
 
 __all__ = [
     "END_SLACK_S",
@@ -76,7 +76,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "write_wav",
         ],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
-        "snippets": [
+        "cutter": [
             "END_SLACK_S",
             "MAX_WHOLE_S",
             "CutResult",

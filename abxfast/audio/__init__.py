@@ -1,9 +1,9 @@
-"""Audio: recordings decoded and checked, cut into snippets, and measured.
+"""Audio: decode and check recordings, cut them into snippets, measure their quality.
 
-Recordings of any format that libsndfile reads become a stream of mono blocks at the encoder's sampling rate. What is
-cut short, damaged or empty is refused with the reason. A snippet plan says which stretches of a recording become
-vectors, and a cutter takes them out of the stream, exact in samples. Audio quality measures describe how a recording
-was made.
+Recordings of any format that libsndfile reads become a stream of mono blocks at the encoder's sampling rate. A
+recording that is cut short, damaged or empty is refused with the reason. A snippet plan says which stretches of a
+recording become vectors, and a cutter cuts them from the stream, exact in samples. Quality measures describe how a
+recording was made.
 """
 
 from __future__ import annotations
@@ -13,29 +13,19 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from abxfast.audio.cutter import (
+    from abxfast.audio.channels import parse_channel
+    from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
+    from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
+    from abxfast.audio.formats import SUFFIXES, UNREADABLE_SUFFIXES
+    from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
+    from abxfast.audio.snippet_plan import (
         END_SLACK_S,
         MAX_WHOLE_S,
-        CutResult,
-        Cutter,
-        Snippet,
         SnippetPlan,
-        Stretch,
         check_whole,
         make_plans,
         parse_length,
     )
-    from abxfast.audio.decoding import (
-        SUFFIXES,
-        UNREADABLE_SUFFIXES,
-        AudioInfo,
-        libsndfile_version,
-        parse_channel,
-        probe,
-        stream,
-        write_wav,
-    )
-    from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
 
 __all__ = [
     "END_SLACK_S",
@@ -61,32 +51,15 @@ __all__ = [
     "write_wav",
 ]
 
-# Lazy: who needs a snippet plan only, such as scoring, needs neither soundfile nor soxr.
+# Lazy: callers that need only snippet plans or suffixes, such as scoring, import neither soundfile nor soxr.
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "decoding": [
-            "SUFFIXES",
-            "UNREADABLE_SUFFIXES",
-            "AudioInfo",
-            "libsndfile_version",
-            "parse_channel",
-            "probe",
-            "stream",
-            "write_wav",
-        ],
+        "channels": ["parse_channel"],
+        "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
+        "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
+        "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
-        "cutter": [
-            "END_SLACK_S",
-            "MAX_WHOLE_S",
-            "CutResult",
-            "Cutter",
-            "Snippet",
-            "SnippetPlan",
-            "Stretch",
-            "check_whole",
-            "make_plans",
-            "parse_length",
-        ],
+        "snippet_plan": ["END_SLACK_S", "MAX_WHOLE_S", "SnippetPlan", "check_whole", "make_plans", "parse_length"],
     },
 )

@@ -1,4 +1,4 @@
-"""How a recording was made, measured on its samples as they stream by: level, clipping, bandwidth, noise floor."""
+"""Audio quality: level, clipping, bandwidth and noise floor of a recording, measured as its samples stream by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.audio import decoding as audio
+from abxfast.audio.decoding import probe, stream
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
@@ -18,33 +18,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 QUALITY_MEASURES = ("level_db", "clipping", "bandwidth_hz", "noise_db", "rate_hz", "channels")
-"""What may go along with a score without being what was asked about."""
-_FRAME = 1024
-_BAND_DB = 50.0
-_STRETCH_S = 0.05
-_QUIET = 0.1
-_FLAT = 1e-4
+"""Fields of `AudioQuality` that may confound a score: they describe how a recording was made, not what was said."""
+_SPECTRUM_FRAME = 1024
+"""Samples in a frame of the spectrum."""
+_BANDWIDTH_DB = 50.0
+"""Decibels below the strongest frequency at which the band ends."""
+_NOISE_STRETCH_S = 0.05
+"""Seconds over which the level is averaged for the noise floor."""
+_NOISE_QUANTILE = 0.1
+_PEAK_TOLERANCE = 1e-4
+"""Relative distance from the peak within which a sample counts as at the peak."""
 
 
 @dataclass(frozen=True)
 class AudioQuality:
-    """What was measured; NaN where it could not be.
+    """Measures of how a recording was made; NaN or ``None`` if they could not be taken.
 
     Attributes
     ----------
     seconds : float
+        Length of the recording.
     rate_hz, channels : int or None
-        Of the file.
+        Sampling rate and number of channels of the file.
     level_db : float
-        Root mean square, dB re full scale.
+        Root mean square, in dB relative to full scale.
     clipping : float
-        Share of samples that are the third or later in a row at the peak.
+        Share of samples that are at the peak, as are the two before them.
     bandwidth_hz : float
-        Highest frequency whose mean power comes within 50 dB of the strongest.
+        Highest frequency whose mean power is within 50 dB of that of the strongest.
     noise_db : float
-        Level that the quietest tenth of its 50 ms stretches stay below, digital silence left out.
+        10% quantile of the level in stretches of 50 ms, in dB relative to full scale; without digital silence.
     note : str
-        Why something is missing.
+        Why the recording could not be measured.
     """
 
     seconds: float = math.nan
@@ -63,102 +68,129 @@ def measure_quality(path: Path, channel: int | None = None) -> AudioQuality:
     Parameters
     ----------
     path : Path
+        The recording.
     channel : int, optional
-        The channel that the encoder hears; the mean of all unless given.
+        The channel that the encoder is given, counted from 0; by default the mean of all channels.
+
+    Returns
+    -------
+    AudioQuality
+        If the recording cannot be decoded, its `note` is the reason; no error is raised.
     """
     try:
-        info = audio.probe(path)
-        return _measure(audio.stream(path, info.rate_hz, channel=channel), info.rate_hz, info.channels)
+        info = probe(path)
+        return _measure(stream(path, info.rate_hz, channel=channel), info.rate_hz, info.channels)
     except AudioError as error:
         return AudioQuality(note=str(error))
 
 
 def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int) -> AudioQuality:
-    clipped, spectrum, quiet = _Clipping(), _Spectrum(), _Stretches(round(_STRETCH_S * rate_hz))
-    n, energy = 0, 0.0
+    level, clipping, bandwidth = _LevelMeter(), _ClippingMeter(), _BandwidthMeter()
+    noise = _NoiseMeter(round(_NOISE_STRETCH_S * rate_hz))
+    meters = (level, clipping, bandwidth, noise)
     for block in blocks:
         wave = block.astype(np.float64)
-        n += len(wave)
-        energy += float(np.square(wave).sum())  # a dot product would wake all threads for each block
-        clipped.feed(wave)
-        spectrum.feed(wave)
-        quiet.feed(wave)
+        for meter in meters:
+            meter.feed(wave)
     return AudioQuality(
-        seconds=n / rate_hz,
+        seconds=level.n_samples / rate_hz,
         rate_hz=rate_hz,
         channels=channels,
-        level_db=10 * math.log10(energy / n),
-        clipping=clipped.count / n,
-        bandwidth_hz=spectrum.bandwidth() * rate_hz,
-        noise_db=quiet.noise_db(),
+        level_db=level.level_db(),
+        clipping=clipping.n_clipped() / level.n_samples,
+        bandwidth_hz=bandwidth.bandwidth() * rate_hz,
+        noise_db=noise.noise_db(),
     )
 
 
-class _Clipping:
-    """Counts samples at the peak, upper and lower each for itself, that follow two others there.
+class _LevelMeter:
+    """Measures the root mean square."""
 
-    A higher peak starts anew.
+    def __init__(self) -> None:
+        self.n_samples = 0
+        self._energy = 0.0
+
+    def feed(self, wave: NDArray[np.float64]) -> None:
+        self.n_samples += len(wave)
+        self._energy += float(np.square(wave).sum())  # a dot product would wake the threads of BLAS for each block
+
+    def level_db(self) -> float:
+        return 10 * math.log10(self._energy / self.n_samples)
+
+
+class _ClippingMeter:
+    """Counts samples that are at the peak, as are the two before them; upper and lower peak separately.
+
+    A higher peak resets the count.
     """
 
     def __init__(self) -> None:
         self._counts = {1: 0, -1: 0}
         self._peaks = {1: 0.0, -1: 0.0}
-        self._last = np.zeros(0)
-
-    @property
-    def count(self) -> int:
-        return sum(self._counts.values())
+        self._previous = np.zeros(0)
 
     def feed(self, wave: NDArray[np.float64]) -> None:
-        joined = np.concatenate((self._last, wave))
+        joined = np.concatenate((self._previous, wave))
         for sign in (1, -1):
             peak = float((sign * joined).max())
             if peak > self._peaks[sign]:
                 self._peaks[sign], self._counts[sign] = peak, 0
             if self._peaks[sign]:
-                at_peak = sign * joined >= self._peaks[sign] * (1 - _FLAT)
+                at_peak = sign * joined >= self._peaks[sign] * (1 - _PEAK_TOLERANCE)
                 self._counts[sign] += int((at_peak[2:] & at_peak[1:-1] & at_peak[:-2]).sum())
-        self._last = joined[-2:]
+        self._previous = joined[-2:]
+
+    def n_clipped(self) -> int:
+        return sum(self._counts.values())
 
 
-class _Spectrum:
-    """Adds up the power of frames of 1024 samples."""
+class _Framer:
+    """Splits a stream into frames of equal length, without overlap; an incomplete last frame is left out."""
+
+    def __init__(self, frame_length: int) -> None:
+        self._frame_length = frame_length
+        self._rest = np.zeros(0)
+
+    def frames(self, wave: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the frames that the next samples complete, shape (n, frame_length)."""
+        joined = np.concatenate((self._rest, wave))
+        n_framed = len(joined) // self._frame_length * self._frame_length
+        self._rest = joined[n_framed:]
+        return joined[:n_framed].reshape(-1, self._frame_length)
+
+
+class _BandwidthMeter:
+    """Sums the power spectra of frames."""
 
     def __init__(self) -> None:
-        self._power = np.zeros(_FRAME // 2 + 1)
-        self._window = np.hanning(_FRAME)
-        self._rest = np.zeros(0)
+        self._framer = _Framer(_SPECTRUM_FRAME)
+        self._window = np.hanning(_SPECTRUM_FRAME)
+        self._power = np.zeros(_SPECTRUM_FRAME // 2 + 1)
 
     def feed(self, wave: NDArray[np.float64]) -> None:
-        joined = np.concatenate((self._rest, wave))
-        n = len(joined) // _FRAME
-        frames = joined[: n * _FRAME].reshape(n, _FRAME) * self._window
-        self._power += (np.abs(np.fft.rfft(frames)) ** 2).sum(axis=0)
-        self._rest = joined[n * _FRAME :]
+        spectra = np.fft.rfft(self._framer.frames(wave) * self._window)
+        self._power += (np.abs(spectra) ** 2).sum(axis=0)
 
     def bandwidth(self) -> float:
-        """Give the bandwidth in cycles a sample; NaN of less than a frame."""
+        """Return the bandwidth in cycles a sample; NaN for a recording shorter than a frame."""
         if not self._power.any():
             return math.nan
-        strong = self._power >= self._power.max() * 10 ** (-_BAND_DB / 10)
-        return float(np.flatnonzero(strong)[-1]) / _FRAME
+        in_band = self._power >= self._power.max() * 10 ** (-_BANDWIDTH_DB / 10)
+        return float(np.flatnonzero(in_band)[-1]) / _SPECTRUM_FRAME
 
 
-class _Stretches:
-    """Keeps the energy of each 50 ms."""
+class _NoiseMeter:
+    """Keeps the mean power of each stretch."""
 
-    def __init__(self, samples: int) -> None:
-        self._samples = samples
-        self._energies: list[NDArray[np.float64]] = []
-        self._rest = np.zeros(0)
+    def __init__(self, stretch_samples: int) -> None:
+        self._framer = _Framer(stretch_samples)
+        self._powers: list[NDArray[np.float64]] = []
 
     def feed(self, wave: NDArray[np.float64]) -> None:
-        joined = np.concatenate((self._rest, wave))
-        n = len(joined) // self._samples
-        self._energies.append((joined[: n * self._samples].reshape(n, self._samples) ** 2).mean(axis=1))
-        self._rest = joined[n * self._samples :]
+        self._powers.append((self._framer.frames(wave) ** 2).mean(axis=1))
 
     def noise_db(self) -> float:
-        energies = np.concatenate(self._energies) if self._energies else np.zeros(0)
-        energies = energies[energies > 0]
-        return 10 * math.log10(float(np.quantile(energies, _QUIET))) if len(energies) else math.nan
+        """Return the noise floor; NaN if no stretch is both complete and not digital silence."""
+        powers = np.concatenate(self._powers) if self._powers else np.zeros(0)
+        powers = powers[powers > 0]
+        return 10 * math.log10(float(np.quantile(powers, _NOISE_QUANTILE))) if len(powers) else math.nan

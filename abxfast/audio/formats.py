@@ -1,0 +1,35 @@
+"""Audio formats: which file names are recordings, which of these libsndfile decodes, and how to convert the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUFFIXES = frozenset(
+    (
+        *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff"),
+        *(".aifc", ".au", ".snd", ".caf", ".gsm", ".nist", ".sph", ".voc", ".ircam", ".sf", ".paf", ".svx", ".iff"),
+        *(".sds", ".avr", ".pvf", ".sd2", ".xi"),
+    )
+)
+"""Suffixes of file names that count as audio when a folder is searched, in lower case."""
+
+UNREADABLE_SUFFIXES = frozenset(
+    (
+        *(".m4a", ".m4b", ".mp4", ".aac", ".wma", ".wmv", ".mov", ".mkv", ".mka", ".webm", ".avi", ".mpg", ".mpeg"),
+        *(".amr", ".3gp", ".ape", ".wv", ".ra", ".rm", ".ac3", ".dts", ".spx"),
+    )
+)
+"""Suffixes of recordings that libsndfile cannot decode: searches find them, and decoding says how to convert them."""
+
+HEADERLESS_FORMATS: dict[str, dict[str, str | int]] = {
+    ".gsm": {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}
+}
+"""What libsndfile must be told about files that have no header, by suffix."""
+
+
+def conversion_command(path: Path, stem_suffix: str = "") -> str:
+    """Return the command that converts a recording to a WAV file beside it, `stem_suffix` appended to its stem."""
+    return f'ffmpeg -i "{path.name}" "{path.stem}{stem_suffix}.wav"'

@@ -1,0 +1,144 @@
+"""Integrity of recordings: what a file declares about itself, against what can be decoded of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from typing import TYPE_CHECKING
+
+from abxfast.audio.channels import MAX_CHANNELS
+from abxfast.audio.formats import conversion_command
+from abxfast.errors import AudioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import soundfile
+
+MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+
+# What libsndfile's log says about the lengths that a file declares.
+_CHUNK_SIZE = re.compile(r"^\s*(?:data|SSND|riff|Data Size|BODY)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+_RF64_MISMATCH = re.compile(r"^\*\*\* Calculated frame count (\d+) does not match value from 'ds64'", re.MULTILINE)
+_RF64_FRAMES = re.compile(r"^\s*Frames\s*: (\d+)", re.MULTILINE)
+_VOC_TRUNCATED = re.compile(r"^Seems to be a truncated file", re.MULTILINE)
+_OGG_SERIAL = re.compile(r"^Stream serialno : (-?\d+)", re.MULTILINE)
+_NIST_FRAMES = re.compile(rb"^sample_count -i (\d+)", re.MULTILINE)
+
+_PLACEHOLDER_SIZES = (range(0x7FFF_F000, 0x8000_1000), range(0xFFFF_F000, 0x1_0000_0000))
+"""Sizes that programs which write to a pipe leave in the header; they declare nothing."""
+_CHUNK_PADDING = 8
+"""Bytes of padding at the end of a chunk that may be missing."""
+_UNKNOWN_LENGTH = 1 << 36
+"""libsndfile reports a length of at least so many samples where it knows none."""
+_MP3_SLACK = 4 * 1152
+"""Samples that an MP3 may lack: encoders disagree whether the frame that holds the header counts."""
+_OGG_PAGE = struct.Struct("<4sBBqIIIB")
+"""Capture pattern, version, flags, position, serial number, page number, checksum, number of segments."""
+_OGG_LAST_PAGE = 4
+"""Flag of the last page of a stream."""
+_MAX_OGG_PAGE = _OGG_PAGE.size + 255 + 255 * 255
+
+
+def declared_frames(sound: soundfile.SoundFile) -> int | None:
+    """Return the samples a channel that the header declares; ``None`` if it declares none."""
+    return sound.frames if 0 <= sound.frames < _UNKNOWN_LENGTH else None
+
+
+def check_header(sound: soundfile.SoundFile, path: Path) -> None:
+    """Check what is known about a recording before it is decoded.
+
+    Raises
+    ------
+    AudioError
+        If its rate or its number of channels is out of range, if it is cut short, or if it is several recordings.
+    """
+    if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
+        raise AudioError(
+            f"{path}: has a rate of {sound.samplerate} Hz, expected {MIN_RATE_HZ} to {MAX_RATE_HZ}; resample it first"
+        )
+    if sound.channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{path}: has {sound.channels} channels, expected {MAX_CHANNELS} at most; split it into files first"
+        )
+    _check_chunk_sizes(sound, path)
+    if _RF64_MISMATCH.search(sound.extra_info):
+        declared = _RF64_FRAMES.search(sound.extra_info)
+        if declared and 0 < sound.frames < int(declared[1]):
+            raise _cut_short(sound, path, int(declared[1]))
+    if _VOC_TRUNCATED.search(sound.extra_info):
+        raise _cut_short(sound, path)
+    if sound.format == "OGG":
+        _check_ogg_end(sound, path)
+    if sound.format == "NIST":
+        _check_nist(sound, path)
+
+
+def check_decoded(sound: soundfile.SoundFile, path: Path, n_decoded: int) -> None:
+    """Check a recording that has been decoded to its end.
+
+    Parameters
+    ----------
+    sound : SoundFile
+    path : Path
+    n_decoded : int
+        Samples a channel that were decoded.
+
+    Raises
+    ------
+    AudioError
+        If there are none, or fewer than the header declares.
+    """
+    if n_decoded == 0:
+        raise AudioError(f"{path}: contains no samples; record or export it again")
+    declared = declared_frames(sound)
+    if declared is not None and n_decoded + (_MP3_SLACK if sound.format == "MP3" else 0) < declared:
+        raise _cut_short(sound, path, declared, n_decoded)
+
+
+def _check_chunk_sizes(sound: soundfile.SoundFile, path: Path) -> None:
+    for sizes in _CHUNK_SIZE.finditer(sound.extra_info):
+        declared, actual = int(sizes[1]), int(sizes[2])
+        is_placeholder = any(declared in placeholders for placeholders in _PLACEHOLDER_SIZES)
+        if actual + _CHUNK_PADDING < declared and not is_placeholder:
+            raise _cut_short(sound, path, sound.frames * declared / actual if actual else None)
+
+
+def _check_ogg_end(sound: soundfile.SoundFile, path: Path) -> None:
+    """Check the last page: libsndfile takes a file that is cut within it for one with junk at its end."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_OGG_PAGE))
+        tail = file.read()
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    if len(page) < _OGG_PAGE.size:
+        raise _cut_short(sound, path)
+    _, _, flags, _, serial, _, _, n_segments = _OGG_PAGE.unpack_from(page)
+    body_start = _OGG_PAGE.size + n_segments
+    if not flags & _OGG_LAST_PAGE or len(page) < body_start + sum(page[_OGG_PAGE.size : body_start]):
+        raise _cut_short(sound, path)
+    first_serial = _OGG_SERIAL.search(sound.extra_info)
+    if first_serial and int(first_serial[1]) % (1 << 32) != serial:
+        raise AudioError(
+            f"{path}: contains several recordings one after the other, expected one; "
+            f"join them first: {conversion_command(path, '-whole')}"
+        )
+
+
+def _check_nist(sound: soundfile.SoundFile, path: Path) -> None:
+    with path.open("rb") as file:
+        declared = _NIST_FRAMES.search(file.read(1024))
+    if declared and sound.frames < int(declared[1]):
+        raise _cut_short(sound, path, int(declared[1]))
+
+
+def _cut_short(
+    sound: soundfile.SoundFile, path: Path, declared: float | None = None, n_decoded: int | None = None
+) -> AudioError:
+    """Return the error for a recording that has fewer samples than it declares."""
+    decodable_s = (sound.frames if n_decoded is None else n_decoded) / sound.samplerate
+    reason = "its end is missing" if declared is None else f"its header declares {declared / sound.samplerate:.1f} s"
+    return AudioError(
+        f"{path}: is cut short: {reason}, only {decodable_s:.1f} s can be decoded; "
+        f"copy it again, or save what is left: {conversion_command(path, '-whole')}"
+    )

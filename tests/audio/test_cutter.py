@@ -1,4 +1,4 @@
-"""Cutting a stream against slicing an array: the same snippets, however the stream comes."""
+"""Cutting a stream against slicing an array: the same snippets, whatever the blocks."""
 
 import math
 from fractions import Fraction
@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.audio import Cutter, SnippetPlan, Stretch, check_whole, make_plans, parse_length
-from abxfast.errors import TaskError
+from abxfast.audio import Cutter, SnippetPlan, Stretch
 
 RATE_HZ = 100
 SLACK = 5  # 50 ms
@@ -18,41 +17,41 @@ MAX_WHOLE = 6_005  # 60 s and the slack
 WHOLE = SnippetPlan(None, None)
 
 
-def ten(length=10.0, hop=10.0, remainder="drop"):
-    return SnippetPlan(length, hop, remainder)
+def plan(length_s=10.0, hop_s=10.0, remainder="drop"):
+    return SnippetPlan(length_s, hop_s, remainder)
 
 
-def cut(stretches, blocks, least=1, rate_hz=RATE_HZ):
-    """Feed a cutter; give the snippets of each stretch, in order, and what it says in the end."""
-    cutter = Cutter(stretches, rate_hz, least)
-    found = [[] for _ in stretches]
+def cut(stretches, blocks, min_samples=1, rate_hz=RATE_HZ):
+    """Return the snippets of each stretch, in order, and the results of a cutter that is fed these blocks."""
+    cutter = Cutter(stretches, rate_hz, min_samples)
+    snippets = [[] for _ in stretches]
     for block in [*blocks, None]:
         for snippet in cutter.finish() if block is None else cutter.feed(block):
-            mine = found[snippet.stretch]
-            assert snippet.index == len(mine)
+            previous = snippets[snippet.stretch]
+            assert snippet.index == len(previous)
             assert snippet.samples.dtype == np.float32
             assert len(snippet.samples) == snippet.stop - snippet.start
-            mine.append((snippet.start, snippet.samples.tolist()))
-    return found, cutter.results()
+            previous.append((snippet.start, snippet.samples.tolist()))
+    return snippets, cutter.results()
 
 
-def slices(recording, stretch, least):
-    """Give the snippets of a stretch from the whole array, or ``None`` where it cannot be used."""
-    start, stop, plan = stretch
+def slices(recording, stretch, min_samples):
+    """Return the snippets of a stretch from the whole array, or ``None`` if it cannot be used."""
+    start, stop, stretch_plan = stretch
     end = len(recording) if stop is None else min(stop, len(recording))
     if stop is not None and stop > len(recording) + SLACK:
         return None
-    if plan.length_s is None:
+    if stretch_plan.length_s is None:
         windows = [(start, end)] if end - start <= MAX_WHOLE else []
     else:
-        length = round(plan.length_s * RATE_HZ)
-        starts = [start + round(k * plan.hop_s * RATE_HZ) for k in range(len(recording) + 1)]
+        length = round(stretch_plan.length_s * RATE_HZ)
+        starts = [start + round(k * stretch_plan.hop_s * RATE_HZ) for k in range(len(recording) + 1)]
         windows = [(s, s + length) for s in starts if s + length <= end]
-        after = starts[len(windows)]
-        new = after < end and (not windows or windows[-1][1] < end)
-        windows += [(after, end)] if new and plan.remainder == "keep" and length >= least else []
-        windows = windows if length >= least else []
-    return [(s, recording[s:t].tolist()) for s, t in windows if t - s >= least] or None
+        next_start = starts[len(windows)]
+        is_new = next_start < end and (not windows or windows[-1][1] < end)
+        windows += [(next_start, end)] if is_new and stretch_plan.remainder == "keep" and length >= min_samples else []
+        windows = windows if length >= min_samples else []
+    return [(s, recording[s:t].tolist()) for s, t in windows if t - s >= min_samples] or None
 
 
 plans = st.one_of(
@@ -77,32 +76,32 @@ def stretches_of(draw, n):
 @given(
     data=st.data(),
     n=st.one_of(st.integers(0, 700), st.sampled_from((50, 150, 300))),
-    least=st.sampled_from((1, 5, 10, 40)),
+    min_samples=st.sampled_from((1, 5, 10, 40)),
 )
-def test_a_stream_gives_the_slices_of_the_whole(data, n, least):
+def test_snippets_are_slices_of_the_whole_recording(data, n, min_samples):
     stretches = data.draw(st.lists(stretches_of(n), min_size=1, max_size=6))
     recording = np.arange(n, dtype=np.float32)
     borders = data.draw(st.one_of(st.just(range(n)), st.lists(st.integers(0, n), max_size=12).map(sorted)))
-    found, results = cut(stretches, np.split(recording, list(borders)), least)
-    for stretch, mine, result in zip(stretches, found, results, strict=True):
-        expected = slices(recording, stretch, least)
-        assert result.snippets == len(mine)
+    snippets, results = cut(stretches, np.split(recording, list(borders)), min_samples)
+    for stretch, actual, result in zip(stretches, snippets, results, strict=True):
+        expected = slices(recording, stretch, min_samples)
+        assert result.snippets == len(actual)
         if expected is None:
             assert result.problem
             assert "\n" not in result.problem
         else:
             assert result.problem is None
-            assert mine == expected
+            assert actual == expected
 
 
 @pytest.mark.parametrize("n", [5_999, 6_000, 6_001, 6_005, 6_006, 20_000])
 @pytest.mark.parametrize("stop", [None, 6_000, 6_005, 6_006, 20_000])
 @pytest.mark.parametrize("block", [1_000, 7_000])
-def test_a_whole_item_has_a_minute_and_no_more(n, stop, block):
+def test_a_whole_item_lasts_at_most_a_minute(n, stop, block):
     recording = np.arange(n, dtype=np.float32)
-    found, results = cut([Stretch(0, stop, WHOLE)], np.split(recording, range(block, n, block)))
+    snippets, results = cut([Stretch(0, stop, WHOLE)], np.split(recording, range(block, n, block)))
     expected = slices(recording, (0, stop, WHOLE), 1)
-    assert found == [expected or []]
+    assert snippets == [expected or []]
     if expected:
         assert results == [(1, None)]
     elif stop is not None and stop > n + SLACK and n <= MAX_WHOLE:
@@ -113,7 +112,7 @@ def test_a_whole_item_has_a_minute_and_no_more(n, stop, block):
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), block=st.integers(1, 300))
-def test_no_more_is_held_than_the_longest_window_and_a_block(data, block):
+def test_no_more_is_held_than_the_longest_window(data, block):
     n = 2_000
     stretches = data.draw(st.lists(stretches_of(n), min_size=1, max_size=6))
     lengths = [
@@ -132,10 +131,10 @@ def test_no_more_is_held_than_the_longest_window_and_a_block(data, block):
 
 @pytest.mark.parametrize("stop", [None, 200])
 @pytest.mark.parametrize("block", [30, 1_000])
-def test_a_remainder_that_holds_nothing_new_is_left_out(stop, block):
+def test_a_remainder_without_new_samples_is_left_out(stop, block):
     recording = np.arange(200, dtype=np.float32)
-    (found,), _ = cut([Stretch(0, stop, ten(1.0, 0.5, "keep"))], np.split(recording, range(block, 200, block)))
-    assert [start for start, _ in found] == [0, 50, 100]
+    (snippets,), _ = cut([Stretch(0, stop, plan(1.0, 0.5, "keep"))], np.split(recording, range(block, 200, block)))
+    assert [start for start, _ in snippets] == [0, 50, 100]
 
 
 def test_a_whole_item_that_is_too_long_is_not_held():
@@ -160,8 +159,8 @@ def test_starts_do_not_drift_over_hours(hop_s):
     assert starts == [round(sample) for sample in exact]
 
 
-def test_snippets_keep_no_block_alive():
-    cutter = Cutter([Stretch(0, None, ten(0.1, 0.1))], RATE_HZ, 1)
+def test_snippets_are_copies_that_keep_no_block_alive():
+    cutter = Cutter([Stretch(0, None, plan(0.1, 0.1))], RATE_HZ, 1)
     assert all(snippet.samples.base is None for snippet in cutter.feed(np.zeros(1_000, np.float32)))
 
 
@@ -171,93 +170,45 @@ def test_snippets_keep_no_block_alive():
 @pytest.mark.parametrize(
     ("stretch", "n", "words"),
     [
-        (Stretch(0, None, ten()), 999, "9.990 s long, too short for a snippet of 10 s; take a shorter --snippet"),
-        (Stretch(0, None, ten(remainder="keep")), 9, "0.090 s long, the encoder needs 0.1 s at least"),
-        (Stretch(0, None, ten()), 0, "0.000 s long, the encoder needs 0.1 s"),
-        (Stretch(200, 205, WHOLE), 999, "0.050 s long, the encoder needs 0.1 s at least"),
+        (
+            Stretch(0, None, plan()),
+            999,
+            "for a snippet of 10 s; choose a shorter length in `snippets`, or pass `remainder='keep'`",
+        ),
+        (Stretch(0, None, plan(remainder="keep")), 9, "0.090 s long, the encoder needs at least 0.1 s"),
+        (Stretch(0, None, plan()), 999, "9.990 s long, too short for a snippet of 10 s; "),
+        (Stretch(0, None, plan()), 0, "0.000 s long, the encoder needs at least 0.1 s"),
+        (Stretch(200, 205, WHOLE), 999, "0.050 s long, the encoder needs at least 0.1 s"),
         (Stretch(0, 1_006, WHOLE), 1_000, "ends at 10.06 s, but the recording ends at 10.000 s"),
-        (Stretch(0, 1_006, ten()), 1_000, "ends at 10.06 s, but the recording ends at 10.000 s"),
-        # The first snippet is out, and the next would start behind the end of the stretch.
-        (Stretch(0, 2_000, ten(5.0, 30.0)), 1_000, "ends at 20 s, but the recording ends at 10.000 s"),
-        (Stretch(1_500, None, ten()), 1_000, "starts at 15 s, but the recording ends at 10.000 s"),
-        (Stretch(0, None, WHOLE), 7_000, "over 60 s long, --snippet whole takes 60 s at most"),
+        (Stretch(0, 1_006, plan()), 1_000, "ends at 10.06 s, but the recording ends at 10.000 s"),
+        # The first snippet has been cut, and the next would start after the end of the stretch.
+        (Stretch(0, 2_000, plan(5.0, 30.0)), 1_000, "ends at 20 s, but the recording ends at 10.000 s"),
+        (Stretch(1_500, None, plan()), 1_000, "starts at 15 s, but the recording ends at 10.000 s"),
+        (Stretch(0, None, WHOLE), 7_000, "over 60 s long, `snippets='whole'` accepts at most 60 s; split it"),
         (Stretch(0, 7_000, WHOLE), 7_000, "over 60 s long"),
-        (Stretch(0, None, ten(0.05, 0.05)), 1_000, "--snippet 0.05 is too short, the encoder needs 0.1 s at least"),
-        (Stretch(0, None, ten(0.05, 0.05, "keep")), 3, "--snippet 0.05 is too short, the encoder needs 0.1 s"),
+        (
+            Stretch(0, None, plan(0.05, 0.05)),
+            1_000,
+            "a snippet of 0.05 s is too short, the encoder needs at least 0.1 s",
+        ),
+        (
+            Stretch(0, None, plan(0.05, 0.05, "keep")),
+            3,
+            "a snippet of 0.05 s is too short, the encoder needs at least 0.1 s",
+        ),
     ],
 )
 @pytest.mark.parametrize("block", [7, 10_000])
 def test_a_stretch_that_cannot_be_used_says_why(stretch, n, words, block):
     blocks = np.split(np.zeros(n, np.float32), range(block, n, block))
-    _, (result,) = cut([stretch], blocks, least=10)
+    _, (result,) = cut([stretch], blocks, min_samples=10)
     assert words in result.problem
 
 
 @pytest.mark.parametrize("missing", range(SLACK + 1))
 def test_an_end_within_the_slack_is_the_end(missing):
     n = 1_000 - missing
-    found, results = cut([Stretch(900, 1_000, WHOLE), Stretch(0, 1_000, ten(1.0, 1.0))], [np.zeros(n, np.float32)])
+    snippets, results = cut([Stretch(900, 1_000, WHOLE), Stretch(0, 1_000, plan(1.0, 1.0))], [np.zeros(n, np.float32)])
     assert [result.problem for result in results] == [None, None]
-    assert [len(samples) for _, samples in found[0]] == [100 - missing]
-    assert len(found[1]) == (10 if missing == 0 else 9)
-
-
-def test_what_is_too_long_for_whole_is_known_beforehand():
-    assert check_whole(0.01) is None
-    assert check_whole(60.05) is None
-    assert "60.1 s long" in check_whole(60.1)
-    assert "7000.0 s long, --snippet whole takes 60 s at most" in check_whole(7_000)
-
-
-# What the user asks for
-
-
-def test_plans_come_in_the_order_given_without_repeats():
-    assert make_plans(["10", 1, "whole", 10.0, "1e0"], None, "drop") == (
-        SnippetPlan(10.0, 10.0),
-        SnippetPlan(1.0, 1.0),
-        WHOLE,
-    )
-    assert make_plans([5], 2.5, "keep") == (SnippetPlan(5.0, 2.5, "keep"),)
-    assert make_plans(["whole"], 2.5, "keep") == (WHOLE,)
-    assert make_plans("whole", None, "drop") == (WHOLE,)
-
-
-def test_plans_in_words():
-    plans = make_plans([10, 0.5], 0.5, "keep") + make_plans(["whole", 2], None, "drop")
-    assert [str(plan) for plan in plans] == [
-        "10 s every 0.5 s, remainder kept",
-        "0.5 s, remainder kept",
-        "whole",
-        "2 s",
-    ]
-
-
-@given(st.floats(min_value=1e-6, max_value=1e6))
-def test_a_length_is_what_it_says(seconds):
-    assert parse_length(seconds) == seconds
-    assert parse_length(repr(seconds)) == seconds
-
-
-@pytest.mark.parametrize("length", ["", "ten", "-1", 0, 0.0, "nan", "inf", math.nan, -math.inf, "1,5", "WHOLE"])
-def test_no_length(length):
-    with pytest.raises(TaskError, match=r"^--snippet: found .*, expected seconds above 0, or whole$"):
-        make_plans([length], None, "drop")
-
-
-@pytest.mark.parametrize(
-    ("lengths", "hop", "remainder", "words"),
-    [
-        ([10], 0, "drop", "--hop: found 0, expected seconds"),
-        ([10], -1.0, "drop", "--hop"),
-        ([10], math.nan, "drop", "--hop"),
-        ([10], math.inf, "drop", "--hop"),
-        ([10], 1e-9, "drop", "--hop"),  # no step at all: the first snippet, for ever
-        ([10], None, "pad", "--remainder: found 'pad', expected drop or keep"),
-        ([], None, "drop", "--snippet: none given"),
-    ],
-)
-def test_no_plan(lengths, hop, remainder, words):
-    with pytest.raises(TaskError) as caught:
-        make_plans(lengths, hop, remainder)
-    assert words in str(caught.value)
+    assert [len(samples) for _, samples in snippets[0]] == [100 - missing]
+    assert len(snippets[1]) == (10 if missing == 0 else 9)

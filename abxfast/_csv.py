@@ -1,4 +1,4 @@
-"""Tables as CSV text."""
+"""CSV text of tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def format_csv(table: pa.Table, separator: str = ",") -> str:
-    """Return a table as delimited text with a header; a null is an empty cell."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=separator, lineterminator="\n")
+    """Return a table as delimited text with a header row; a null becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     writer.writerow(table.column_names)
     writer.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    return out.getvalue()
+    return text.getvalue()

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and names that are derived from what a file holds."""
+"""Files: atomic writes, removal of temporary files, relative paths and digests."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TEMPORARY_PREFIX = ".tmp-"
-"""Prefix of the name of a file that is being written."""
+"""Prefix of the names of files that are being written."""
 STALE_S = 3600.0
-"""Age in seconds at which a temporary file belongs to a process that is gone: writing one takes seconds."""
+"""Age in seconds from which a temporary file is taken to be abandoned: writing one takes seconds."""
 _RENAME_ATTEMPTS = 6
 
 
 def write_atomic(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all, even if the power fails.
+    """Write a file atomically: after a crash or a power failure it is complete or absent, or as it was before.
 
-    Folders that are missing are created.
+    Missing folders are created.
 
     Raises
     ------
@@ -39,7 +39,14 @@ def write_atomic(path: Path, content: bytes | memoryview) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the place of `path` once it is complete and on disk.
+    """Open a temporary file for writing, which replaces `path` once it is complete and on disk.
+
+    If an exception is raised meanwhile, the temporary file is removed and `path` is left as it was.
+
+    Yields
+    ------
+    file object
+        Open for writing in binary mode.
 
     Raises
     ------
@@ -57,18 +64,18 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        remove(temporary)  # exists only if something went wrong
+        remove(temporary)  # exists only after a failure
     _sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
-    """Remove a file; one that is gone, or that another program holds open (Windows), is left to the next run."""
+    """Remove a file; do nothing if it does not exist or cannot be removed, as when a program has it open on Windows."""
     with contextlib.suppress(OSError):
         path.unlink()
 
 
 def remove_stale(root: Path) -> None:
-    """Remove temporary files that processes left behind, from a folder and its subfolders."""
+    """Remove temporary files older than `STALE_S` from a folder and its immediate subfolders."""
     for pattern in (f"{TEMPORARY_PREFIX}*", f"*/{TEMPORARY_PREFIX}*"):
         for path in root.glob(pattern):
             with contextlib.suppress(OSError):
@@ -77,7 +84,7 @@ def remove_stale(root: Path) -> None:
 
 
 def relative_path(path: Path, folder: Path) -> str:
-    """Return a path relative to a folder, with forward slashes; absolute if it is on another drive."""
+    """Return a path relative to a folder, with forward slashes; the absolute path if they are on different drives."""
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:
@@ -85,28 +92,29 @@ def relative_path(path: Path, folder: Path) -> str:
 
 
 def json_digest(value: object) -> str:
-    """Return the SHA-256 of a value written as JSON, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a value's JSON text, as 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
 
 def _rename(temporary: Path, path: Path) -> None:
+    """Rename a file; on Windows, try again while another program has either open."""
     for attempt in range(1, _RENAME_ATTEMPTS + 1):
         try:
             temporary.replace(path)
         except PermissionError:
             if os.name != "nt" or attempt == _RENAME_ATTEMPTS:
                 raise
-            time.sleep(0.05 * 2**attempt)  # virus scanners and indexers open each new file for a moment
+            time.sleep(0.05 * 2**attempt)  # virus scanners and indexers open new files briefly
         else:
             return
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the names in a folder to disk; Windows has no such call, and some network drives refuse it."""
+    """Flush a folder's entries to disk; Windows has no such call, and some network drives refuse it."""
     if hasattr(os, "O_DIRECTORY"):
         with contextlib.suppress(OSError):
-            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                os.fsync(number)
+                os.fsync(descriptor)
             finally:
-                os.close(number)
+                os.close(descriptor)

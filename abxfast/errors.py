@@ -1,41 +1,54 @@
-"""What abxfast raises: each error says what was found, where, what was expected and what to do."""
+"""Errors: each message is one line that says what was found, where, what was expected and what to do."""
 
 
 class AbxfastError(Exception):
-    """Something that the user can mend; its message is one line fit for a terminal."""
+    """Base of all errors that the user can correct.
+
+    The message is one line, fit for a terminal. Every subclass is also the built-in exception that fits, such as
+    `ValueError`.
+
+    Examples
+    --------
+    >>> import abxfast
+    >>> try:
+    ...     abxfast.embed("recordings", "new.store", snippets=["ten"])
+    ... except abxfast.AbxfastError as error:
+    ...     print(error)
+    `snippets`: found 'ten', expected seconds above 0, or 'whole'
+    """
 
 
 class AudioError(AbxfastError, ValueError):
-    """A recording that cannot be decoded, or whose samples cannot be used."""
+    """A recording cannot be decoded, or its samples cannot be used."""
 
 
 class ManifestError(AbxfastError, ValueError):
-    """A list of recordings that cannot be used as it stands."""
+    """A manifest, or a folder of recordings, cannot be used."""
 
 
 class EncoderError(AbxfastError, ValueError):
-    """An encoder that cannot be found or opened, or that breaks the contract."""
+    """An encoder cannot be found or opened, or breaks the contract."""
 
 
 class StoreError(AbxfastError, ValueError):
-    """A store that cannot be read, or that does not fit what is asked of it."""
+    """A store cannot be read or written, or does not fit the request."""
 
 
 class OutputError(AbxfastError, OSError):
-    """A file that cannot be written."""
+    """A file cannot be written."""
 
 
 class TaskError(AbxfastError, ValueError):
-    """An ABX task, or an option, that cannot be carried out on this data."""
+    """An ABX task, or a parameter of it, does not fit the data."""
 
 
 class StudyError(AbxfastError, ValueError):
-    """A study file that cannot be carried out as it stands."""
+    """A study file, or the results of a study, cannot be used."""
 
 
 class MissingPackageError(AbxfastError, ImportError):
-    """An optional package that this command needs and that is not installed."""
+    """An optional package is required but not installed."""
 
 
 class ExportError(AbxfastError, ValueError):
-    """A checkpoint that cannot become an encoder, or an encoder that is not good enough."""
+    """A checkpoint cannot be exported, or the exported encoder is not accurate enough."""

@@ -1,10 +1,29 @@
-"""Controlled stimuli with known answers: a source-filter voice that speaks random syllables in synthetic rooms.
+"""Stimuli: a small corpus with known answers, of a synthetic voice that speaks random syllables in synthetic rooms.
 
-They are what ``abxfast demo`` scores, and what an exported encoder is calibrated on unless recordings are given.
+``abxfast demo`` scores it, and an exported encoder is calibrated on it unless recordings are given.
 """
 
-from abxfast.stimuli.corpus import write_corpus
+from abxfast.stimuli.corpus import DESIGN, write_corpus
+from abxfast.stimuli.filtering import RATE_HZ
+from abxfast.stimuli.room import HALL, STUDIO, Room, impulse_response, record
+from abxfast.stimuli.voice import BACK, FRONT, HIGH, HOP_SAMPLES, LOW, VOWELS_HZ, Voice, speak, syllables
 
 __all__ = [
+    "BACK",
+    "DESIGN",
+    "FRONT",
+    "HALL",
+    "HIGH",
+    "HOP_SAMPLES",
+    "LOW",
+    "RATE_HZ",
+    "STUDIO",
+    "VOWELS_HZ",
+    "Room",
+    "Voice",
+    "impulse_response",
+    "record",
+    "speak",
+    "syllables",
     "write_corpus",
 ]

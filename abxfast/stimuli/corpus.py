@@ -67,7 +67,7 @@ def write_corpus(folder: Path, *, seed: int = 0, seconds: float = 60.0) -> Path:
     if seed < 0:
         raise TaskError(f"`seed`: found {seed}, expected 0 or more")
     if not _MIN_SECONDS <= seconds < float("inf"):
-        raise TaskError(f"`seconds`: found {seconds}, expected at least {_MIN_SECONDS:g}")
+        raise TaskError(f"`seconds`: found {seconds}, expected a finite number, at least {_MIN_SECONDS:g}")
     (folder / "recordings").mkdir(parents=True, exist_ok=True)
     responses = {room: impulse_response(room, _rng(seed, _ROOM_STREAM, i)) for i, room in enumerate((STUDIO, HALL))}
 

@@ -27,7 +27,7 @@ UNREADABLE_SUFFIXES = frozenset(
 HEADERLESS_FORMATS: dict[str, dict[str, str | int]] = {
     ".gsm": {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}
 }
-"""What libsndfile must be told about files that have no header, by suffix."""
+"""Parameters that libsndfile needs for files without a header, by suffix."""
 
 
 def conversion_command(path: Path, stem_suffix: str = "") -> str:

@@ -27,8 +27,8 @@ class UnboundedFile(io.FileIO):
     """A file that claims to be too large for its length in samples to be estimated.
 
     Without a header, libmpg123 estimates the length of an MP3 from the sizes of the file and of its first frame, and
-    libsndfile stops there: most of a recording with a variable bit rate would be lost. Told of a size beyond any real
-    one, they decode what there is.
+    libsndfile stops there: most of a recording with a variable bit rate would be lost. With a size beyond any real
+    one, they decode the file to its end.
     """
 
     _CLAIMED_SIZE = 1 << 40

@@ -68,7 +68,7 @@ def _parse_header(origin: str, cells: list[str]) -> list[str]:
     header = [" ".join(cell.split()) for cell in cells]
     for column, name in enumerate(header):
         if not name:
-            raise ManifestError(f"{origin}: column {column + 1} has no name; give it one, or remove it")
+            raise ManifestError(f"{origin}: column {column + 1} has no name; name it, or remove it")
         if header.index(name) != column:
             raise ManifestError(f"{origin}: two columns are named {name!r}; rename one")
         if name in RESERVED_COLUMNS:

@@ -144,7 +144,7 @@ def test_two_encoders_of_one_name_are_refused(folder):
 def test_the_study_of_the_readme_can_be_read(folder):
     from pathlib import Path
 
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     study = text.split("```toml\n")[1].split("```")[0]
     (folder / "recordings.csv").write_text(ROWS.replace("year", "session"), encoding="utf-8")
     (folder / "study.toml").write_text(study.replace("[1, 5, 10, 20]", "[1]"), encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 from abxfast.study.config import read_study
 from abxfast.study.selection import resolve
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
 
 pytestmark = pytest.mark.skipif(

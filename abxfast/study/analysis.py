@@ -24,14 +24,16 @@ class Analysis:
     selection : Selection
     encoder : EncoderInfo
     dim : int
+        Dimensions of a vector.
     variant : str
     length_s : float or None
-    paths : dict of str to str
-        Of each recording, as seen from the results folder.
-    levels : dict of str to Levels
+        Snippet length; None means whole items.
+    paths : mapping of str to str
+        Path of each recording, relative to the results folder.
+    quality : mapping of str to AudioQuality
         Of each recording.
     left_out : tuple of str
-        Why rows of the selection are missing, in words.
+        Why rows of the selection are missing, one sentence each.
     permutations, seed : int
     """
 
@@ -41,14 +43,14 @@ class Analysis:
     variant: str
     length_s: float | None
     paths: Mapping[str, str]
-    levels: Mapping[str, AudioQuality]
+    quality: Mapping[str, AudioQuality]
     left_out: tuple[str, ...]
     permutations: int
     seed: int
 
     @property
     def key(self) -> Row:
-        """The columns that every table of results begins with."""
+        """The columns that every result table begins with."""
         return {
             "experiment": self.selection.experiment.name,
             "encoder": self.encoder.name,
@@ -57,23 +59,22 @@ class Analysis:
         }
 
     def __str__(self) -> str:
-        """Name it for a line on the terminal."""
+        """Return the experiment, encoder, variant and length in one line, for messages."""
         length = "whole items" if self.length_s is None else f"{self.length_s:g} s"
         return f"{self.selection.experiment.name}, {self.encoder.name} {self.variant}, {length}"
 
     def describe(self) -> dict[str, Any]:
-        """Give all that the rows depend on besides the vectors, as JSON."""
+        """Return everything that the rows of the tables depend on besides the vectors, as plain values for JSON."""
         experiment = self.selection.experiment
-        needed = (*experiment.task.labels, *experiment.different, *experiment.classify)
-        rows = [
-            [item.item, item.recording, *(value_of(item, name) for name in needed)] for item in self.selection.items
-        ]
-        levels = {recording: asdict(self.levels[recording]) for recording in self.selection.recordings}
+        columns = (*experiment.task.labels, *experiment.different, *experiment.classify)
         return {
             "key": self.key,
             "experiment": asdict(experiment),
-            "rows": rows,
-            "levels": levels,
+            "rows": [
+                [item.item, item.recording, *(value_of(item, name) for name in columns)]
+                for item in self.selection.items
+            ],
+            "quality": {recording: asdict(self.quality[recording]) for recording in self.selection.recordings},
             "paths": {recording: self.paths[recording] for recording in self.selection.recordings},
             "left_out": self.left_out,
             "dim": self.dim,

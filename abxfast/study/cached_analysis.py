@@ -1,4 +1,4 @@
-"""The pieces that a study is made of: recordings measured, steps scored; each known by all that it depends on."""
+"""The parts that a study is computed in, analyses and measured recordings, each with everything that it depends on."""
 
 from __future__ import annotations
 
@@ -18,90 +18,107 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abxfast.store import Store
+    from abxfast.study.resolve import ResolvedStudy
     from abxfast.study.results_folder import ResultCache
-    from abxfast.study.selection import ResolvedStudy
+    from abxfast.study.selection import Selection
 
 
 @dataclass(frozen=True)
 class CachedAnalysis:
-    """A step, and what it is kept under.
+    """An analysis, and what its result is cached by.
 
     Attributes
     ----------
     encoder : str
-        As the study names it.
-    step : Step
+        Name that the study uses.
+    analysis : Analysis
     title : str
+        Beginning of the file name.
     depends_on : list
-        As JSON.
+        Plain values for JSON; a change of any of them is another result.
     """
 
     encoder: str
-    step: Analysis
+    analysis: Analysis
     title: str
     depends_on: list[Any]
 
 
 def make_analyses(
-    material: ResolvedStudy, stores: Mapping[str, Store], levels: Mapping[str, AudioQuality], folder: Path
+    resolved: ResolvedStudy, stores: Mapping[str, Store], quality: Mapping[str, AudioQuality], folder: Path
 ) -> list[CachedAnalysis]:
-    """Give the steps of a study, in its order: by experiment, encoder, length and variant."""
-    there = {name: stored_entries(store, material) for name, store in stores.items()}
-    paths = {item.recording: relative_path(item.path, folder) for item in material.manifest.items}
-    pieces = []
-    for selection in material.selections:
-        for name, encoder in material.encoders.items():
+    """Return the analyses of a study in its order: by experiment, encoder, length and variant.
+
+    Parameters
+    ----------
+    resolved : ResolvedStudy
+    stores : mapping of str to Store
+        By encoder.
+    quality : mapping of str to AudioQuality
+        By recording.
+    folder : Path
+        The results folder.
+    """
+    stored = {name: stored_entries(store, resolved) for name, store in stores.items()}
+    paths = {item.recording: relative_path(item.path, folder) for item in resolved.manifest.items}
+    analyses = []
+    for selection in resolved.selections:
+        for name, encoder in resolved.encoders.items():
             for length in selection.experiment.snippets:
-                keys = {item.item: there[name].get((item.item, length)) for item in selection.items}
-                notes = exclusion_notes(material, selection, length)
-                failed = sum(keys[item.item] is None and fits(material, item, length) for item in selection.items)
-                if failed:
-                    notes = (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded")
-                for variant in material.variants[name]:
-                    step = Analysis(
-                        selection,
-                        encoder.info,
-                        encoder.dim,
-                        variant,
-                        length,
-                        paths,
-                        levels,
-                        notes,
-                        material.study.permutations,
-                        material.study.seed,
+                keys = {item.item: stored[name].get((item.item, length)) for item in selection.items}
+                notes = _left_out(resolved, selection, length, keys)
+                for variant in resolved.variants[name]:
+                    analysis = Analysis(
+                        selection=selection,
+                        encoder=encoder.info,
+                        dim=encoder.dim,
+                        variant=variant,
+                        length_s=length,
+                        paths=paths,
+                        quality=quality,
+                        left_out=notes,
+                        permutations=resolved.study.permutations,
+                        seed=resolved.study.seed,
                     )
-                    depends_on = [__version__, encoder.sha256, keys, step.describe()]
-                    pieces.append(
-                        CachedAnalysis(
-                            name, step, f"{selection.experiment.name}-{encoder.info.name}-{variant}", depends_on
-                        )
-                    )
-    return pieces
+                    title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
+                    depends_on = [__version__, encoder.sha256, keys, analysis.describe()]
+                    analyses.append(CachedAnalysis(name, analysis, title, depends_on))
+    return analyses
 
 
-def measure_recordings(material: ResolvedStudy, kept: ResultCache) -> dict[str, AudioQuality]:
-    """Measure every recording that takes part, or take what an earlier run measured."""
-    channel = audio.parse_channel(material.study.channel)
+def _left_out(
+    resolved: ResolvedStudy, selection: Selection, length: float | None, keys: Mapping[str, str | None]
+) -> tuple[str, ...]:
+    """Return why rows are missing; `keys` are those of the entries in the store, None for a row without one."""
+    notes = exclusion_notes(resolved, selection, length)
+    failed = sum(keys[item.item] is None and fits(resolved, item, length) for item in selection.items)
+    return (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded") if failed else notes
+
+
+def measure_recordings(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality]:
+    """Measure the audio quality of every recording that takes part, or read it from the cache."""
+    channel = audio.parse_channel(resolved.study.channel)
     return {
-        recording: AudioQuality(**kept.get("recording", depends_on, partial(_measured, path, channel)))
-        for recording, path, depends_on in _recordings(material)
+        recording: AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
+        for recording, path, depends_on in _recordings(resolved)
     }
 
 
-def known_levels(material: ResolvedStudy, kept: ResultCache) -> dict[str, AudioQuality] | None:
-    """Give what an earlier run measured, if it measured them all."""
-    if not all(kept.has("recording", depends_on) for _, _, depends_on in _recordings(material)):
+def cached_quality(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality] | None:
+    """Return the audio quality of every recording if all of it is in the cache; otherwise, None."""
+    if not all(cache.has("recording", depends_on) for _, _, depends_on in _recordings(resolved)):
         return None
-    return measure_recordings(material, kept)
+    return measure_recordings(resolved, cache)
 
 
-def _recordings(material: ResolvedStudy) -> Iterator[tuple[str, Path, list[Any]]]:
-    channel = audio.parse_channel(material.study.channel)
-    files = {item.recording: item.path for selection in material.selections for item in selection.items}
-    for recording, path in files.items():
+def _recordings(resolved: ResolvedStudy) -> Iterator[tuple[str, Path, list[Any]]]:
+    """Yield the name and path of every recording that takes part, and what its measures depend on."""
+    channel = audio.parse_channel(resolved.study.channel)
+    paths = {item.recording: item.path for selection in resolved.selections for item in selection.items}
+    for recording, path in paths.items():
         stat = path.stat()
         yield recording, path, [__version__, recording, stat.st_size, stat.st_mtime_ns, channel]
 
 
-def _measured(path: Path, channel: int | None) -> dict[str, Any]:
+def _measure(path: Path, channel: int | None) -> dict[str, Any]:
     return asdict(measure_quality(path, channel))

@@ -1,4 +1,4 @@
-"""The rows of all tables of one analysis."""
+"""The rows of all result tables of one analysis."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from abxfast.study.sentences import (
     describe_pairs,
     describe_summary,
 )
-from abxfast.study.table_rows import cell_rows, floor_rows, listening_rows, pair_rows, sample_sizes, summary_row
+from abxfast.study.table_rows import baseline_rows, cell_rows, listening_rows, pair_rows, sample_sizes, summary_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,21 +35,24 @@ logger = logging.getLogger(__name__)
 
 
 def compute_tables(
-    step: Analysis, snippets: Snippets, *, memory_mb: float = 512, threads: int | None = None
+    analysis: Analysis, snippets: Snippets, *, memory_mb: float = 512, threads: int | None = None
 ) -> dict[str, list[Row]]:
-    """Score a step and give the rows of every table.
+    """Score an analysis and return the rows of every table.
 
-    What cannot be scored on this material gives a row of the summary whose note says why.
+    If nothing can be scored, the only row is one of the summary, with a note that says why.
     """
-    experiment = step.selection.experiment
-    labels = _labels(step, snippets)
+    experiment = analysis.selection.experiment
+    labels = _labels(analysis, snippets)
     try:
-        scored = score(snippets.embeddings, labels, experiment, seed=step.seed, memory_mb=memory_mb, threads=threads)
+        scored = score(
+            snippets.embeddings, labels, experiment, seed=analysis.seed, memory_mb=memory_mb, threads=threads
+        )
     except TaskError as error:
-        logger.warning("%s: %s", step, error)
-        note = "; ".join((f"not scored: {error}", *step.left_out))
-        return {"summary": [step.key | sample_sizes(step, snippets) | {"cells": 0, "triplets": 0, "note": note}]}
-    pairs, pair_of_cell = _pairs(step, scored)
+        logger.warning("%s: %s", analysis, error)
+        note = "; ".join((f"not scored: {error}", *analysis.left_out))
+        row = analysis.key | sample_sizes(analysis, snippets) | {"cells": 0, "triplets": 0, "note": note}
+        return {"summary": [row]}
+    pairs, pair_of_cell = _pairs(analysis, scored)
     values = encode_label(experiment.task.on, labels)[1].to_pylist()
     codes = {value: code for code, value in enumerate(values)}
     inference = infer(
@@ -59,37 +62,29 @@ def compute_tables(
         scored,
         pair_of_cell,
         np.array([[codes[a], codes[b]] for a, b in pairs], np.int64),
-        permutations=step.permutations,
-        seed=step.seed,
+        permutations=analysis.permutations,
+        seed=analysis.seed,
         threads=threads,
     )
     sizes = Counter(labels[experiment.task.on])
     rows: dict[str, list[Row]] = {
-        "cells": cell_rows(step, scored),
-        "pairs": pair_rows(step, scored, inference, pairs, pair_of_cell, sizes),
-        "summary": [summary_row(step, snippets, scored, inference)],
-        "self_baselines": floor_rows(step, snippets, labels, memory_mb, threads),
-        "listening": listening_rows(step, snippets, scored, pairs, pair_of_cell) if scored.single else [],
+        "cells": cell_rows(analysis, scored),
+        "pairs": pair_rows(analysis, scored, inference, pairs, pair_of_cell, sizes),
+        "summary": [summary_row(analysis, snippets, scored, inference)],
+        "self_baselines": baseline_rows(analysis, snippets, labels, memory_mb, threads),
+        "listening": listening_rows(analysis, snippets, scored, pairs, pair_of_cell) if scored.has_snippets else [],
     }
-    recordings, matrix, note = recording_matrix(step, snippets, labels, scored, memory_mb, threads)
-    rows["confounds"] = confound_rows(step, recordings, matrix, note)
-    rows |= classification_rows(step, recordings, matrix, note)
-    rows["sentences"] = [
-        step.key | {"kind": kind, "text": text}
-        for kind, text in (
-            *describe_summary(rows["summary"][0], rows["pairs"], experiment.task.on),
-            *describe_pairs(rows["pairs"], rows["self_baselines"]),
-            *describe_baselines(rows["self_baselines"]),
-            *describe_confounds(rows["confounds"]),
-            *describe_classification(rows["accuracy"]),
-        )
-    ]
+    recordings, matrix, note = recording_matrix(analysis, snippets, labels, scored, memory_mb, threads)
+    rows["confounds"] = confound_rows(analysis, recordings, matrix, note)
+    rows |= classification_rows(analysis, recordings, matrix, note)
+    rows["sentences"] = _sentence_rows(analysis, rows)
     return rows
 
 
-def _labels(step: Analysis, snippets: Snippets) -> dict[str, Sequence[object]]:
-    experiment = step.selection.experiment
-    items = {item.item: item for item in step.selection.items}
+def _labels(analysis: Analysis, snippets: Snippets) -> dict[str, Sequence[object]]:
+    """Return the columns that the experiment needs, one value per snippet."""
+    experiment = analysis.selection.experiment
+    items = {item.item: item for item in analysis.selection.items}
     labels: dict[str, Sequence[object]] = {
         "recording": snippets.recordings,
         "item": snippets.items,
@@ -101,15 +96,30 @@ def _labels(step: Analysis, snippets: Snippets) -> dict[str, Sequence[object]]:
     return labels
 
 
-def _pairs(step: Analysis, scored: Scored) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
-    """Give the unordered pairs, in the order in which the manifest names their values, and the pair of each cell."""
-    on = step.selection.experiment.task.on
-    order = {value: place for place, value in enumerate(dict.fromkeys(value_of(i, on) for i in step.selection.items))}
+def _pairs(analysis: Analysis, scored: Scored) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
+    """Return the unordered pairs of values of ON and, as int64 of shape (cells,), the pair of each cell.
+
+    Pairs, and the values of a pair, are in the order in which the manifest first has them.
+    """
+    on = analysis.selection.experiment.task.on
+    values = dict.fromkeys(value_of(item, on) for item in analysis.selection.items)
+    order = {value: number for number, value in enumerate(values)}
     table = scored.scores.table
-    of_cell = [
+    cell_pairs = [
         (a, b) if order[a] < order[b] else (b, a)
         for a, b in zip(table[on].to_pylist(), table[f"{on}_b"].to_pylist(), strict=True)
     ]
-    pairs = sorted(set(of_cell), key=lambda pair: (order[pair[0]], order[pair[1]]))
-    place = {pair: number for number, pair in enumerate(pairs)}
-    return pairs, np.array([place[pair] for pair in of_cell], np.int64)
+    pairs = sorted(set(cell_pairs), key=lambda pair: (order[pair[0]], order[pair[1]]))
+    index = {pair: number for number, pair in enumerate(pairs)}
+    return pairs, np.array([index[pair] for pair in cell_pairs], np.int64)
+
+
+def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]]) -> list[Row]:
+    sentences = (
+        *describe_summary(rows["summary"][0], rows["pairs"], analysis.selection.experiment.task.on),
+        *describe_pairs(rows["pairs"], rows["self_baselines"]),
+        *describe_baselines(rows["self_baselines"]),
+        *describe_confounds(rows["confounds"]),
+        *describe_classification(rows["accuracy"]),
+    )
+    return [analysis.key | {"kind": kind, "text": text} for kind, text in sentences]

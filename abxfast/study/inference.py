@@ -1,4 +1,4 @@
-"""Where the statistics plug in: intervals and tests of an experiment's pairs, and of all of it."""
+"""Scores of an experiment with confidence intervals and permutation tests, for each pair of values and overall."""
 
 from __future__ import annotations
 
@@ -31,48 +31,50 @@ if TYPE_CHECKING:
 
     Labels = Mapping[str, Sequence[object]]
 
-_MAX_SHARES = 30_000_000
-"""What snippets won in cells, at most, kept one by one (1 GB); beyond it, stretches or recordings are."""
-
-
+_MAX_MARGINALS = 30_000_000
+"""Marginals of single snippets that are kept (1 GB); beyond it, those of exchangeable units are."""
 _UNIT = "exchangeable unit"
-"""A label of our own, which no column of a manifest is likely to be called."""
+"""Label of the exchangeable unit of each snippet; a manifest is unlikely to have a column of that name."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """An experiment at one length and variant, scored.
+    """The scores of an experiment at one length and variant.
 
     Attributes
     ----------
     scores : AbxScores
-    units : Units
-    shares : Shares
-    single : bool
-        Whether `scores` has the shares of single snippets.
+    units : ExchangeableUnits
+    marginals : UnitMarginals
+        Wins and triplets of each unit in each cell.
+    has_snippets : bool
+        Whether `scores` has the marginals of single snippets.
     """
 
     scores: AbxScores
     units: ExchangeableUnits
-    shares: UnitMarginals
-    single: bool
+    marginals: UnitMarginals
+    has_snippets: bool
 
 
 @dataclass(frozen=True)
 class Inference:
-    """How sure the scores are; `pairs` in the order asked for, `all` of one row.
+    """Confidence intervals and tests.
 
     Attributes
     ----------
-    pairs, all : Intervals
-    pair_tests, all_test : Test or None
-        None where no permutations were asked for.
+    pairs : Intervals
+        One row per pair.
+    overall : Intervals
+        One row: the mean of all cells.
+    pair_tests, overall_test : PermutationTestResult or None
+        Tests of the same; None without permutations.
     """
 
     pairs: Intervals
-    all: Intervals
+    overall: Intervals
     pair_tests: PermutationTestResult | None
-    all_test: PermutationTestResult | None
+    overall_test: PermutationTestResult | None
 
 
 def score(
@@ -84,7 +86,22 @@ def score(
     memory_mb: float,
     threads: int | None,
 ) -> Scored:
-    """Score an experiment, and keep what each snippet won."""
+    """Score an experiment, keeping the marginals of snippets or, if those are too many, of exchangeable units.
+
+    Parameters
+    ----------
+    embeddings : ndarray of float32, shape (n, dim)
+    labels : mapping of str to sequence
+        Columns of length n: those of the experiment, and ``recording``, ``start_s`` and ``end_s``.
+    experiment : Experiment
+    seed, memory_mb, threads
+        See `abxfast.score_embeddings`.
+
+    Raises
+    ------
+    TaskError
+        If nothing can be scored.
+    """
     if not len(embeddings):
         raise TaskError("there is no snippet")
     task = experiment.task
@@ -94,11 +111,11 @@ def score(
         on,
         encode_label("recording", labels)[0],
         np.asarray(labels["start_s"], np.float64),
-        context(labels, (*task.by, *task.across)),
+        combine_labels(labels, (*task.by, *task.across)),
     )
-    across = context(labels, task.across)
-    strata = 1 if across is None else len(np.unique(across))
-    single = 3 * len(on) * int(on.max()) * strata <= _MAX_SHARES
+    across = combine_labels(labels, task.across)
+    n_across = 1 if across is None else len(np.unique(across))
+    has_snippets = 3 * len(on) * int(on.max()) * n_across <= _MAX_MARGINALS
     scores = score_embeddings(
         embeddings,
         {**labels, _UNIT: units.unit},
@@ -112,13 +129,13 @@ def score(
         seed=seed,
         memory_mb=memory_mb,
         threads=threads,
-        marginals=True if single else _UNIT,
+        marginals=True if has_snippets else _UNIT,
     )
     tables = scores.marginals or {}
-    if single:
-        return Scored(scores, units, sum_by_unit(tables, units.unit), single)
+    if has_snippets:
+        return Scored(scores, units, sum_by_unit(tables, units.unit), has_snippets)
     renamed = {role: table.rename_columns({_UNIT: "snippet"}) for role, table in tables.items()}
-    return Scored(scores, units, sum_by_unit(renamed, np.arange(len(units.stratum))), single)
+    return Scored(scores, units, sum_by_unit(renamed, np.arange(len(units.stratum))), has_snippets)
 
 
 def infer(
@@ -133,61 +150,67 @@ def infer(
     seed: int,
     threads: int | None,
 ) -> Inference:
-    """Say how sure the scores are.
+    """Compute confidence intervals and permutation tests of an experiment.
 
     Parameters
     ----------
-    embeddings, labels, experiment, scored
+    embeddings, labels, experiment
         As in `score`.
+    scored : Scored
+        What `score` returned.
     pair_of_cell : ndarray of int64, shape (cells,)
         The row of `pairs` that each cell belongs to.
     pairs : ndarray of int64, shape (m, 2)
-        Codes of ON, as `abxfast.scoring.task.encode_label` gives them.
-    permutations, seed, threads
+        Codes of ON, as `abxfast.scoring.encode_label` returns them.
+    permutations : int
+        0 means no tests.
+    seed : int
+    threads : int, optional
     """
     table, task = scored.scores.table, experiment.task
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
-    of_pairs, of_all = (
-        jackknife_intervals(wins2, triplets, scored.shares, row_of_cell, scored.units, values=_values(scored))
+    values = _values_of_cells(scored)
+    pair_intervals, overall = (
+        jackknife_intervals(wins2, triplets, scored.marginals, row_of_cell, scored.units, values=values)
         for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
     )
     if not permutations:
-        return Inference(of_pairs, of_all, None, None)
+        return Inference(pair_intervals, overall, None, None)
     on = encode_label(task.on, labels)[0]
     tests = [
         permutation_tests(
             embeddings,
             on,
             scored.units,
-            which,
-            by=context(labels, task.by),
-            across=context(labels, task.across),
+            tested,
+            by=combine_labels(labels, task.by),
+            across=combine_labels(labels, task.across),
             different_recordings="recording" in experiment.different,
             permutations=permutations,
             seed=seed,
             threads=threads or usable_threads(),
         )
-        for which in (pairs, None)
+        for tested in (pairs, None)
     ]
-    return Inference(of_pairs, of_all, *tests)
+    return Inference(pair_intervals, overall, *tests)
 
 
-def _values(scored: Scored) -> dict[str, NDArray[np.int64]]:
-    """Give the values of ON, BY and ACROSS that the tokens of each cell have, as codes."""
+def _values_of_cells(scored: Scored) -> dict[str, NDArray[np.int64]]:
+    """Return the values of ON, BY and ACROSS in each cell, as codes of shape (cells, 1 or 2)."""
     task, table = scored.scores.task, scored.scores.table
     columns: dict[str, tuple[str, ...]] = {task.on: (task.on, f"{task.on}_b")}
     columns |= {name: (name,) for name in task.by}
     columns |= {name: (name, f"{name}_x") for name in task.across}
-    found = {}
+    values = {}
     for label, names in columns.items():
         joined = pa.concat_arrays([table[name].combine_chunks() for name in names])
         codes = joined.dictionary_encode().indices.to_numpy().astype(np.int64)
-        found[label] = codes.reshape(len(names), -1).T
-    return found
+        values[label] = codes.reshape(len(names), -1).T
+    return values
 
 
-def context(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:
-    """Give one code for each combination of labels; None without any."""
+def combine_labels(labels: Labels, names: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return one code per combination of labels, int64 of shape (n,); None without names."""
     if not names:
         return None
     codes = np.stack([encode_label(name, labels)[0] for name in names], axis=1)

@@ -1,4 +1,4 @@
-"""The results folder: whose it is, what is kept of unfinished work, and what it says of itself."""
+"""The results folder of a study: its files, the study that it belongs to, and the cache of finished analyses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from abxfast._files import json_digest, write_atomic
+from abxfast._files import json_digest, remove, write_atomic
 from abxfast.errors import StudyError
 
 if TYPE_CHECKING:
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 
     from abxfast.study.config import Study
 
-RUN, STUDY, TABLES, PARTIAL = "run.json", "study.toml", "tables", "partial"
-FORMAT = 1
+RUN_FILE, STUDY_FILE, TABLES_FOLDER, PARTIAL_FOLDER = "run.json", "study.toml", "tables", "partial"
+FORMAT = 2
+"""Version of the results folder. 2: some tables and columns have other names than in 1."""
+_UPGRADABLE = (1, FORMAT)
+"""Formats of a folder that a run may go on with: tables are rewritten, analyses computed again."""
+_FORMER_TABLES = ("floors",)
+"""Tables that an earlier format had under a name that is no longer used."""
 
 
 def claim_results_folder(folder: Path, study: Study) -> None:
-    """Take a folder, which passes `check_results_folder`, for the results of a study."""
-    if not (folder / RUN).exists():
-        about = {"format": FORMAT, **_identity(study)}
-        write_atomic(folder / RUN, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
+    """Mark a folder, which passes `check_results_folder`, as the results of a study."""
+    if not (folder / RUN_FILE).exists():
+        claim = {"format": FORMAT, **_identity(study)}
+        write_atomic(folder / RUN_FILE, (json.dumps(claim, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _identity(study: Study) -> dict[str, str]:
@@ -31,44 +36,56 @@ def _identity(study: Study) -> dict[str, str]:
 
 
 def check_results_folder(folder: Path, study: Study) -> None:
-    """Check that a folder may take, or has, the results of a study.
+    """Check that a folder is free for the results of a study, or has them already.
 
     Raises
     ------
     StudyError
-        Where it holds something else.
+        If it holds anything else.
     """
     if folder.exists() and not folder.is_dir():
-        raise StudyError(f"{folder}: is a file, expected a folder for the results; give -o another name")
-    path, identity = folder / RUN, _identity(study)
+        raise StudyError(f"{folder}: is a file, expected a folder; choose another name for `results`")
+    path, identity = folder / RUN_FILE, _identity(study)
     if not path.exists():
         if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-            raise StudyError(f"{folder}: is there already and holds no results of a study; give -o a new name")
+            raise StudyError(f"{folder}: exists and holds no results of a study; choose a new folder for `results`")
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        kind = found["format"]
-        other = {name: found[name] for name in identity}
+        run = json.loads(path.read_text(encoding="utf-8"))
+        version = run["format"]
+        other = {name: run[name] for name in identity}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path}: is damaged ({error}); give -o a new name") from error
-    if kind != FORMAT:
-        raise StudyError(f"{path}: has format {kind}, this abxfast writes {FORMAT}; give -o a new name")
+        raise StudyError(f"{path}: is damaged ({error}); choose a new folder for `results`") from error
+    if version not in _UPGRADABLE:
+        raise StudyError(
+            f"{path}: has format {version}, this version of abxfast writes {FORMAT}; choose a new folder for `results`"
+        )
     if other != identity:
         raise StudyError(
-            f"{folder}: holds the results of another study: found {other['title']!r} of {other['source']}, asked for "
-            f"{study.title!r} of {study.source_as_written}; give -o a new name"
+            f"{folder}: holds the results of another study: found {other['title']!r} of {other['source']}, expected "
+            f"{study.title!r} of {study.source_as_written}; choose a new folder for `results`"
         )
 
 
+def remove_former_tables(tables: Path) -> None:
+    """Remove the files of tables that now have another name."""
+    for name in _FORMER_TABLES:
+        for suffix in (".csv", ".json", ".parquet"):
+            remove(tables / f"{name}{suffix}")
+
+
 class ResultCache:
-    """Finished pieces of work, each in a file that is named by all that it depends on."""
+    """Results computed so far, each in a JSON file whose name is a hash of everything that the result depends on.
+
+    The format of the results folder is part of that, so nothing is read back from an earlier format.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: set[str] = set()
 
-    def get(self, name: str, depends_on: object, make: Callable[[], Any]) -> Any:
-        """Give a piece: read it back if it is there, else make it and keep it."""
+    def get(self, name: str, depends_on: object, compute: Callable[[], Any]) -> Any:
+        """Return a cached result, computing and storing it first if necessary; NaN becomes None."""
         path = self._path(name, depends_on)
         self._used.add(path.name)
         try:
@@ -76,36 +93,44 @@ class ResultCache:
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
-            raise StudyError(f"{path}: is damaged ({error}); remove it, and it is made anew") from error
-        # NaN is no JSON, and null is what a table makes of it.
-        text = json.dumps(_without_nan(make()), ensure_ascii=False, allow_nan=False)
+            raise StudyError(f"{path}: is damaged ({error}); delete it, and it is computed again") from error
+        text = json.dumps(_replace_nan(compute()), ensure_ascii=False, allow_nan=False)
         write_atomic(path, text.encode())
         return json.loads(text)
 
     def has(self, name: str, depends_on: object) -> bool:
-        """Say whether a piece is there."""
+        """Return whether a result is cached."""
         return self._path(name, depends_on).exists()
 
-    def forget_others(self) -> None:
-        """Remove pieces that nothing depends on any more."""
+    def remove_unused(self) -> None:
+        """Remove results that this object was not asked for: the study has changed since."""
         for path in self._folder.glob("*.json"):
             if path.name not in self._used:
                 path.unlink(missing_ok=True)
 
     def _path(self, name: str, depends_on: object) -> Path:
-        plain = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-.") else "_" for letter in name)
-        return self._folder / f"{plain[:60]}-{json_digest(depends_on)[:24]}.json"
+        stem = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-.") else "_" for letter in name)
+        return self._folder / f"{stem[:60]}-{json_digest([FORMAT, depends_on])[:24]}.json"
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
+    """Return a value with None for every number that is not finite, which JSON cannot hold."""
     if isinstance(value, dict):
-        return {name: _without_nan(inner) for name, inner in value.items()}
+        return {name: _replace_nan(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [_replace_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def metadata_names(columns: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
-    """Give each column of a manifest the name that it has in a table with columns of its own."""
-    taken = set(taken)
-    return {name: f"manifest_{name}" if name in taken else name for name in columns}
+def metadata_names(columns: Iterable[str], reserved: Iterable[str]) -> dict[str, str]:
+    """Return the name of each manifest column in a table that has columns of its own.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Columns of the manifest.
+    reserved : iterable of str
+        Columns of the table; a manifest column of that name gets the prefix ``manifest_``.
+    """
+    reserved = set(reserved)
+    return {name: f"manifest_{name}" if name in reserved else name for name in columns}

@@ -1,4 +1,4 @@
-"""``abxfast run``: embed what is missing, score, test, and write what came of it; stop and resume at any time."""
+"""``run_study``: embed what is missing, score, test, and write the results folder; it can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 from abxfast._files import relative_path, remove_stale, write_atomic
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
-from abxfast.results import TABLES as COLUMNS
-from abxfast.results import write_tables
+from abxfast.results import TABLES, write_tables
 from abxfast.store import open_store
 from abxfast.study.cached_analysis import make_analyses, measure_recordings
 from abxfast.study.compute import compute_tables
 from abxfast.study.config import read_study
-from abxfast.study.embedding_jobs import embedding_jobs, missing_snippets, required_snippets, store_path
+from abxfast.study.embedding_jobs import embedding_jobs, is_store, missing_snippets, required_snippets, store_path
 from abxfast.study.provenance import describe_run
+from abxfast.study.resolve import ResolvedStudy, resolve
 from abxfast.study.results_folder import (
-    PARTIAL,
-    RUN,
-    STUDY,
-    TABLES,
+    PARTIAL_FOLDER,
+    RUN_FILE,
+    STUDY_FILE,
+    TABLES_FOLDER,
     ResultCache,
     check_results_folder,
     claim_results_folder,
     metadata_names,
+    remove_former_tables,
 )
-from abxfast.study.selection import ResolvedStudy, resolve
 from abxfast.study.sentences import describe_lengths
 
 if TYPE_CHECKING:
@@ -44,23 +44,32 @@ if TYPE_CHECKING:
     from abxfast.store import Store
     from abxfast.study.analysis import Analysis
 
-logger = logging.getLogger(__name__)
+    Rows = dict[str, list[Row]]
 
-Rows = dict[str, list[dict[str, Any]]]
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class RunReport:
-    """What a run did.
+    """What `run_study` did.
 
     Attributes
     ----------
     results : Path
+        The results folder.
     steps, kept : int
-        Steps of the study, and how many of them an earlier run had finished.
+        Number of analyses, and of those that an earlier run finished.
     failures : list of (str, str)
-        Recording or item, and why it takes no part.
+        Recording or item that takes no part, and why.
     wall_s : float
+        Duration of the run, in seconds.
+
+    Examples
+    --------
+    >>> from abxfast import run_study
+    >>> done = run_study("study.toml", "results", report=False)
+    >>> done.steps, done.kept, done.failures
+    (1, 1, [])
     """
 
     results: Path
@@ -78,23 +87,26 @@ def run_study(
     threads: int | None = None,
     memory_mb: float = 512,
     report: bool = True,
-    progress: Callable[[Progress], None] | None = None,
+    progress: bool | Callable[[Progress], None] | None = None,
 ) -> RunReport:
-    """Carry out a study; of one that was begun, do what is missing.
+    """Carry out a study, or what is left of it.
+
+    What a run finished is kept in the results folder, also if it is interrupted. Later runs compute only what is
+    missing or depends on a change of the study file, the manifest, the recordings or the encoders.
 
     Parameters
     ----------
     study_path : path
         The study file.
     results : path
-        The folder to make or to go on with.
+        The results folder, new or of the same study.
     provider, threads
         See `abxfast.embed`.
     memory_mb : float
         Bound on the memory of scoring, see `abxfast.score_store`.
     report : bool
-        Whether to draw figures and write the page.
-    progress : callable, optional
+        Whether to draw figures and write the page, which needs the extra ``report``.
+    progress : bool or callable, optional
         See `abxfast.embed`.
 
     Returns
@@ -104,110 +116,115 @@ def run_study(
     Raises
     ------
     AbxfastError
-        Where the study cannot be carried out; what is done is kept.
+        If the study cannot be carried out; an error of the study file names its line. What is finished is kept.
+
+    Examples
+    --------
+    >>> from abxfast import read_results, run_study
+    >>> done = run_study("study.toml", "results", report=False)
+    >>> sorted(path.name for path in done.results.iterdir())
     """
     started = time.monotonic()
     folder = Path(results)
     study = read_study(Path(study_path))
     check_results_folder(folder, study)
-    material = resolve(study, provider)
+    resolved = resolve(study, provider)
     claim_results_folder(folder, study)
-    out = RunReport(folder)
-    stores = _embed(material, folder, out, provider=provider, threads=threads, progress=progress)
-    pieces = ResultCache(folder / PARTIAL)
-    levels = measure_recordings(material, pieces)
-    rows: Rows = {name: [] for name in COLUMNS}
-    metadata = metadata_names(material.manifest.columns, COLUMNS["recordings"][1])
-    rows["recordings"] = [*_recording_rows(material, levels, metadata, folder)]
-    plan = make_analyses(material, stores, levels, folder)
-    out.steps = len(plan)
-    for number, piece in enumerate(plan, 1):
-        logger.info("step %d of %d: %s", number, len(plan), piece.step)
-        out.kept += pieces.has(piece.title, piece.depends_on)
-        work = partial(_compute, piece.step, stores[piece.encoder], memory_mb=memory_mb, threads=threads)
-        done_now = pieces.get(piece.title, piece.depends_on, work)
-        for name, found in done_now.items():
-            rows[name] += found
+    run_report = RunReport(folder)
+    stores, run_report.failures = _embed(resolved, folder, provider=provider, threads=threads, progress=progress)
+    cache = ResultCache(folder / PARTIAL_FOLDER)
+    quality = measure_recordings(resolved, cache)
+    metadata = metadata_names(resolved.manifest.columns, TABLES["recordings"][1])
+    rows: Rows = {name: [] for name in TABLES}
+    rows["recordings"] = list(_recording_rows(resolved, quality, metadata, folder))
+    analyses = make_analyses(resolved, stores, quality, folder)
+    run_report.steps = len(analyses)
+    for number, cached in enumerate(analyses, 1):
+        logger.info("analysis %d of %d: %s", number, len(analyses), cached.analysis)
+        run_report.kept += cache.has(cached.title, cached.depends_on)
+        compute = partial(_compute, cached.analysis, stores[cached.encoder], memory_mb=memory_mb, threads=threads)
+        for name, table_rows in cache.get(cached.title, cached.depends_on, compute).items():
+            rows[name] += table_rows
     rows["sentences"] += _length_sentences(rows["summary"])
-    write_tables(folder / TABLES, rows, metadata)
-    write_atomic(folder / STUDY, study.document.text.encode())
-    if study.source.is_file():
-        write_atomic(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
-    described = json.dumps(describe_run(material, stores, rows, out.failures), ensure_ascii=False, indent=1)
-    write_atomic(folder / RUN, f"{described}\n".encode())
-    pieces.forget_others()
+    write_tables(folder / TABLES_FOLDER, rows, metadata)
+    _write_provenance(folder, resolved, describe_run(resolved, stores, rows, run_report.failures))
+    cache.remove_unused()
+    remove_former_tables(folder / TABLES_FOLDER)
     remove_stale(folder)
     if report:
         _draw(folder)
-    out.wall_s = time.monotonic() - started
-    return out
+    run_report.wall_s = time.monotonic() - started
+    return run_report
 
 
 def _embed(
-    material: ResolvedStudy,
+    resolved: ResolvedStudy,
     folder: Path,
-    out: RunReport,
     *,
     provider: str,
     threads: int | None,
-    progress: Callable[[Progress], None] | None,
-) -> dict[str, Store]:
-    wanted = required_snippets(material)
+    progress: bool | Callable[[Progress], None] | None,
+) -> tuple[dict[str, Store], list[tuple[str, str]]]:
+    """Embed what is missing; return the store of each encoder, and what failed."""
+    required = required_snippets(resolved)
     stores = {}
     failures: dict[tuple[str, str], None] = {}
-    for name, encoder in material.encoders.items():
-        path = store_path(material, name, folder)
-        lacking = missing_snippets(material, encoder, path, wanted)
-        if lacking:
-            logger.info("%s: embedding %d of %d rows and lengths", encoder.info.name, len(lacking), len(wanted))
-        for batch in embedding_jobs(wanted):  # it knows best what has changed
+    for name, encoder in resolved.encoders.items():
+        path = store_path(resolved, name, folder)
+        missing = missing_snippets(resolved, encoder, path, required)
+        if missing:
+            logger.info(
+                "%s: embedding %d of %d combinations of row and length", encoder.info.name, len(missing), len(required)
+            )
+        for job in embedding_jobs(required):  # all of them: `embed` also notices changes of a file's content
             embedded = embed(
-                batch.manifest,
+                job.manifest,
                 path,
                 encoder=name,
-                snippets=batch.snippets,
-                hop_s=material.study.hop_s,
-                remainder=material.study.remainder,
-                channel=material.study.channel,
+                snippets=job.snippets,
+                hop_s=resolved.study.hop_s,
+                remainder=resolved.study.remainder,
+                channel=resolved.study.channel,
                 provider=provider,
                 threads=threads,
                 progress=progress,
             )
             failures |= dict.fromkeys(embedded.failures)
-        if not (path / "store.json").exists():
+        if not is_store(path):
             raise AbxfastError(f"{path}: nothing to embed with {encoder.info.name}; every row is too short or too long")
         stores[name] = open_store(path)
-    out.failures = list(failures)
-    return stores
+    return stores, list(failures)
 
 
 def _recording_rows(
-    material: ResolvedStudy, levels: dict[str, AudioQuality], metadata: dict[str, str], folder: Path
+    resolved: ResolvedStudy, quality: dict[str, AudioQuality], metadata: dict[str, str], folder: Path
 ) -> Iterator[Row]:
-    """Give a row for each recording; a metadata column on which its rows differ stays empty."""
-    rows: dict[str, list[Item]] = {}
-    for item in material.manifest.items:
-        if item.recording in levels:
-            rows.setdefault(item.recording, []).append(item)
-    for recording, items in rows.items():
-        row: Row = {"recording": recording, "path": relative_path(items[0].path, folder), **asdict(levels[recording])}
+    """Yield a row per recording; a metadata column in which its rows differ stays empty."""
+    items_of: dict[str, list[Item]] = {}
+    for item in resolved.manifest.items:
+        if item.recording in quality:
+            items_of.setdefault(item.recording, []).append(item)
+    for recording, items in items_of.items():
+        path = relative_path(items[0].path, folder)
+        row: Row = {"recording": recording, "path": path, **asdict(quality[recording])}
         for column, name in metadata.items():
             values = {item.labels.get(column) for item in items}
             row[name] = values.pop() if len(values) == 1 else None
         yield row
 
 
-def _compute(step: Analysis, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
-    items = [item.item for item in step.selection.items]
-    snippets = store.read(step.length_s, step.variant, memory_mb=memory_mb, items=items)
-    return compute_tables(step, snippets, memory_mb=memory_mb, threads=threads)
+def _compute(analysis: Analysis, store: Store, *, memory_mb: float, threads: int | None) -> Rows:
+    items = [item.item for item in analysis.selection.items]
+    snippets = store.read(analysis.length_s, analysis.variant, memory_mb=memory_mb, items=items)
+    return compute_tables(analysis, snippets, memory_mb=memory_mb, threads=threads)
 
 
 def _length_sentences(summary: list[Row]) -> list[Row]:
-    curves: dict[tuple[str, str, str], list[Row]] = {}
-    for row in summary:
-        curves.setdefault((row["experiment"], row["encoder"], row["variant"]), []).append(row)
+    """Return a row per experiment, encoder and variant: a sentence that compares its lengths."""
     names = ("experiment", "encoder", "variant")
+    curves: dict[tuple[str, ...], list[Row]] = {}
+    for row in summary:
+        curves.setdefault(tuple(row[name] for name in names), []).append(row)
     return [
         dict(zip(names, curve, strict=True)) | {"snippet_s": None, "kind": kind, "text": text}
         for curve, rows in curves.items()
@@ -215,8 +232,18 @@ def _length_sentences(summary: list[Row]) -> list[Row]:
     ]
 
 
+def _write_provenance(folder: Path, resolved: ResolvedStudy, description: dict[str, Any]) -> None:
+    """Write copies of the study file and the manifest, and ``run.json``."""
+    study = resolved.study
+    write_atomic(folder / STUDY_FILE, study.document.text.encode())
+    if study.source.is_file():
+        write_atomic(folder / f"manifest{study.source.suffix.lower()}", study.source.read_bytes())
+    text = json.dumps(description, ensure_ascii=False, indent=1)
+    write_atomic(folder / RUN_FILE, f"{text}\n".encode())
+
+
 def _draw(folder: Path) -> None:
-    """Draw the figures and write the page; without the extra `report`, say what is missing."""
+    """Draw the figures and write the page; without the extra ``report``, log what is missing."""
     from abxfast.report import draw_figures, write_report  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""``abxfast init``: a study file for the recordings at hand, after one of the paper's three designs, with remarks."""
+"""``write_study``: a study file with comments for given recordings, after one of the designs of Fily et al. (2024)."""
 
 from __future__ import annotations
 
@@ -23,111 +23,116 @@ if TYPE_CHECKING:
 
 DESIGNS = ("recording-conditions", "voice", "segments")
 _OPTIONAL = "# -- if there is a column for ON\n"
+"""Line of a template; what follows it is only written if there is such a column."""
 _LENGTHS = (1, 5, 10, 20)
 _MIN_SNIPPETS = 2
+"""Snippets that half of the recordings must have for a length to be proposed."""
 _MAX_TOKEN_S = 3.0
-_MAX_SHOWN = 5
+_MAX_VALUES = 5
+"""Values of a column that the comments list."""
 _MAX_CLASSIFIED = 3
-_WORDS = {
+_COLUMN_NAMES = {
     "recording-conditions": ("microphone", "mic", "session", "room", "condition", "device", "codec", "format", "year"),
     "voice": ("voice", "speaker", "singer", "genre", "style", "narrator"),
     "segments": ("segment", "syllable", "phone", "phoneme", "word", "vowel", "tone", "token", "item_text", "text"),
 }
-"""Names of columns that a design asks about, the likeliest first."""
+"""Usual names of the column that a design compares, the likeliest first."""
 
 
 def write_study(source: Path, output: Path, design: str | None = None) -> None:
-    """Write a study file.
+    """Write a study file for recordings, with comments, to be changed in any editor.
 
     Parameters
     ----------
     source : Path
         A manifest, or a folder of recordings.
     output : Path
-        The file to write; it must not be there.
+        The file to write; it must not exist.
     design : str, optional
-        One of `DESIGNS`; the one that the columns speak for unless given.
+        One of `DESIGNS`; by default, the one that the names of the columns suggest.
 
     Raises
     ------
     AbxfastError
-        Where the manifest cannot be read, the file is there already, or no column fits the design.
+        If the manifest cannot be read, the file exists, or no column fits the design.
     """
     if design is not None and design not in DESIGNS:
-        raise StudyError(f"--design: found {design!r}; {suggest(design, DESIGNS)}")
+        raise StudyError(f"`design`: found {design!r}; {suggest(design, DESIGNS)}")
     if output.exists():
-        raise StudyError(f"{output}: is there already; give -o a new name, or remove it first")
+        raise StudyError(f"{output}: exists already; choose another name for `output`, or delete it first")
     manifest = load_manifest(source)
-    columns = _usable(manifest)
-    design = design or _guess(manifest, columns)
-    text = Template(files("abxfast.study").joinpath("templates", f"{design}.toml").read_text(encoding="utf-8"))
-    on = _column(design, columns)
+    columns = _comparable_columns(manifest)
+    design = design or _suggest_design(manifest, columns)
+    on = _on_column(design, columns)
     if on is None and design != "recording-conditions":
         raise StudyError(
-            f"{source}: design {design!r} needs a column that names a {_WORDS[design][0]} in more than one row; "
-            f"{suggest(_WORDS[design][0], manifest.columns)}"
+            f"{source}: design {design!r} needs a column that names a {_COLUMN_NAMES[design][0]} in more than one row; "
+            f"{suggest(_COLUMN_NAMES[design][0], manifest.columns)}"
         )
-    here = Path(os.path.relpath(source, output.absolute().parent)).as_posix()
-    filled = text.substitute(
-        title=_quoted(source.stem),
-        source=f"{'recordings' if source.is_dir() else 'manifest'} = {_quoted(here)}",
+    relative_source = Path(os.path.relpath(source, output.absolute().parent)).as_posix()
+    template = files("abxfast.study").joinpath("templates", f"{design}.toml").read_text(encoding="utf-8")
+    text = Template(template).substitute(
+        title=_quote(source.stem),
+        source=f"{'recordings' if source.is_dir() else 'manifest'} = {_quote(relative_source)}",
         snippets=_snippets(manifest, tokens=design == "segments"),
-        columns=_remarks(manifest, columns),
-        classify=json.dumps(_classified(manifest, columns, on), ensure_ascii=False),
-        on=_quoted(on or ""),
+        columns=_describe_columns(manifest, columns),
+        classify=json.dumps(_classify(manifest, columns, on), ensure_ascii=False),
+        on=_quote(on or ""),
         different=_different(manifest, on),
         across=_across(manifest, columns, on),
     )
-    before, _, after = filled.partition(_OPTIONAL)
-    write_atomic(output, (before + (after and f"\n{after}" if on else "")).encode())
+    always, _, optional = text.partition(_OPTIONAL)
+    write_atomic(output, (always + (optional and f"\n{optional}" if on else "")).encode())
 
 
-def _usable(manifest: Manifest) -> list[str]:
-    """Give the columns that could be compared: several values, at least one of them twice, hardly a cell empty."""
-    found = []
+def _comparable_columns(manifest: Manifest) -> list[str]:
+    """Return the columns with several values, some value more than once, and most cells filled."""
+    columns = []
     for name in manifest.columns:
-        values = Counter(item.labels.get(name) for item in manifest.items)
-        filled = sum(values.values()) - values.pop(None, 0)
-        if 1 < len(values) < filled and filled > len(manifest.items) / 2:
-            found.append(name)
-    return found
+        counts = Counter(item.labels.get(name) for item in manifest.items)
+        n_filled = sum(counts.values()) - counts.pop(None, 0)
+        if 1 < len(counts) < n_filled and n_filled > len(manifest.items) / 2:
+            columns.append(name)
+    return columns
 
 
-def _guess(manifest: Manifest, columns: list[str]) -> str:
-    """Give the design that the columns speak for; a column of texts or words names segments only of short rows."""
+def _suggest_design(manifest: Manifest, columns: list[str]) -> str:
+    """Return the design that columns suggest; one of texts or words suggests segments only if rows are short."""
     for design in ("segments", "voice"):
-        if any(name.lower() in _WORDS[design] for name in columns) and (design != "segments" or _are_tokens(manifest)):
+        if any(name.lower() in _COLUMN_NAMES[design] for name in columns) and (
+            design != "segments" or _are_tokens(manifest)
+        ):
             return design
     return DESIGNS[0]
 
 
 def _are_tokens(manifest: Manifest) -> bool:
-    """Say whether most rows are as short as elicited words, or stretches of recordings."""
-    known = sorted(length for item in manifest.items if (length := _seconds(item)))
-    stretches = any(item.end_s is not None for item in manifest.items)
-    return stretches or not known or known[len(known) // 2] <= _MAX_TOKEN_S
+    """Return whether rows are parts of recordings, or half of them at most as long as elicited words."""
+    durations = sorted(seconds for item in manifest.items if (seconds := _duration_s(item)))
+    are_parts = any(item.end_s is not None for item in manifest.items)
+    return are_parts or not durations or durations[len(durations) // 2] <= _MAX_TOKEN_S
 
 
-def _column(design: str, columns: list[str]) -> str | None:
-    """Give the column that a design asks about: by its name, else the first."""
+def _on_column(design: str, columns: list[str]) -> str | None:
+    """Return the column that a design compares: one with a usual name, otherwise the first."""
     by_name = {name.lower(): name for name in columns}
-    for word in _WORDS[design]:
-        if word in by_name:
-            return by_name[word]
+    for name in _COLUMN_NAMES[design]:
+        if name in by_name:
+            return by_name[name]
     return columns[0] if columns else None
 
 
-def _classified(manifest: Manifest, columns: list[str], on: str | None) -> list[str]:
-    """Give the columns whose labels can be guessed, that of the design first."""
-    constant = [name for name in columns if _constant(manifest, name)]
+def _classify(manifest: Manifest, columns: list[str], on: str | None) -> list[str]:
+    """Return the columns whose labels can be predicted, that of the design first."""
+    constant = [name for name in columns if _is_constant(manifest, name)]
     return sorted(constant, key=lambda name: name != on)[:_MAX_CLASSIFIED]
 
 
-def _constant(manifest: Manifest, name: str) -> bool:
-    """Say whether a column has one value in each recording, and every row one."""
-    seen: dict[str, str | None] = {}
+def _is_constant(manifest: Manifest, name: str) -> bool:
+    """Return whether every row has a value in a column, the same in all rows of a recording."""
+    values: dict[str, str | None] = {}
     return all(
-        item.labels.get(name) is not None and seen.setdefault(item.recording, item.labels[name]) == item.labels[name]
+        item.labels.get(name) is not None and values.setdefault(item.recording, item.labels[name]) == item.labels[name]
         for item in manifest.items
     )
 
@@ -136,55 +141,58 @@ def _different(manifest: Manifest, on: str | None) -> str:
     recordings: dict[str | None, set[str]] = {}
     for item in manifest.items:
         recordings.setdefault(item.labels.get(on or ""), set()).add(item.recording)
-    if all(len(own) > 1 for value, own in recordings.items() if value is not None):
+    if all(len(names) > 1 for value, names in recordings.items() if value is not None):
         return 'different = ["recording"]'
-    return '# different = ["recording"]  # needs two recordings of every value; here, some have one'
+    return '# different = ["recording"]  # needs two recordings of every value; here, some have only one'
 
 
 def _across(manifest: Manifest, columns: list[str], on: str | None) -> str:
-    """Give the line for ACROSS: a column of voices that some value of ON has two of."""
-    voices = [name for name in columns if name.lower() in _WORDS["voice"] and name != on]
+    """Return the line for ACROSS: a column of voices of which some value of ON has two."""
+    voices = [name for name in columns if name.lower() in _COLUMN_NAMES["voice"] and name != on]
     for name in voices:
         pairs = {(item.labels.get(on or ""), item.labels.get(name)) for item in manifest.items}
         if max(Counter(value for value, _ in pairs).values()) > 1:
-            return f"across = [{_quoted(name)}]"
+            return f"across = [{_quote(name)}]"
     return '# across = ["speaker"]'
 
 
 def _snippets(manifest: Manifest, *, tokens: bool) -> str:
-    seconds = [_seconds(item) for item in manifest.items]
-    known = [length for length in seconds if length]
-    if tokens and (not known or max(known) <= _MAX_TOKEN_S or any(i.end_s is not None for i in manifest.items)):
+    """Return the value of ``snippets``: lengths of which most recordings have several snippets, or whole items."""
+    durations = [seconds for item in manifest.items if (seconds := _duration_s(item))]
+    are_parts = any(item.end_s is not None for item in manifest.items)
+    if tokens and (not durations or max(durations) <= _MAX_TOKEN_S or are_parts):
         return '["whole"]'
-    if not known:
+    if not durations:
         return "[1, 10]"
-    fitting = [length for length in _LENGTHS if length * _MIN_SNIPPETS <= sorted(known)[len(known) // 2]]
-    return str(fitting) if fitting else '["whole"]'
+    median_s = sorted(durations)[len(durations) // 2]
+    lengths = [length for length in _LENGTHS if length * _MIN_SNIPPETS <= median_s]
+    return str(lengths) if lengths else '["whole"]'
 
 
-def _seconds(item: Item) -> float:
+def _duration_s(item: Item) -> float:
+    """Return the duration of a row; 0 if the header cannot be read."""
     try:
-        whole = audio.probe(item.path).duration_s
+        file_s = audio.probe(item.path).duration_s
     except AudioError:
         return 0.0
-    return max(0.0, (item.end_s if item.end_s is not None else whole) - (item.start_s or 0.0))
+    return max(0.0, (item.end_s if item.end_s is not None else file_s) - (item.start_s or 0.0))
 
 
-def _remarks(manifest: Manifest, columns: list[str]) -> str:
-    """Tell the columns of the manifest, as remarks."""
-    hours = math.fsum(_seconds(item) for item in manifest.items) / 3600
+def _describe_columns(manifest: Manifest, columns: list[str]) -> str:
+    """Return the columns of the manifest and their values, as comments."""
+    hours = math.fsum(_duration_s(item) for item in manifest.items) / 3600
     lines = [f"{len(manifest.items)} rows, {hours:.1f} hours."]
     for name in manifest.columns:
-        values = Counter(item.labels.get(name) for item in manifest.items)
-        empty = values.pop(None, 0)
-        shown = ", ".join(f"{value} ({count})" for value, count in values.most_common(_MAX_SHOWN))
-        more = f" and {len(values) - _MAX_SHOWN} more" if len(values) > _MAX_SHOWN else ""
-        gaps = f"; empty in {empty}" if empty else ""
-        no = "" if name in columns else "; nothing to compare"
-        lines.append(f"{name}: {shown}{more}{gaps}{no}")
+        counts = Counter(item.labels.get(name) for item in manifest.items)
+        n_empty = counts.pop(None, 0)
+        values = ", ".join(f"{value} ({count})" for value, count in counts.most_common(_MAX_VALUES))
+        more = f" and {len(counts) - _MAX_VALUES} more" if len(counts) > _MAX_VALUES else ""
+        empty = f"; empty in {n_empty}" if n_empty else ""
+        unusable = "" if name in columns else "; nothing to compare"
+        lines.append(f"{name}: {values}{more}{empty}{unusable}")
     wrapped = (textwrap.wrap(line, 116, initial_indent="# ", subsequent_indent="#   ") for line in lines)
-    return "\n# What the manifest holds:\n" + "\n".join(line for group in wrapped for line in group) + "\n"
+    return "\n# Columns of the manifest:\n" + "\n".join(line for group in wrapped for line in group) + "\n"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What the numbers say, in plain words; no word that the intervals do not support."""
+"""The results in plain words: sentences that claim no more than the intervals and tests support."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ if TYPE_CHECKING:
 
     from abxfast.results import Row
 
-    Said = Iterator[tuple[str, str]]
+    Sentences = Iterator[tuple[str, str]]
+    """Kind and text of each sentence."""
 
 CHANCE = 0.5
 LEVEL = 0.05
+"""Significance level."""
 _MEASURES = {
     "level_db": "level",
     "clipping": "clipping",
@@ -23,202 +25,270 @@ _MEASURES = {
 }
 
 
-def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Said:
-    """Say what an experiment found at one length."""
-    at = _at(summary)
-    what = f"the values of {on}" if on != "recording" else "the recordings"
-    if not _known(summary.get("score")):
-        yield "summary", f"Nothing could be scored {at}: {summary['note']}."
+def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Sentences:
+    """Describe the mean score of an analysis, and how many of its pairs differ.
+
+    Parameters
+    ----------
+    summary : dict
+        Row of the table ``summary``.
+    pairs : sequence of dict
+        Rows of the table ``pairs``.
+    on : str
+    """
+    length = _at_length(summary)
+    if not _is_number(summary.get("score")):
+        yield "summary", f"Nothing could be scored {length}: {summary['note']}."
         return
-    p = summary.get("p")
-    interval = _known(summary.get("low"))
-    score = _score(summary) if interval else f"{summary['score']:.2f}"
-    sure = "" if interval else ", without an interval"
-    sure += f", p = {_p(p)}" if _known(p) else ""
-    told = sum(1 for row in pairs if _told(row))
-    untested = sum(1 for row in pairs if _known(row["low"]) and row["low"] > CHANCE) - told
-    not_told = sum(1 for row in pairs if _known(row["low"]) and row["low"] <= CHANCE <= row["high"])
-    unsure = sum(1 for row in pairs if not _known(row["low"]))
-    counts = [f"{told} of {len(pairs)} pairs can be told apart", f"{not_told} can't" if not_told else ""]
-    counts.append(f"{untested} score above chance, which the test does not bear out" if untested else "")
-    counts.append(f"{unsure} can't be judged" if unsure else "")
+    compared = f"the values of {on}" if on != "recording" else "the recordings"
+    has_interval = _is_number(summary.get("low"))
+    score = _score(summary) if has_interval else f"{summary['score']:.2f}"
+    details = "" if has_interval else ", without a confidence interval"
+    details += f", p = {_p(summary['p'])}" if _is_number(summary.get("p")) else ""
     yield (
         "summary",
         (
-            f"By {summary['encoder']} ({summary['variant']}), {what} score {score} {at} on average{sure}; "
-            f"{', '.join(filter(None, counts))}."
+            f"With {summary['encoder']} ({summary['variant']}), {compared} score {score} {length} on average{details}; "
+            f"{_count_outcomes(pairs)}."
         ),
     )
 
 
-def describe_pairs(pairs: Sequence[Row], floors: Sequence[Row]) -> Said:
-    """Say of each pair whether it can be told apart; of those that nothing is known of, once why."""
-    unsure: dict[str, list[Row]] = {}
-    within = {row["label"]: row["alternating_split"] for row in floors if _known(row.get("alternating_split_low"))}
+def _count_outcomes(pairs: Sequence[Row]) -> str:
+    """Return how many pairs have which outcome, in words."""
+    with_interval = [row for row in pairs if _is_number(row["low"])]
+    different = sum(1 for row in pairs if _differs(row))
+    not_significant = sum(1 for row in with_interval if row["low"] > CHANCE) - different
+    no_evidence = sum(1 for row in with_interval if row["low"] <= CHANCE <= row["high"])
+    without_interval = len(pairs) - len(with_interval)
+    counts = [f"{different} of {len(pairs)} pairs can be told apart"]
+    if no_evidence:
+        counts.append(f"{no_evidence} show{'s' * (no_evidence == 1)} no evidence of a difference")
+    if not_significant:
+        s = "s" * (not_significant == 1)
+        counts.append(f"{not_significant} score{s} above chance, but the permutation test is not significant")
+    if without_interval:
+        counts.append(f"{without_interval} ha{'s' if without_interval == 1 else 've'} no confidence interval")
+    return ", ".join(counts)
+
+
+def describe_pairs(pairs: Sequence[Row], baselines: Sequence[Row]) -> Sentences:
+    """Describe each pair; those without an interval together, by reason.
+
+    Parameters
+    ----------
+    pairs, baselines : sequence of dict
+        Rows of the tables ``pairs`` and ``self_baselines`` of one analysis.
+    """
+    without_interval: dict[str, list[Row]] = {}
+    known = {
+        row["label"]: row["alternating_split"] for row in baselines if _is_number(row.get("alternating_split_low"))
+    }
     for row in pairs:
-        both, at, score = f"{row['a']} and {row['b']}", _at(row), _score(row)
-        if not _known(row["score"]):
-            yield "pair", f"{both} could not be scored {at}: {row['note'] or 'no triplet'}."
-        elif not _known(row["low"]):
-            unsure.setdefault(str(row["note"]), []).append(row)
-        elif _told(row):
-            floor = max((within[name] for name in (row["a"], row["b"]) if name in within), default=0.0)
-            but = f", no more than one recording from itself ({floor:.2f})" if floor >= row["score"] else ""
-            yield "pair", f"{both} can be told apart {at}: {score}{but}."
+        a, b, length = row["a"], row["b"], _at_length(row)
+        if not _is_number(row["score"]):
+            yield "pair", f"{a} and {b} could not be scored {length}: {row['note'] or 'no triplet'}."
+        elif not _is_number(row["low"]):
+            without_interval.setdefault(str(row["note"]), []).append(row)
+        elif _differs(row):
+            baseline = max((known[name] for name in (a, b) if name in known), default=0.0)
+            caveat = ""
+            if baseline >= row["score"]:
+                caveat = f", no higher than a recording's own baseline ({baseline:.2f})"
+            yield "pair", f"{a} and {b} can be told apart {length}: {_score(row)}{caveat}."
         elif row["low"] > CHANCE:
-            why = f"; {row['note']}" if row["note"] else ""
-            yield (
-                "pair",
-                f"{both} score above chance {at}: {score}, which the test does not bear out (p = {_p(row['p'])}{why}).",
-            )
+            note = f"; {row['note']}" if row["note"] else ""
+            test = f"but the permutation test is not significant (p = {_p(row['p'])}{note})"
+            yield "pair", f"{a} and {b} score above chance {length}: {_score(row)}, {test}."
         elif row["high"] < CHANCE:
-            yield "pair", f"{both} score below chance {at}: {score}; their snippets are more alike across than within."
+            why = "snippets of different values are more alike than those of the same value"
+            yield "pair", f"{a} and {b} score below chance {length}: {_score(row)}; {why}."
         else:
-            yield "pair", f"{both} can't be told apart {at}: {score}."
-    for note, rows in unsure.items():
-        which = f"{rows[0]['a']} and {rows[0]['b']}" if len(rows) == 1 else f"{len(rows)} pairs"
+            yield "pair", f"There is no evidence of a difference between {a} and {b} {length}: {_score(row)}."
+    yield from _describe_without_interval(without_interval)
+
+
+def _describe_without_interval(by_note: Mapping[str, Sequence[Row]]) -> Sentences:
+    for note, rows in by_note.items():
         lowest, highest = (choose(row["score"] for row in rows) for choose in (min, max))
-        scores = f"{lowest:.2f}" if len(rows) == 1 else f"{lowest:.2f} to {highest:.2f}"
-        why = note.removeprefix("no interval: ")
-        yield "pair", f"{which} can't be judged {_at(rows[0])}: {scores}, without an interval: {why}."
+        if len(rows) == 1:
+            subject, scores = f"{rows[0]['a']} and {rows[0]['b']}", f"{lowest:.2f}"
+        else:
+            subject, scores = f"{len(rows)} pairs", f"{lowest:.2f} to {highest:.2f}"
+        reason = note.removeprefix("no interval: ")
+        length = _at_length(rows[0])
+        yield "pair", f"{subject} score {scores} {length}, without a confidence interval: {reason}."
 
 
-def describe_baselines(floors: Sequence[Row]) -> Said:
-    """Say which recordings are told from themselves."""
-    if not floors:
+def describe_baselines(baselines: Sequence[Row]) -> Sentences:
+    """Describe what recordings score against themselves: in alternating blocks, and first half against second half.
+
+    Parameters
+    ----------
+    baselines : sequence of dict
+        Rows of the table ``self_baselines`` of one analysis.
+    """
+    if not baselines:
         return
-    at = _at(floors[0])
-    known = [row["alternating_split"] for row in floors if _known(row.get("alternating_split_low"))]
+    length = _at_length(baselines[0])
+    known = [row["alternating_split"] for row in baselines if _is_number(row.get("alternating_split_low"))]
     if known:
-        several = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(of one recording)"
-        short = len(floors) - len(known)
-        but = f"; {short} of {len(floors)} recordings are too short to say" if short else ""
+        spread = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(one recording)"
+        n_short = len(baselines) - len(known)
+        caveat = f"; {n_short} of {len(baselines)} recordings are too short" if n_short else ""
         yield (
-            "floor",
+            "baseline",
             (
-                f"One recording against itself, in 30 s blocks, scores {sum(known) / len(known):.2f} {at} {several}: "
-                f"the floor under every score here{but}."
+                f"A recording against itself, in alternating blocks of 30 s, scores {sum(known) / len(known):.2f} "
+                f"{length} {spread}: the baseline of all scores here{caveat}."
             ),
         )
     else:
-        yield "floor", f"No recording is long enough to be held against itself {at}: the floor is not known."
-    drifting = [row for row in floors if _known(row["half_split_low"]) and row["half_split_low"] > CHANCE]
+        yield "baseline", f"The baseline {length} is unknown: no recording is long enough to be scored against itself."
+    drifting = [row for row in baselines if _is_number(row["half_split_low"]) and row["half_split_low"] > CHANCE]
     if drifting:
         worst = max(drifting, key=lambda row: row["half_split"])
         yield (
-            "floor",
+            "baseline",
             (
-                f"{len(drifting)} of {len(floors)} recordings score above chance between their first half and their "
-                f"second {at}, most {worst['label']}: {worst['half_split']:.2f} [{worst['half_split_low']:.2f}, "
-                f"{worst['half_split_high']:.2f}]; they change, or snippets that lie near to each other are alike."
+                f"{len(drifting)} of {len(baselines)} recordings score above chance between their first and second "
+                f"half {length}, most of all {worst['label']}: {worst['half_split']:.2f} "
+                f"[{worst['half_split_low']:.2f}, {worst['half_split_high']:.2f}]; either they change, or neighbouring "
+                "snippets are alike."
             ),
         )
 
 
-def describe_confounds(confounds: Sequence[Row]) -> Said:
-    """Say what else goes along with the scores."""
-    tested = [row for row in confounds if _known(row.get("p"))]
+def describe_confounds(confounds: Sequence[Row]) -> Sentences:
+    """Describe which audio quality measures correlate with the scores.
+
+    Parameters
+    ----------
+    confounds : sequence of dict
+        Rows of the table ``confounds`` of one analysis.
+    """
+    tested = [row for row in confounds if _is_number(row.get("p"))]
     if not tested:
         return
-    at = _at(tested[0])
-    found = [row for row in tested if row["p"] < LEVEL]
-    for row in found:
-        way = "larger" if row["correlation"] > 0 else "smaller"
+    length = _at_length(tested[0])
+    significant = [row for row in tested if row["p"] < LEVEL]
+    for row in significant:
+        direction = "higher" if row["correlation"] > 0 else "lower"
         yield (
             "confound",
             (
-                f"Recordings that differ more in {_MEASURES[row['measure']]} have {way} scores {at} (rank correlation "
-                f"{row['correlation']:.2f}, p = {_p(row['p'])}): it may be part of what is heard."
+                f"Recordings that differ more in {_MEASURES[row['measure']]} have {direction} scores {length} (rank "
+                f"correlation {row['correlation']:.2f}, p = {_p(row['p'])}): this may confound the scores."
             ),
         )
-    if not found:
+    if not significant:
         names = ", ".join(_MEASURES[row["measure"]] for row in tested)
-        yield "confound", f"Differences in {names} do not go along with the scores {at} (all p ≥ {LEVEL:g})."
+        yield (
+            "confound",
+            f"No significant correlation of the scores {length} with differences in {names} (all p ≥ {LEVEL:g}).",
+        )
 
 
-def describe_classification(accuracy: Sequence[Row]) -> Said:
-    """Say how many recordings get their own label."""
+def describe_classification(accuracy: Sequence[Row]) -> Sentences:
+    """Describe the accuracy of each classification.
+
+    Parameters
+    ----------
+    accuracy : sequence of dict
+        Rows of the table ``accuracy`` of one analysis.
+    """
     for row in accuracy:
+        length = _at_length(row)
         if not row["n"]:
-            yield "classification", f"Recordings were not classified by {row['classify']} {_at(row)}: {row['note']}."
+            yield "classification", f"Recordings were not classified by {row['classify']} {length}: {row['note']}."
             continue
-        right = round(row["accuracy"] * row["n"])
-        than = "more" if row["low"] > row["chance"] else "not surely more" if row["high"] > row["chance"] else "less"
+        correct = round(row["accuracy"] * row["n"])
+        if row["low"] > row["chance"]:
+            comparison = "significantly above"
+        else:
+            comparison = "not significantly above" if row["high"] > row["chance"] else "below"
         yield (
             "classification",
             (
-                f"{right} of {row['n']} recordings get their own {row['classify']} {_at(row)}: {row['accuracy']:.2f} "
-                f"[{row['low']:.2f}, {row['high']:.2f}], {than} than the commonest alone ({row['chance']:.2f})."
+                f"The {row['classify']} of {correct} of {row['n']} recordings is predicted correctly {length}: "
+                f"{row['accuracy']:.2f} [{row['low']:.2f}, {row['high']:.2f}], {comparison} the majority-class "
+                f"baseline ({row['chance']:.2f})."
             ),
         )
 
 
-def describe_lengths(rows: Sequence[Row]) -> Said:
-    """Say which length tells most, if the intervals of one experiment, encoder and variant support one.
+def describe_lengths(rows: Sequence[Row]) -> Sentences:
+    """Describe which snippet length discriminates best, if the confidence intervals single one out.
 
     Parameters
     ----------
     rows : sequence of dict
-        Rows of the summary, one a length.
+        Rows of the table ``summary`` of one experiment, encoder and variant, one per length.
     """
     timed = sorted((row for row in rows if row["snippet_s"] is not None), key=lambda row: row["snippet_s"])
-    sure = [row for row in timed if _known(row.get("low"))]
+    with_interval = [row for row in timed if _is_number(row.get("low"))]
     if len(timed) < 2:  # noqa: PLR2004
         return
-    if len(sure) < 2:  # noqa: PLR2004
-        yield "length", "No length can be recommended: too few of them have an interval."
+    if len(with_interval) < 2:  # noqa: PLR2004
+        yield "length", "No length can be recommended: too few of them have a confidence interval."
         return
-    best = max(sure, key=lambda row: row["score"])
-    surest = max(row["low"] for row in sure)
-    together = [row for row in sure if row["high"] >= surest]  # none of them lies below another
-    below = [row for row in sure if row not in together]
-    unsure = [row for row in timed if row not in sure]
-    but = f" ({_listed(unsure)} s can't be judged)" if unsure else ""
-    if not any(_told(row) for row in sure):
-        p = f", p = {_p(best['p'])}" if _known(best.get("p")) else ""
-        yield "length", f"No length tells them apart: the best, {best['snippet_s']:g} s, has {_score(best)}{p}{but}."
-    elif len(together) > 1:
-        less = f"; {_listed(below)} s {'tell' if len(below) > 1 else 'tells'} less" if below else ""
+    best = max(with_interval, key=lambda row: row["score"])
+    highest_low = max(row["low"] for row in with_interval)
+    overlapping = [row for row in with_interval if row["high"] >= highest_low]
+    lower = [row for row in with_interval if row not in overlapping]
+    without_interval = [row for row in timed if row not in with_interval]
+    caveat = f" (no confidence interval at {_list_lengths(without_interval)} s)" if without_interval else ""
+    length = f"{best['snippet_s']:g} s"
+    if not any(_differs(row) for row in with_interval):
+        p = f", p = {_p(best['p'])}" if _is_number(best.get("p")) else ""
+        yield (
+            "length",
+            f"There is no evidence of a difference at any length: the best, {length}, scores {_score(best)}{p}{caveat}.",
+        )
+    elif len(overlapping) > 1:
+        scores = "scores" if len(lower) == 1 else "score"
+        worse = f"; {_list_lengths(lower)} s {scores} lower" if lower else ""
         yield (
             "length",
             (
-                f"{best['snippet_s']:g} s has the highest score, {_score(best)}, but the intervals of "
-                f"{_listed(together)} s overlap: they do not support one of these lengths over another{less}{but}."
+                f"{length} has the highest score, {_score(best)}, but the confidence intervals of "
+                f"{_list_lengths(overlapping)} s overlap: they do not support one of these lengths over another"
+                f"{worse}{caveat}."
             ),
         )
     else:
         yield (
             "length",
-            (f"{best['snippet_s']:g} s tells most: {_score(best)}; the intervals of all other lengths lie below{but}."),
+            f"{length} discriminates best: {_score(best)}; the confidence intervals of all other lengths are lower"
+            f"{caveat}.",
         )
 
 
-def _listed(rows: Sequence[Row]) -> str:
+def _list_lengths(rows: Sequence[Row]) -> str:
     lengths = [f"{row['snippet_s']:g}" for row in rows]
     return lengths[0] if len(lengths) == 1 else f"{', '.join(lengths[:-1])} and {lengths[-1]}"
 
 
-def _at(row: Mapping[str, Any]) -> str:
+def _at_length(row: Mapping[str, Any]) -> str:
     return "as whole items" if row["snippet_s"] is None else f"at {row['snippet_s']:g} s"
 
 
-def _known(value: float | None) -> bool:
+def _is_number(value: float | None) -> bool:
     return value is not None and value == value  # noqa: PLR0124
 
 
-def _told(row: Mapping[str, Any]) -> bool:
-    """Say whether the interval and the test agree that a score is above chance.
+def _differs(row: Mapping[str, Any]) -> bool:
+    """Return whether both the confidence interval and the test find a score above chance.
 
-    Neighbouring snippets that are alike lift a score, and what an interval is about is the score; the test leaves them
-    out, and says where there is too little to exchange.
+    Autocorrelation of neighbouring snippets alone can raise a score and its interval. The permutation test accounts for
+    it, and is not significant if there is too little to exchange.
     """
-    above = bool(_known(row["low"]) and row["low"] > CHANCE)
-    return above and not (_known(row.get("p")) and row["p"] > LEVEL)
+    above = bool(_is_number(row["low"]) and row["low"] > CHANCE)
+    return above and not (_is_number(row.get("p")) and row["p"] > LEVEL)
 
 
 def _score(row: Mapping[str, Any]) -> str:
-    interval = f" [{row['low']:.2f}, {row['high']:.2f}]" if _known(row.get("low")) else ", without an interval"
-    return f"{row['score']:.2f}{interval}"
+    return f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 def _p(p: float | None) -> str:

@@ -1,4 +1,4 @@
-"""How fast this machine is, measured in a few seconds: encoding, scoring, testing."""
+"""The speed of this machine at encoding, scoring and testing, measured in a few seconds."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_CALIBRATION_S = 1.5
-"""Seconds that one encoder is measured, at least."""
+_ENCODING_S = 1.5
+"""Shortest time that an encoder is measured, over all lengths."""
 _SCORING_S = 0.3
-_TRIED_PERMUTATIONS = 2000
-_TRIED_VECTORS = 240
-_TRIED_VALUES = 8
+"""Shortest time that scoring, and each test, is measured."""
+_MAX_LENGTH_S = 60.0
+_PERMUTATIONS = 2000
+_VECTORS = 240
+"""Vectors of the large test, about."""
+_VALUES = 8
+"""Values of ON in the tests of many small pairs."""
 
 
-def _seconds_each(work: Callable[[], object], at_least_s: float = _CALIBRATION_S) -> float:
-    """Give the seconds that one call takes, after one that is not counted (what is compiled is kept)."""
-    work()
+def _seconds_per_call(function: Callable[[], object], min_s: float) -> float:
+    """Return the seconds that one call takes, after a first one that also compiles and is not counted."""
+    function()
     started, calls = time.perf_counter(), 0
-    while time.perf_counter() - started < at_least_s or calls == 0:
-        work()
+    while time.perf_counter() - started < min_s or calls == 0:
+        function()
         calls += 1
     return (time.perf_counter() - started) / calls
 
@@ -40,15 +44,22 @@ def _seconds_each(work: Callable[[], object], at_least_s: float = _CALIBRATION_S
 def encoding_speeds(
     name: str, provider: str, lengths: Collection[float | None], median_s: float, threads: int
 ) -> dict[float | None, float]:
-    """Measure the seconds of audio that an encoder takes in a second, at each length, with all threads busy.
+    """Measure how many seconds of audio an encoder takes per second, with all threads busy.
 
     Parameters
     ----------
     name, provider : str
+        See `abxfast.embed`.
     lengths : collection of float or None
-        In seconds; whole items are tried at their median.
+        Snippet lengths in seconds; None means whole items.
     median_s : float
+        Duration at which whole items are measured, in seconds.
     threads : int
+
+    Returns
+    -------
+    dict of (float or None) to float
+        Speed × real time, by length.
     """
     encoder = open_encoder(name, provider)
     rate_hz = encoder.info.sample_rate_hz
@@ -57,10 +68,10 @@ def encoding_speeds(
     with ThreadPoolExecutor(threads) as pool:
         for length in lengths:
             seconds = length or median_s
-            n = max(encoder.info.least_samples, round(min(seconds, 60.0) * rate_hz))
+            n = max(encoder.info.least_samples, round(min(seconds, _MAX_LENGTH_S) * rate_hz))
             wave = (0.1 * random.standard_normal((1, n))).astype(np.float32)
-            each = _seconds_each(partial(_encode_all, pool, encoder, [wave] * threads), _CALIBRATION_S / len(lengths))
-            speeds[length] = threads * n / rate_hz / each
+            encode = partial(_encode_all, pool, encoder, [wave] * threads)
+            speeds[length] = threads * n / rate_hz / _seconds_per_call(encode, _ENCODING_S / len(lengths))
     return speeds
 
 
@@ -69,16 +80,16 @@ def _encode_all(pool: ThreadPoolExecutor, encoder: Encoder, waves: list[NDArray[
 
 
 class ScoringSpeeds(NamedTuple):
-    """What scoring and testing take here, in seconds.
+    """The time that scoring and testing take on this machine.
 
     Attributes
     ----------
     score_s : float
-        To score the vectors that were tried.
+        Seconds to score all vectors once.
     permutation_s : float
-        A permutation of one test, however small.
+        Seconds of one permutation of a test, however small.
     square_s : float
-        What each vector that is tested adds to a permutation, for each other one.
+        Seconds that one permutation of a test takes in addition, per squared number of vectors.
     """
 
     score_s: float
@@ -87,31 +98,29 @@ class ScoringSpeeds(NamedTuple):
 
 
 def scoring_speeds(n: int, dim: int, threads: int) -> ScoringSpeeds:
-    """Measure scoring and testing, on n vectors drawn by lot."""
+    """Measure scoring and testing on n random vectors."""
     vectors = np.random.default_rng(0).standard_normal((n, dim)).astype(np.float32)
     half = (np.arange(n) * 2 // n).astype(np.int64)
     score = partial(
         score_embeddings, vectors, {"recording": half.tolist()}, on="recording", threads=threads, marginals=True
     )
-    some = slice(0, n, max(1, n // _TRIED_VECTORS))
-    own, on = vectors[some], half[some]
-    large = _test(own, on, on, np.array([[0, 1]]), threads)
-    tokens = np.arange(min(n, 4 * _TRIED_VALUES))
-    words = tokens % _TRIED_VALUES
-    pairs = np.array(list(combinations(range(_TRIED_VALUES), 2)))
-    permutation_s = _test(vectors[tokens], words, tokens, pairs, threads) / len(pairs)
-    square_s = max(large - permutation_s, 0.0) / len(own) ** 2
-    return ScoringSpeeds(_seconds_each(score, _SCORING_S), permutation_s, square_s)
+    subset = slice(0, n, max(1, n // _VECTORS))
+    large = _time_permutation(vectors[subset], half[subset], half[subset], np.array([[0, 1]]), threads)
+    tokens = np.arange(min(n, 4 * _VALUES))
+    pairs = np.array(list(combinations(range(_VALUES), 2)))
+    permutation_s = _time_permutation(vectors[tokens], tokens % _VALUES, tokens, pairs, threads) / len(pairs)
+    square_s = max(large - permutation_s, 0.0) / len(half[subset]) ** 2
+    return ScoringSpeeds(_seconds_per_call(score, _SCORING_S), permutation_s, square_s)
 
 
-def _test(
+def _time_permutation(
     vectors: NDArray[np.float32],
     on: NDArray[np.int64],
     recording: NDArray[np.int64],
     pairs: NDArray[np.int64],
     threads: int,
 ) -> float:
-    """Give the seconds that one permutation of all these tests takes."""
+    """Return the seconds that one permutation of the tests of all pairs takes."""
     units = make_exchangeable_units(vectors, on, recording, np.arange(len(on), dtype=np.float64))
-    test = partial(permutation_tests, vectors, on, units, pairs, permutations=_TRIED_PERMUTATIONS, threads=threads)
-    return _seconds_each(test, _SCORING_S) / _TRIED_PERMUTATIONS
+    test = partial(permutation_tests, vectors, on, units, pairs, permutations=_PERMUTATIONS, threads=threads)
+    return _seconds_per_call(test, _SCORING_S) / _PERMUTATIONS

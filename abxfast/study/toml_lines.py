@@ -1,4 +1,4 @@
-"""TOML with the line that each key stands on, so that a message can name it."""
+"""TOML with the line number of every table and key, for error messages."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from typing import TYPE_CHECKING, Any
 from abxfast.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 Key = tuple[str, ...]
 
+_MAX_SUGGESTED = 12
+"""Known names that a message lists when none resembles the unknown one."""
+
 
 @dataclass(frozen=True)
 class Document:
-    """A TOML file that was read.
+    """A parsed TOML file.
 
     Attributes
     ----------
     path : Path
     text : str
     content : dict
-        As tomllib gives it.
+        As `tomllib.loads` returns it.
     lines : dict of tuple of str to int
-        The line, from 1, on which each table and each key begins.
+        First line, counted from 1, of each table and each key.
     """
 
     path: Path
@@ -37,7 +40,7 @@ class Document:
     lines: Mapping[Key, int]
 
     def error(self, key: Key, message: str) -> StudyError:
-        """Give an error that names the line of a key, or of the nearest table around it."""
+        """Return an error that names the line of a key, or of the innermost table around it that has a line."""
         for end in range(len(key), 0, -1):
             if key[:end] in self.lines:
                 return StudyError(f"{self.path} line {self.lines[key[:end]]}: {message}")
@@ -50,12 +53,12 @@ def read_toml(path: Path) -> Document:
     Raises
     ------
     StudyError
-        Where it cannot be read, or is not TOML.
+        If it cannot be read, or is not TOML.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise StudyError(f"{path}: no such file; make one with: abxfast init recordings.csv -o {path.name}") from None
+        raise StudyError(f"{path}: no such file; `abxfast.study.write_study` makes one") from None
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -66,53 +69,54 @@ def read_toml(path: Path) -> Document:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise StudyError(f"{path} {_where(str(error), text)}") from error
+        raise StudyError(f"{path} {_describe_syntax_error(str(error), text)}") from error
     return Document(path, text, content, find_lines(text))
 
 
-def _where(message: str, text: str) -> str:
-    """Turn tomllib's ``what (at line 2, column 5)`` round."""
-    found = re.fullmatch(r"(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", message, re.DOTALL)
-    line = int(found["line"]) if found else text.count("\n") + 1
-    shown = " ".join(text.split("\n")[line - 1].split())[:60]
-    what = found["what"] if found else message.removesuffix(" (at end of document)")
+def _describe_syntax_error(message: str, text: str) -> str:
+    """Reword a message of tomllib, ``… (at line 2, column 5)``: the line first, then its content and a hint."""
+    match = re.fullmatch(r"(?P<problem>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", message, re.DOTALL)
+    line = int(match["line"]) if match else text.count("\n") + 1
+    problem = match["problem"] if match else message.removesuffix(" (at end of document)")
+    excerpt = " ".join(text.split("\n")[line - 1].split())[:60]
     hint = "check quotes and brackets"
-    if not shown.partition("=")[0].isascii():
-        hint = 'a name with letters beyond a to z stands in quotes: [experiment."ŋ"]'
-    return f"line {line}: is not TOML: {what}; found: {shown or 'the end of the file'}; {hint}"
+    if not excerpt.partition("=")[0].isascii():
+        hint = 'a name with letters other than a to z needs quotes: [experiment."ŋ"]'
+    return f"line {line}: is not TOML: {problem}; found: {excerpt or 'the end of the file'}; {hint}"
 
 
 def find_lines(text: str) -> dict[Key, int]:
-    """Give the line on which each table and key of a TOML text begins.
+    """Return the line on which each table and key of a TOML text begins.
 
-    A statement of TOML ends with a line, and stands by itself: the fewest lines from where it begins that are TOML are
-    the statement, whatever strings and brackets it holds.
+    A statement of TOML ends at the end of a line and is valid TOML by itself. So the statement that begins on a line is
+    the shortest run of lines from there that parses, whatever strings and brackets it contains.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    found: dict[Key, int] = {}
+    first_lines: dict[Key, int] = {}
     table: Key = ()
-    first = 0
-    while first < len(lines):
+    start = 0
+    while start < len(lines):
         statement: dict[str, Any] = {}
-        stop = first
-        for stop in range(first + 1, len(lines) + 1):
+        stop = start
+        for stop in range(start + 1, len(lines) + 1):
             try:
-                statement = tomllib.loads("\n".join(lines[first:stop]))
+                statement = tomllib.loads("\n".join(lines[start:stop]))
             except tomllib.TOMLDecodeError:
                 continue
             break
-        if lines[first].lstrip().startswith("["):
+        if lines[start].lstrip().startswith("["):
             table = _header(statement)
             for end in range(1, len(table) + 1):
-                found.setdefault(table[:end], first + 1)
+                first_lines.setdefault(table[:end], start + 1)
         else:
             for key in _keys(statement):
-                found.setdefault(table + key, first + 1)
-        first = stop
-    return found
+                first_lines.setdefault(table + key, start + 1)
+        start = stop
+    return first_lines
 
 
 def _header(statement: Mapping[str, Any]) -> Key:
+    """Return the name of the table that a header opens."""
     key: Key = ()
     inner: Any = statement
     while inner:
@@ -124,19 +128,19 @@ def _header(statement: Mapping[str, Any]) -> Key:
     return key
 
 
-def _keys(value: Any) -> Iterable[Key]:
+def _keys(value: Any) -> Iterator[Key]:
+    """Yield every key in a value, each after the keys that it is inside of."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield (name,)
             yield from ((name, *key) for key in _keys(inner))
 
 
-def suggest(found: str, known: Iterable[str]) -> str:
-    """Say which of the known words is meant, or all of them where none is near."""
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return a hint for an unknown name: the known name that resembles it, or a list of the known names."""
     known = list(known)
-    near = difflib.get_close_matches(found.lower(), [name.lower() for name in known], n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {next(name for name in known if name.lower() == near[0])!r}?"
-    most = 12
-    more = f", and {len(known) - most} more" if len(known) > most else ""
-    return f"there are: {', '.join(known[:most]) or 'none'}{more}"
+    close = difflib.get_close_matches(name.lower(), [other.lower() for other in known], n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {next(other for other in known if other.lower() == close[0])!r}?"
+    more = f", and {len(known) - _MAX_SUGGESTED} more" if len(known) > _MAX_SUGGESTED else ""
+    return f"expected one of: {', '.join(known[:_MAX_SUGGESTED]) or 'none'}{more}"

@@ -54,8 +54,16 @@ class StudyPlan:
     --------
     >>> from abxfast import plan_study
     >>> plan = plan_study("study.toml", "results")
-    >>> for line in plan.lines()[:4]:
+    >>> for line in plan.lines()[:6]:
     ...     print(line)
+    study       Examples
+    recordings  4, 0.02 hours
+    snippets    80 of 1 s
+    analyses    1 (experiment × encoder × variant × length), 1 finished
+    cells       12
+    triplets    91,200
+    >>> sorted(plan.to_json())[:4]
+    ['cells', 'disk_free_mb', 'disk_mb', 'embed_s']
     """
 
     title: str
@@ -136,7 +144,12 @@ def plan_study(
     >>> from abxfast import plan_study
     >>> plan = plan_study("study.toml", "results")
     >>> plan.recordings, plan.snippets, plan.triplets
-    >>> plan.steps, plan.kept, plan.embed_s
+    (4, {'1 s': 80}, 91200)
+
+    All analyses of this study are finished, so no time is left:
+
+    >>> plan.steps, plan.kept, plan.embed_s + plan.score_s + plan.test_s
+    (1, 1, 0.0)
     """
     folder = Path(results)
     study = read_study(Path(study_path))

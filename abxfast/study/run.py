@@ -66,6 +66,8 @@ class RunReport:
 
     Examples
     --------
+    A run of a finished study computes nothing:
+
     >>> from abxfast import run_study
     >>> done = run_study("study.toml", "results", report=False)
     >>> done.steps, done.kept, done.failures
@@ -120,9 +122,12 @@ def run_study(
 
     Examples
     --------
-    >>> from abxfast import read_results, run_study
+    >>> from abxfast import run_study
     >>> done = run_study("study.toml", "results", report=False)
     >>> sorted(path.name for path in done.results.iterdir())
+    ['manifest.csv', 'partial', 'run.json', 'stores', 'study.toml', 'tables']
+
+    `abxfast.read_results` reads the tables.
     """
     started = time.monotonic()
     folder = Path(results)

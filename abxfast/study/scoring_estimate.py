@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.manifest import Item
     from abxfast.study.resolve import EncoderSummary, ResolvedStudy
     from abxfast.study.selection import Selection
 

@@ -148,13 +148,13 @@ def describe_baselines(baselines: Sequence[Row]) -> Sentences:
     drifting = [row for row in baselines if _is_number(row["half_split_low"]) and row["half_split_low"] > CHANCE]
     if drifting:
         worst = max(drifting, key=lambda row: row["half_split"])
+        score = "scores" if len(drifting) == 1 else "score"
         yield (
             "baseline",
             (
-                f"{len(drifting)} of {len(baselines)} recordings score above chance between their first and second "
-                f"half {length}, most of all {worst['label']}: {worst['half_split']:.2f} "
-                f"[{worst['half_split_low']:.2f}, {worst['half_split_high']:.2f}]; either they change, or neighbouring "
-                "snippets are alike."
+                f"{len(drifting)} of {len(baselines)} recordings {score} above chance between first and second half "
+                f"{length}, most of all {worst['label']}: {worst['half_split']:.2f} [{worst['half_split_low']:.2f}, "
+                f"{worst['half_split_high']:.2f}]; either a recording changes, or its neighbouring snippets are alike."
             ),
         )
 
@@ -210,7 +210,7 @@ def describe_classification(accuracy: Sequence[Row]) -> Sentences:
         yield (
             "classification",
             (
-                f"The {row['classify']} of {correct} of {row['n']} recordings is predicted correctly {length}: "
+                f"Classification by {row['classify']} is correct for {correct} of {row['n']} recordings {length}: "
                 f"{row['accuracy']:.2f} [{row['low']:.2f}, {row['high']:.2f}], {comparison} the majority-class "
                 f"baseline ({row['chance']:.2f})."
             ),
@@ -238,30 +238,20 @@ def describe_lengths(rows: Sequence[Row]) -> Sentences:
     lower = [row for row in with_interval if row not in overlapping]
     without_interval = [row for row in timed if row not in with_interval]
     caveat = f" (no confidence interval at {_list_lengths(without_interval)} s)" if without_interval else ""
-    length = f"{best['snippet_s']:g} s"
+    length, score = f"{best['snippet_s']:g} s", _score(best)
     if not any(_differs(row) for row in with_interval):
         p = f", p = {_p(best['p'])}" if _is_number(best.get("p")) else ""
-        yield (
-            "length",
-            f"There is no evidence of a difference at any length: the best, {length}, scores {_score(best)}{p}{caveat}.",
-        )
+        text = f"There is no evidence of a difference at any length: the best, {length}, scores {score}{p}{caveat}."
     elif len(overlapping) > 1:
         scores = "scores" if len(lower) == 1 else "score"
         worse = f"; {_list_lengths(lower)} s {scores} lower" if lower else ""
-        yield (
-            "length",
-            (
-                f"{length} has the highest score, {_score(best)}, but the confidence intervals of "
-                f"{_list_lengths(overlapping)} s overlap: they do not support one of these lengths over another"
-                f"{worse}{caveat}."
-            ),
+        text = (
+            f"{length} has the highest score, {score}, but the confidence intervals of {_list_lengths(overlapping)} s "
+            f"overlap: they do not support one of these lengths over another{worse}{caveat}."
         )
     else:
-        yield (
-            "length",
-            f"{length} discriminates best: {_score(best)}; the confidence intervals of all other lengths are lower"
-            f"{caveat}.",
-        )
+        text = f"{length} discriminates best: {score}; the confidence intervals of all other lengths are lower{caveat}."
+    yield "length", text
 
 
 def _list_lengths(rows: Sequence[Row]) -> str:

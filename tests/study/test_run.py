@@ -1,4 +1,4 @@
-"""Studies from end to end: what the tables hold, whatever happens on the way there."""
+"""Studies from end to end: the tables of a run, however it came about."""
 
 import csv
 import json
@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from reference import score
 
+from abxfast._files import TEMPORARY_PREFIX
 from abxfast.errors import StudyError
 from abxfast.store import open_store
 from abxfast.study import plan_study, run_study
@@ -42,13 +43,13 @@ SECONDS = 12
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Make four recordings of noise, of two colours in two rooms; two of them are faint."""
+    """Make four recordings of noise, of two colours in two rooms; two of them are quiet."""
     root = tmp_path_factory.mktemp("study")
     rows = ["path,colour,room"]
     for number, (colour, width) in enumerate((("white", 1), ("pink ŋ", 6), ("white", 1), ("pink ŋ", 6))):
         random = np.random.default_rng(number)
         wave = np.convolve(random.standard_normal(16_000 * SECONDS + width - 1), np.ones(width) / width, "valid")
-        # What changes from second to second, so that snippets differ.
+        # The level changes every 0.25 s, so that snippets differ.
         wave *= np.repeat(random.uniform(0.3, 1.0, SECONDS * 4), 4_000) * (0.02 if number < 2 else 0.2)
         soundfile.write(root / f"r{number}.wav", wave, 16_000)
         rows.append(f"r{number}.wav,{colour},{'big' if number < 2 else 'small'}")
@@ -65,7 +66,7 @@ def results(folder):
 
 
 def contents(results):
-    tables = sorted(path for path in (results / "tables").iterdir() if not path.name.startswith(".aside-"))
+    tables = sorted(path for path in (results / "tables").iterdir() if not path.name.startswith(TEMPORARY_PREFIX))
     files = [*tables, results / "run.json", results / "study.toml"]
     return {file.name: file.read_bytes() for file in files}
 
@@ -100,7 +101,9 @@ def test_every_table_has_its_columns_in_three_formats(results):
         columns = list(described["columns"])
         table = pq.read_table(results / "tables" / f"{name}.parquet")
         assert table.column_names == columns
-        assert [str(field.type) for field in table.schema] == [one["type"] for one in described["columns"].values()]
+        assert [str(field.type) for field in table.schema] == [
+            column["type"] for column in described["columns"].values()
+        ]
         with (results / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
         assert header == columns
@@ -109,33 +112,33 @@ def test_every_table_has_its_columns_in_three_formats(results):
         assert table.num_rows, f"{name} is empty"
 
 
-def test_what_differs_is_found_and_what_does_not_is_not(results):
+def test_differences_are_found_and_only_those(results):
     rows = [row for row in read(results, "pairs") if row["experiment"] == "matrix" and row["variant"] == "mfcc.mean"]
     for row in rows:
         alike = {row["a"], row["b"]} in ({"r0.wav", "r2.wav"}, {"r1.wav", "r3.wav"})
         assert (row["p"] < 0.05) is not alike, row
-    right = [row["correct"] for row in read(results, "classification") if row["variant"] == "mfcc.mean"]
-    assert right
-    assert all(right)
+    correct = [row["correct"] for row in read(results, "classification") if row["variant"] == "mfcc.mean"]
+    assert correct
+    assert all(correct)
     texts = [row["text"] for row in read(results, "sentences") if row["variant"] == "mfcc.mean"]
     assert any(text.startswith("r0.wav and r1.wav can be told apart at 1 s: 1.00 [") for text in texts)
-    assert any("4 of 4 recordings get their own colour at 1 s" in text for text in texts)
+    assert any("Classification by colour is correct for 4 of 4 recordings at 1 s" in text for text in texts)
 
 
-def test_the_listening_list_says_where_the_most_and_least_told_snippets_are(results):
+def test_the_listening_list_has_the_snippets_discriminated_best_and_worst(results):
     store = open_store(results / "stores" / "mfcc.store")
     snippets = store.read(1.0, "mfcc.max")
     starts = np.array(snippets.start_s)
     unit = snippets.embeddings / np.linalg.norm(snippets.embeddings, axis=1, keepdims=True)
-    far = 1 - unit.astype(np.float64) @ unit.T.astype(np.float64)
+    distance = 1 - unit.astype(np.float64) @ unit.T.astype(np.float64)
     names = np.array(snippets.recordings)
     rows = [row for row in read(results, "listening") if row["snippet_s"] == 1.0 and row["variant"] == "mfcc.max"]
     rows = [row for row in rows if (row["experiment"], row["a"], row["b"]) == ("matrix", "r0.wav", "r2.wav")]
     assert [row["role"] for row in rows] == ["most"] * 3 + ["least"] * 3
     share = {}
     for x in np.flatnonzero(np.isin(names, ["r0.wav", "r2.wav"])):
-        a = far[x, (names == names[x]) & (np.arange(len(names)) != x)]
-        b = far[x, (names != names[x]) & np.isin(names, ["r0.wav", "r2.wav"])]
+        a = distance[x, (names == names[x]) & (np.arange(len(names)) != x)]
+        b = distance[x, (names != names[x]) & np.isin(names, ["r0.wav", "r2.wav"])]
         share[names[x], starts[x]] = float((a[:, None] < b).mean())
     for row in rows:
         assert row["share"] == pytest.approx(share[row["recording"], row["start_s"]], abs=1e-6)
@@ -145,7 +148,7 @@ def test_the_listening_list_says_where_the_most_and_least_told_snippets_are(resu
     assert [row["share"] for row in rows[3:]] == pytest.approx(sorted(share.values())[:3], abs=1e-6)
 
 
-def test_running_again_does_nothing_and_gives_the_same_bytes(folder, results):
+def test_running_again_computes_nothing_and_writes_the_same_bytes(folder, results):
     before = contents(results)
     report = run_study(folder / "study.toml", results, report=False)
     assert report.kept == report.steps == 12
@@ -157,7 +160,7 @@ def test_another_folder_gives_the_same_tables(folder, results):
     assert contents(folder / "again") == contents(results)
 
 
-def test_a_change_of_one_experiment_redoes_its_steps_only(folder, results):
+def test_a_change_of_one_experiment_repeats_its_analyses_only(folder, results):
     changed = folder / "changed.toml"
     changed.write_text(STUDY.replace('by = ["colour"]\n', ""), encoding="utf-8")
     report = run_study(changed, results, report=False)
@@ -174,13 +177,50 @@ def test_the_results_of_another_study_are_left_alone(folder, results, old, new):
     before = contents(results)
     (folder / "others.csv").write_bytes((folder / "recordings.csv").read_bytes())
     (folder / "other.toml").write_text(STUDY.replace(old, new), encoding="utf-8")
-    for work in (plan_study, run_study):
+    for function in (plan_study, run_study):
         with pytest.raises(StudyError, match=r"another study: found 'Noises' of recordings\.csv"):
-            work(folder / "other.toml", results)
+            function(folder / "other.toml", results)
     assert contents(results) == before
 
 
-def test_a_folder_with_something_else_is_refused(folder, tmp_path):
+def test_results_of_the_former_format_are_computed_anew(folder, results, monkeypatch):
+    """Format 1 had other names of tables and columns: neither its cached analyses nor its tables may be used."""
+    target = folder / "former"
+    with monkeypatch.context() as context:
+        context.setattr("abxfast.study.results_folder.FORMAT", 1)
+        run_study(folder / "study.toml", target, report=False)
+    run = target / "run.json"
+    run.write_text(json.dumps(json.loads(run.read_text(encoding="utf-8")) | {"format": 1}), encoding="utf-8")
+    for suffix in ("csv", "json", "parquet"):
+        (target / "tables" / f"self_baselines.{suffix}").rename(target / "tables" / f"floors.{suffix}")
+    former = {path.name for path in (target / "partial").iterdir()}
+    assert plan_study(folder / "study.toml", target).kept == 0
+    report = run_study(folder / "study.toml", target, report=False)
+    assert (report.steps, report.kept) == (12, 0)
+    assert contents(target) == contents(results)
+    assert not former & {path.name for path in (target / "partial").iterdir()}
+    assert json.loads(run.read_text(encoding="utf-8"))["format"] == 2
+
+
+def test_results_of_a_later_format_are_refused(folder, tmp_path):
+    (tmp_path / "run.json").write_text('{"format": 3, "title": "Noises", "source": "recordings.csv"}', encoding="utf-8")
+    with pytest.raises(StudyError, match=r"run\.json: has format 3, this version of abxfast writes 2; choose a new"):
+        run_study(folder / "study.toml", tmp_path, report=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_damaged_cached_analysis_is_named(folder, tmp_path):
+    run_study(folder / "study.toml", tmp_path / "results", report=False)
+    damaged = min((tmp_path / "results" / "partial").glob("matrix-*.json"))
+    damaged.write_text("{", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"is damaged .* delete it, and it is computed again") as caught:
+        run_study(folder / "study.toml", tmp_path / "results", report=False)
+    assert str(damaged) in str(caught.value)
+    damaged.unlink()
+    assert run_study(folder / "study.toml", tmp_path / "results", report=False).kept == 11
+
+
+def test_a_folder_with_anything_else_is_refused(folder, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(StudyError, match="holds no results"):
         run_study(folder / "study.toml", tmp_path, report=False)
@@ -204,7 +244,7 @@ def test_a_damaged_recording_takes_no_part_and_is_named(folder, tmp_path):
     assert "cut short" in noted["r3.wav"]
 
 
-def test_where_no_recording_can_be_embedded_the_summary_says_so(folder, tmp_path):
+def test_the_summary_notes_that_no_recording_could_be_embedded(folder, tmp_path):
     for path in (*folder.glob("r?.wav"), folder / "recordings.csv"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "study.toml").write_text(STUDY.replace("variants", "channel = 3\nvariants"), encoding="utf-8")
@@ -215,7 +255,7 @@ def test_where_no_recording_can_be_embedded_the_summary_says_so(folder, tmp_path
     assert all(row["note"].startswith("not scored: there is no snippet; ") for row in rows)
 
 
-def test_the_plan_says_where_nothing_can_be_scored(folder, tmp_path):
+def test_the_plan_notes_where_nothing_can_be_scored(folder, tmp_path):
     (tmp_path / "study.toml").write_text(
         f'[study]\nmanifest = "{(folder / "recordings.csv").as_posix()}"\nsnippets = [1, "whole"]\n'
         '[experiment.matrix]\non = "recording"\n',
@@ -225,7 +265,7 @@ def test_the_plan_says_where_nothing_can_be_scored(folder, tmp_path):
     assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
 
 
-def test_the_plan_foresees_what_the_run_counts(folder, results):
+def test_the_plan_predicts_the_counts_of_the_run(folder, results):
     described = json.loads((results / "run.json").read_text(encoding="utf-8"))["plan"]
     plan = plan_study(folder / "study.toml", folder / "new-results")
     assert plan.recordings == described["recordings"] == 4
@@ -237,15 +277,15 @@ def test_the_plan_foresees_what_the_run_counts(folder, results):
     assert plan.embed_s > 0
     assert plan.speeds["mfcc"] > 0
     assert plan.test_s > 0
-    there = plan_study(folder / "study.toml", results)
-    assert (there.embedded, there.embed_s, there.disk_mb) == (1, 0, 0)
-    assert there.kept == there.steps == 12
-    assert (there.score_s, there.test_s) == (0, 0)
+    finished = plan_study(folder / "study.toml", results)
+    assert (finished.embedded, finished.embed_s, finished.disk_mb) == (1, 0, 0)
+    assert finished.kept == finished.steps == 12
+    assert (finished.score_s, finished.test_s) == (0, 0)
     assert plan.kept == 0
     assert not (folder / "new-results").exists()
 
 
-def test_the_plan_counts_triplets_as_the_counting_does_where_nothing_is_left_out(folder, tmp_path):
+def test_the_plan_predicts_the_triplets_of_a_run_without_constraints(folder, tmp_path):
     study = folder / "plain.toml"
     study.write_text(STUDY.replace('different = ["recording"]\n', ""), encoding="utf-8")
     run_study(study, tmp_path / "plain", report=False)
@@ -255,33 +295,37 @@ def test_the_plan_counts_triplets_as_the_counting_does_where_nothing_is_left_out
 
 KILLED = """\
 import os, pathlib, signal, sys
-left, replace = int(sys.argv.pop()), pathlib.Path.replace
+remaining, replace = int(sys.argv.pop()), pathlib.Path.replace
 
-def counted(path, target):
-    global left
-    left -= 1
-    if left == 0:
+def replace_or_die(path, target):
+    global remaining
+    remaining -= 1
+    if remaining == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    moved = replace(path, target)
-    if left == -1:
+    replaced = replace(path, target)
+    if remaining == -1:
         os.kill(os.getpid(), signal.SIGKILL)
-    return moved
+    return replaced
 
-pathlib.Path.replace = counted
+pathlib.Path.replace = replace_or_die
 from abxfast.cli import main
 main()
 """
-"""Dies at the nth file that it would put in its place: just before, or, where n is negative, just after the first."""
+"""The program, killed just before the nth atomic replacement of a file; if n is 0, just after the first one."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_again_and_again_and_resumed_gives_the_same_bytes(folder, results):
+def test_a_run_killed_again_and_again_and_resumed_writes_the_same_bytes(folder, results):
     target = folder / "killed"
     kills = 0
     for moment in (1, 2, 4, 0, 5, 3, 7, 12, 0, 9, 40, 1000):
-        words = ["run", "study.toml", "-o", target, "--no-report", "--threads", "1", moment]
+        arguments = ["run", "study.toml", "-o", target, "--no-report", "--threads", "1", moment]
         done = subprocess.run(
-            [sys.executable, "-c", KILLED, *map(str, words)], cwd=folder, capture_output=True, text=True, check=False
+            [sys.executable, "-c", KILLED, *map(str, arguments)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode == 0:
             break
@@ -290,16 +334,16 @@ def test_killed_again_and_again_and_resumed_gives_the_same_bytes(folder, results
     assert kills >= 8
     assert done.returncode == 0, done.stderr
     assert contents(target) == contents(results)
-    # What a killed process was writing goes an hour later.
-    left = list(target.rglob(".aside-*"))
-    assert left
-    for path in left:
+    # A temporary file of a killed process is removed an hour later.
+    leftovers = list(target.rglob(f"{TEMPORARY_PREFIX}*"))
+    assert leftovers
+    for path in leftovers:
         os.utime(path, (1, 1))
     run_study(folder / "study.toml", target, report=False)
-    assert not list(target.glob("*/.aside-*"))
+    assert not list(target.glob(f"*/{TEMPORARY_PREFIX}*"))
 
 
-def test_a_file_that_was_only_touched_is_not_missed(folder, results):
+def test_a_touched_recording_changes_nothing(folder, results):
     before = contents(results)
     os.utime(folder / "r1.wav")
     report = run_study(folder / "study.toml", results, report=False)
@@ -309,7 +353,7 @@ def test_a_file_that_was_only_touched_is_not_missed(folder, results):
 
 @pytest.mark.parametrize("words", [4, 12])
 def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
-    """One token of each word and voice: what other words would score, if there are words enough to tell."""
+    """One token of each word and voice: the interval is over words, if there are enough of them."""
     rows = ["path,word,voice"]
     for number in range(2 * words):
         wave = 0.1 * np.random.default_rng(number).standard_normal(8_000)
@@ -325,8 +369,8 @@ def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
     (summary,) = read(tmp_path / "results", "summary")
     cells = 2 * words * (words - 1)
     assert (summary["cells"], summary["triplets"], summary["snippet_s"]) == (cells, cells, None)
-    told = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
-    assert not any("can be told apart" in text for text in told)  # of two words, each pair is two tokens
+    texts = [row["text"] for row in read(tmp_path / "results", "sentences") if row["kind"] == "pair"]
+    assert not any("can be told apart" in text for text in texts)  # of two words, each pair is two tokens
     if words < 10:
         assert summary["low"] is None
         assert summary["note"].startswith("no interval: one side has a single recording, and no label has 10")

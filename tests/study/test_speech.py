@@ -1,4 +1,4 @@
-"""The main job on real speech, from Debian's packages (ABXFAST_SPEECH names their folder), and the README's table."""
+"""Scores of real speech from Debian's packages, in the folder ABXFAST_SPEECH, and the table of the README."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from abxfast.study.config import read_study
-from abxfast.study.selection import resolve
+from abxfast.study.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = os.environ.get("ABXFAST_SPEECH", "")
@@ -30,7 +30,7 @@ def measured():
     return {row["design"].strip(): row for row in json.loads(done.stdout)}
 
 
-def test_recording_condition_is_told_and_its_control_is_not(measured):
+def test_recording_conditions_are_discriminated_and_the_control_is_at_chance(measured):
     assert measured["recording condition: wav against gsm"]["mfcc.max"] > 0.8
     control = measured["control: two recordings of one condition"]
     assert all(0.45 < control[variant] < 0.55 for variant in ("mfcc.max", "mfcc.mean", "mfcc.std"))
@@ -44,7 +44,7 @@ def test_every_triplet_of_the_syllables_counts(measured):
     assert measured["phonetic content"]["mfcc.max"] > 0.6
 
 
-def test_the_readme_shows_what_is_measured(measured):
+def test_the_readme_shows_the_measured_scores(measured):
     rows = re.findall(
         r"^\| (.+?) \| ON .+? \| .+? \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", _readme(), re.MULTILINE
     )
@@ -52,9 +52,9 @@ def test_the_readme_shows_what_is_measured(measured):
     for design, triplets, *scores in rows:
         row = measured[design]
         assert int(triplets.replace(",", "")) == row["triplets"]
-        # Another processor sums in another order; the third digit may differ, the finding may not.
-        for variant, shown in zip(("mfcc.max", "mfcc.mean", "mfcc.std"), scores, strict=True):
-            assert float(shown) == pytest.approx(row[variant], abs=2e-3)
+        # Another processor adds in another order: the third digit may differ.
+        for variant, score in zip(("mfcc.max", "mfcc.mean", "mfcc.std"), scores, strict=True):
+            assert float(score) == pytest.approx(row[variant], abs=2e-3)
 
 
 def _readme():
@@ -62,7 +62,7 @@ def _readme():
 
 
 @pytest.mark.parametrize("name", ["conditions", "languages", "segments", "voice"])
-def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
+def test_the_studies_of_the_benchmarks_fit_their_recordings(name, tmp_path):
     if name == "voice" and shutil.which("text2wave") is None:
         pytest.skip("needs the speech of festival: apt-get install festival festvox-kallpc16k")
     if name == "languages" and not (Path(PACKAGES) / "usr/share/klettres").is_dir():
@@ -74,10 +74,10 @@ def test_the_studies_fit_the_recordings_that_are_made_for_them(name, tmp_path):
         sys.path.remove(str(ROOT / "benchmarks"))
     DESIGNS[name](Path(PACKAGES), tmp_path)
     shutil.copy(ROOT / "benchmarks" / "studies" / f"{name}.toml", tmp_path / "study.toml")
-    material = resolve(read_study(tmp_path / "study.toml"))
-    assert all(material.seconds.values())
-    several = [selection for selection in material.selections if selection.experiment.different]
-    for selection in several:  # a control, or a channel: as many recordings of each value
+    resolved = resolve(read_study(tmp_path / "study.toml"))
+    assert all(resolved.seconds.values())
+    with_different = [selection for selection in resolved.selections if selection.experiment.different]
+    for selection in with_different:  # a control, or a channel: equally many recordings of each value
         on = selection.experiment.task.on
         values = [item.labels[on] for item in selection.items]
         assert len({values.count(value) for value in values}) == 1

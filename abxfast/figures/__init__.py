@@ -17,7 +17,7 @@ from abxfast.figures.curve import ScoreCurve, curve_caption, draw_curve
 from abxfast.figures.fonts import choose_families, drawable
 from abxfast.figures.layers import draw_layers, layers_caption
 from abxfast.figures.matrix import draw_matrix, matrix_caption
-from abxfast.figures.order import Places, cluster_order, scale
+from abxfast.figures.mds import Places, cluster_order, scale
 from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
 from abxfast.figures.recording_map import draw_map, is_numbered, map_caption
 from abxfast.figures.style import Sheet, settings

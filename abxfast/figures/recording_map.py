@@ -11,7 +11,7 @@ from abxfast.figures.style import COLUMN_MM, FAINT, INK, MARKERS, PAGE_MM, QUIET
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abxfast.figures.order import Places
+    from abxfast.figures.mds import Places
 
 _WITH_NAMES = 14
 """Recordings beyond which the map has the matrix's numbers for names."""

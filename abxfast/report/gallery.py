@@ -27,7 +27,7 @@ from abxfast.figures import (
     scale,
     settings,
 )
-from abxfast.report.series import series_order
+from abxfast.report.shared_order import series_order
 from abxfast.results import ResultKey, Results, ScoreMatrix, read_results, score_matrix, short_names
 
 if TYPE_CHECKING:

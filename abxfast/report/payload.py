@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from abxfast.figures import DIVERGING, DIVERGING_DARK
 from abxfast.report.links import file_url
-from abxfast.report.series import series_order
+from abxfast.report.shared_order import series_order
 from abxfast.results import ResultKey, Results, short_names
 
 if TYPE_CHECKING:

@@ -1,45 +1,76 @@
-"""Figures: scores drawn for a paper, in millimetres, the same numbers giving the same bytes.
+"""Figures: ABX scores drawn for publication.
 
-Matrices, curves over snippet length, heat maps of layers and poolings, and maps of recordings. Drawing functions take
-arrays and names and return a `Sheet`, which is saved as PNG and SVG. No other package imports matplotlib.
+Matrices of scores, curves over snippet length, heat maps of layers and poolings, and maps of recordings, together with
+what they need: an order of rows by clustering, multidimensional scaling, fonts and colours. The drawing functions take
+arrays and names, know nothing of studies or results, and return a `Sheet`: a figure laid out in millimetres, which is
+saved as PNG and SVG. The same numbers give the same bytes.
+
+No other package imports matplotlib, an optional dependency. It is loaded with the first name that needs it; if it is
+not installed, importing that name from this package raises `MissingPackageError`.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader
 
 from abxfast.errors import MissingPackageError
 
-try:
-    import matplotlib as mpl  # noqa: F401
-except ImportError as error:
-    raise MissingPackageError(
-        "figures need matplotlib, which is not installed: pip install 'abxfast[report]'"
-    ) from error
-
-from abxfast.figures.curve import ScoreCurve, curve_caption, draw_curve
-from abxfast.figures.fonts import choose_families, drawable
-from abxfast.figures.layers import draw_layers, layers_caption
-from abxfast.figures.matrix import draw_matrix, matrix_caption
-from abxfast.figures.mds import Places, cluster_order, scale
-from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
-from abxfast.figures.recording_map import draw_map, is_numbered, map_caption
-from abxfast.figures.style import Sheet, settings
+if TYPE_CHECKING:
+    from abxfast.figures.curve import ScoreCurve, draw_curve
+    from abxfast.figures.fonts import choose_families, replace_missing
+    from abxfast.figures.layers import draw_layers
+    from abxfast.figures.matrix import draw_matrix, shows_scores
+    from abxfast.figures.mds import MapLayout, multidimensional_scaling
+    from abxfast.figures.ordering import cluster_order
+    from abxfast.figures.palette import DIVERGING, DIVERGING_DARK
+    from abxfast.figures.recording_map import draw_map, shows_numbers
+    from abxfast.figures.sheet import Sheet
+    from abxfast.figures.style import settings
 
 __all__ = [
     "DIVERGING",
     "DIVERGING_DARK",
-    "Places",
+    "MapLayout",
     "ScoreCurve",
     "Sheet",
     "choose_families",
     "cluster_order",
-    "curve_caption",
     "draw_curve",
     "draw_layers",
     "draw_map",
     "draw_matrix",
-    "drawable",
-    "is_numbered",
-    "layers_caption",
-    "map_caption",
-    "matrix_caption",
-    "scale",
+    "multidimensional_scaling",
+    "replace_missing",
     "settings",
+    "shows_numbers",
+    "shows_scores",
 ]
+
+_load, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "curve": ["ScoreCurve", "draw_curve"],
+        "fonts": ["choose_families", "replace_missing"],
+        "layers": ["draw_layers"],
+        "matrix": ["draw_matrix", "shows_scores"],
+        "mds": ["MapLayout", "multidimensional_scaling"],
+        "ordering": ["cluster_order"],
+        "palette": ["DIVERGING", "DIVERGING_DARK"],
+        "recording_map": ["draw_map", "shows_numbers"],
+        "sheet": ["Sheet"],
+        "style": ["settings"],
+    },
+)
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return _load(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise MissingPackageError(
+            "figures need matplotlib, which is not installed: pip install 'abxfast[report]'"
+        ) from error

@@ -1,4 +1,4 @@
-"""The curve of score over snippet length."""
+"""Curves of score over snippet length."""
 
 from __future__ import annotations
 
@@ -7,29 +7,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.figures.style import COLUMN_MM, FAINT, MARKERS, QUIET, SERIES, SMALL, Sheet, fit
+from abxfast.figures.labels import fit_text
+from abxfast.figures.sheet import Sheet
+from abxfast.figures.style import COLUMN_MM, FAINT, MARKERS, QUIET, SERIES, SMALL, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_LEFT, _RIGHT, _HEIGHT, _ROW = 10.5, 3.0, 44.0, 5.2
-_MAX_AXES = 3
-"""Encoders whose cells per frame stand above the curve."""
+_LEFT_MM, _RIGHT_MM, _HEIGHT_MM, _BELOW_MM = 10.5, 3.0, 44.0, 9.0
+_TOP_AXIS_MM, _LEGEND_ROW_MM = 5.2, 3.4
+_MAX_TOP_AXES = 3
+"""Encoders whose dimensions per frame are written above the curves, at most."""
+_DOTTED = (0, (1, 1.6))
 
 
 @dataclass(frozen=True)
 class ScoreCurve:
-    """One encoder's scores, a number a length, by rising length.
+    """Mean scores of one encoder over snippet length; all arrays of shape (n,), by increasing length.
 
     Attributes
     ----------
     name : str
+        For the legend.
     snippet_s : ndarray of float64
-        NaN for whole items, which come last.
-    score, low, high, dims_per_frame, alternating_split : ndarray of float64
-        NaN where there is none.
+        In seconds; NaN for whole items, which come last.
+    score, low, high : ndarray of float64
+        Scores and their 95% intervals; NaN if missing.
+    dims_per_frame : ndarray of float64
+        Vector dimensions per pooled frame; NaN if unknown.
+    alternating_split : ndarray of float64
+        Mean self-baseline of the recordings; NaN if missing.
     """
 
     name: str
@@ -41,106 +51,121 @@ class ScoreCurve:
     alternating_split: NDArray[np.float64]
 
 
-def draw_curve(title: str, lines: Sequence[ScoreCurve]) -> Sheet:
-    """Draw mean scores over snippet length, with bands of 95 %, and above it the cells per frame of each line."""
-    upper = [line for line in lines if np.isfinite(line.dims_per_frame).any()][:_MAX_AXES]
-    legend = 1 + len(lines)
-    head = 6.5 + _ROW * len(upper) + 4.0
-    sheet = Sheet(COLUMN_MM, head + _HEIGHT + 9.0 + 3.4 * legend)
-    sheet.text(1, 1, fit(title, 7.5, COLUMN_MM - 2), fontsize=7.5, weight="bold")
-    axes = sheet.axes(_LEFT, head, COLUMN_MM - _LEFT - _RIGHT, _HEIGHT)
-    lengths = sorted({length for line in lines for length in line.snippet_s[np.isfinite(line.snippet_s)].tolist()})
-    whole = any(np.isnan(line.snippet_s).any() for line in lines)
-    places = {length: np.log2(length) for length in lengths}
-    last = (max(places.values()) if places else 0.0) + 1.2
-    ticks = [places[length] for length in lengths] + ([last] if whole else [])
-    axes.set_xticks(ticks, [f"{length:g}" for length in lengths] + (["whole"] if whole else []))
-    pad = 0.08 * max(1.0, ticks[-1] - ticks[0])
-    axes.set_xlim(ticks[0] - pad, ticks[-1] + pad)
+class _LengthAxis:
+    """Positions of snippet lengths on the x axis: logarithmic, with whole items after the longest length."""
+
+    def __init__(self, curves: Sequence[ScoreCurve]) -> None:
+        lengths = np.concatenate([curve.snippet_s for curve in curves])
+        self._timed = {length: np.log2(length) for length in sorted(set(lengths[np.isfinite(lengths)].tolist()))}
+        self._whole = (max(self._timed.values()) if self._timed else 0.0) + 1.2
+        self._has_whole = bool(np.isnan(lengths).any())
+
+    def positions(self, curve: ScoreCurve) -> NDArray[np.float64]:
+        """Return the positions of the lengths of a curve, shape (n,)."""
+        return np.array([self._whole if np.isnan(length) else self._timed[length] for length in curve.snippet_s])
+
+    def set_ticks(self, axes: Axes) -> None:
+        """Set ticks, tick labels and limits."""
+        ticks = [*self._timed.values(), *([self._whole] if self._has_whole else [])]
+        labels = [*(f"{length:g}" for length in self._timed), *(["whole"] if self._has_whole else [])]
+        axes.set_xticks(ticks, labels)
+        padding = 0.08 * max(1.0, ticks[-1] - ticks[0])
+        axes.set_xlim(ticks[0] - padding, ticks[-1] + padding)
+
+
+def draw_curve(title: str, curves: Sequence[ScoreCurve]) -> Sheet:
+    """Draw mean scores over snippet length, with 95% bands, and the vector dimensions per frame above them.
+
+    Parameters
+    ----------
+    title : str
+    curves : sequence of ScoreCurve
+        At least one, in the order of the legend.
+    """
+    on_top = [number for number, curve in enumerate(curves) if np.isfinite(curve.dims_per_frame).any()][:_MAX_TOP_AXES]
+    top = 6.5 + _TOP_AXIS_MM * len(on_top) + 4.0
+    sheet = Sheet(COLUMN_MM, top + _HEIGHT_MM + _BELOW_MM + _LEGEND_ROW_MM * (1 + len(curves)))
+    sheet.text(1, 1, fit_text(title, TITLE, COLUMN_MM - 2), fontsize=TITLE, weight="bold")
+    axes = sheet.axes(_LEFT_MM, top, COLUMN_MM - _LEFT_MM - _RIGHT_MM, _HEIGHT_MM)
+    lengths = _LengthAxis(curves)
+    lengths.set_ticks(axes)
     axes.set_xlabel("snippet length (s)", labelpad=2)
     axes.set_ylabel("ABX score", labelpad=2)
     axes.axhline(0.5, color=QUIET, linewidth=0.6, dashes=(4, 3))
     axes.grid(axis="y", color=FAINT, linewidth=0.4)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    for number, line in enumerate(lines):
-        _line(axes, line, number, places, last)
-    values = np.concatenate(
-        [[0.5], *([line.low, line.high, line.score, line.alternating_split] for line in lines for _ in [0])], axis=None
-    )
-    values = values[np.isfinite(values)]
-    axes.set_ylim(max(0.0, min(0.45, values.min() - 0.02)), min(1.0, max(0.6, values.max() + 0.03)) + 0.005)
-    for row, line in enumerate(upper):
-        _upper(
-            sheet,
-            line,
-            SERIES[lines.index(line) % len(SERIES)],
-            head - 1.6 - _ROW * (len(upper) - 1 - row),
-            axes,
-            places,
-            last,
-        )
-    if upper:
-        sheet.text(1, 6.3, "cells of the vector per frame", fontsize=SMALL, color=QUIET)
-    _legend(sheet, lines, head + _HEIGHT + 9.0)
+    for number, curve in enumerate(curves):
+        _plot_curve(axes, curve, number, lengths.positions(curve))
+    axes.set_ylim(*_score_limits(curves))
+    for row, number in enumerate(on_top):
+        bottom = top - 1.6 - _TOP_AXIS_MM * (len(on_top) - 1 - row)
+        colour = SERIES[number % len(SERIES)]
+        _draw_top_axis(sheet, bottom, axes.get_xlim(), lengths.positions(curves[number]), curves[number], colour)
+    if on_top:
+        sheet.text(1, 6.3, "vector dimensions per frame", fontsize=SMALL, color=QUIET)
+    _draw_legend(sheet, curves, top + _HEIGHT_MM + _BELOW_MM)
     return sheet
 
 
-def _line(axes, line: ScoreCurve, number: int, places: dict[float, float], last: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    colour = SERIES[number % len(SERIES)]
-    at = np.array([last if np.isnan(length) else places[length] for length in line.snippet_s])
-    timed = np.isfinite(line.snippet_s)
-    sure = timed & np.isfinite(line.low)
-    axes.fill_between(at[sure], line.low[sure], line.high[sure], color=colour, alpha=0.16, linewidth=0)
-    marker = MARKERS[number % len(MARKERS)]
-    axes.plot(at[timed], line.score[timed], color=colour, linewidth=1.1, marker=marker, markersize=3.2)
-    axes.plot(at[timed], line.alternating_split[timed], color=colour, linewidth=0.8, linestyle=(0, (1, 1.6)))
-    for place, score, low, high in zip(at, line.score, line.low, line.high, strict=True):
-        if np.isfinite(low):
-            axes.plot([place, place], [low, high], color=colour, linewidth=0.6, alpha=0.7)
-        axes.plot([place], [score], color=colour, marker=marker, markersize=3.2)
-
-
-def _upper(
-    sheet: Sheet, line: ScoreCurve, colour: str, bottom: float, axes, places: dict[float, float], last: float
-) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    """Write one encoder's cells per frame above the lengths that they belong to."""
-    first, end = axes.get_xlim()
-    width = sheet.width_mm - _LEFT - _RIGHT
-    scale = sheet.axes(_LEFT, bottom - 0.01, width, 0.01)
-    scale.set_xlim(first, end)
-    at = [last if np.isnan(length) else places[length] for length in line.snippet_s]
-    shown = [(place, value) for place, value in zip(at, line.dims_per_frame, strict=True) if np.isfinite(value)]
-    scale.xaxis.tick_top()
-    scale.set_xticks([place for place, _ in shown], [f"{value:.3g}" for _, value in shown])
-    scale.tick_params(axis="x", color=colour, labelcolor=colour, pad=1)
-    scale.set_yticks([])
-    scale.spines[["left", "right", "bottom"]].set_visible(False)
-    scale.spines["top"].set_color(colour)
-
-
-def _legend(sheet: Sheet, lines: Sequence[ScoreCurve], top: float) -> None:
-    axes = sheet.axes(_LEFT, top, 8.0, 3.4 * (1 + len(lines)))
-    axes.set(xlim=(0, 1), ylim=(1 + len(lines), 0))
-    axes.set_axis_off()
-    for number, line in enumerate(lines):
-        colour = SERIES[number % len(SERIES)]
-        axes.plot([0, 1], [number + 0.5] * 2, color=colour, linewidth=1.1)
-        axes.plot([0.5], [number + 0.5], color=colour, marker=MARKERS[number % len(MARKERS)], markersize=3.2)
-        name = fit(line.name, SMALL, sheet.width_mm - _LEFT - 11)
-        sheet.text(_LEFT + 9.5, top + 3.4 * (number + 0.5), name, va="center_baseline", fontsize=SMALL)
-    row = len(lines) + 0.5
-    axes.plot([0, 0.44], [row] * 2, color=QUIET, linewidth=0.8, linestyle=(0, (1, 1.6)))
-    axes.plot([0.56, 1], [row] * 2, color=QUIET, linewidth=0.6, dashes=(4, 3))
-    told = "dotted: a recording against itself; dashed: chance"
-    sheet.text(_LEFT + 9.5, top + 3.4 * row, told, va="center_baseline", fontsize=SMALL, color=QUIET)
-
-
-def curve_caption(experiment: str) -> str:
-    """Say what the curve shows, in words that can stand below it in a paper."""
-    return (
-        f"Mean ABX score over snippet length (experiment {experiment}), with bands of 95 % confidence. Above: numbers "
-        "of the "
-        "vector for each frame that is pooled. Dotted: mean score of a recording against itself, in alternating blocks "
-        "of 30 s; dashed: chance."
+def _score_limits(curves: Sequence[ScoreCurve]) -> tuple[float, float]:
+    """Return y limits that hold all scores, intervals and baselines, and chance level."""
+    values = np.concatenate(
+        [array for curve in curves for array in (curve.low, curve.high, curve.score, curve.alternating_split)]
     )
+    finite = np.append(values[np.isfinite(values)], 0.5)
+    return max(0.0, min(0.45, finite.min() - 0.02)), min(1.0, max(0.6, finite.max() + 0.03)) + 0.005
+
+
+def _plot_curve(axes: Axes, curve: ScoreCurve, number: int, positions: NDArray[np.float64]) -> None:
+    colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+    timed = np.isfinite(curve.snippet_s)
+    band = timed & np.isfinite(curve.low)
+    axes.fill_between(positions[band], curve.low[band], curve.high[band], color=colour, alpha=0.16, linewidth=0)
+    axes.plot(positions[timed], curve.score[timed], color=colour, linewidth=1.1, marker=marker, markersize=3.2)
+    axes.plot(positions[timed], curve.alternating_split[timed], color=colour, linewidth=0.8, linestyle=_DOTTED)
+    for position, score, low, high in zip(positions, curve.score, curve.low, curve.high, strict=True):
+        if np.isfinite(low):
+            axes.plot([position, position], [low, high], color=colour, linewidth=0.6, alpha=0.7)
+        axes.plot([position], [score], color=colour, marker=marker, markersize=3.2)
+
+
+def _draw_top_axis(
+    sheet: Sheet,
+    bottom_mm: float,
+    x_limits: tuple[float, float],
+    positions: NDArray[np.float64],
+    curve: ScoreCurve,
+    colour: str,
+) -> None:
+    """Draw an axis with the dimensions per frame of one encoder at each of its snippet lengths."""
+    axes = sheet.axes(_LEFT_MM, bottom_mm - 0.01, sheet.width_mm - _LEFT_MM - _RIGHT_MM, 0.01)
+    axes.set_xlim(*x_limits)
+    known = np.isfinite(curve.dims_per_frame)
+    axes.xaxis.tick_top()
+    axes.set_xticks(positions[known], [f"{dims:.3g}" for dims in curve.dims_per_frame[known]])
+    axes.tick_params(axis="x", color=colour, labelcolor=colour, pad=1)
+    axes.set_yticks([])
+    axes.spines[["left", "right", "bottom"]].set_visible(False)
+    axes.spines["top"].set_color(colour)
+
+
+def _draw_legend(sheet: Sheet, curves: Sequence[ScoreCurve], top_mm: float) -> None:
+    n_rows = 1 + len(curves)
+    axes = sheet.axes(_LEFT_MM, top_mm, 8.0, _LEGEND_ROW_MM * n_rows)
+    axes.set(xlim=(0, 1), ylim=(n_rows, 0))
+    axes.set_axis_off()
+
+    def label(row: int, text: str, **style: str) -> None:
+        middle = top_mm + _LEGEND_ROW_MM * (row + 0.5)
+        sheet.text(_LEFT_MM + 9.5, middle, text, va="center_baseline", fontsize=SMALL, **style)
+
+    for row, curve in enumerate(curves):
+        colour = SERIES[row % len(SERIES)]
+        axes.plot([0, 1], [row + 0.5] * 2, color=colour, linewidth=1.1)
+        axes.plot([0.5], [row + 0.5], color=colour, marker=MARKERS[row % len(MARKERS)], markersize=3.2)
+        label(row, fit_text(curve.name, SMALL, sheet.width_mm - _LEFT_MM - 11))
+    last = len(curves)
+    axes.plot([0, 0.44], [last + 0.5] * 2, color=QUIET, linewidth=0.8, linestyle=_DOTTED)
+    axes.plot([0.56, 1], [last + 0.5] * 2, color=QUIET, linewidth=0.6, dashes=(4, 3))
+    label(last, "dotted: self-baseline; dashed: chance level", color=QUIET)

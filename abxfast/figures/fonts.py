@@ -1,4 +1,4 @@
-"""Fonts that have every letter of the labels: IPA, Chinese, whatever the recordings are called."""
+"""Fonts that cover every character of the labels: IPA, Chinese, whatever the names of recordings contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BASE = "DejaVu Sans"
-"""Comes with matplotlib, and has the IPA."""
+"""Comes with matplotlib and covers the IPA."""
 _PREFERRED = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -34,56 +34,68 @@ _PREFERRED = (
     "Doulos SIL",
     "Arial Unicode MS",
 )
-"""Looked at before all others that are installed."""
-_HOLE = "\N{WHITE SQUARE}"
-
-
-def clean(text: str) -> str:
-    """Make one line of a name: what cannot be drawn is a space, and what turns the direction of writing is left out."""
-    kinds = ((letter, unicodedata.category(letter)) for letter in text)
-    return "".join(" " if kind in ("Cc", "Cs", "Zl", "Zp", "Cn") else letter for letter, kind in kinds if kind != "Cf")
+"""Tried before all other installed families."""
+_PLACEHOLDER = "\N{WHITE SQUARE}"
+_MAX_LISTED = 8
+"""Missing characters that the warning lists."""
 
 
 def choose_families(texts: Iterable[str]) -> tuple[list[str], set[str]]:
-    """Choose installed fonts until every letter has one.
+    """Choose installed font families that together cover every character of some texts.
+
+    Parameters
+    ----------
+    texts : iterable of str
 
     Returns
     -------
     families : list of str
-        In the order in which matplotlib should look.
+        In the order in which matplotlib is to look for a glyph.
     missing : set of str
-        Letters that no installed font has; what they are is logged, once, in one line.
+        Characters that no installed font covers; one warning lists them.
     """
-    left = {letter for text in texts for letter in clean(text) if not letter.isspace()} - _letters(BASE)
+    missing = {char for text in texts for char in _to_single_line(text) if not char.isspace()} - _coverage(BASE)
     families = [BASE]
-    if left:
-        _look_again()
-    for family in _candidates() if left else ():
-        there = left & _letters(family)
-        if there:
+    if missing:
+        _register_new_fonts()
+    for family in _candidates() if missing else ():
+        covered = missing & _coverage(family)
+        if covered:
             families.append(family)
-            left -= there
-        if not left:
+            missing -= covered
+        if not missing:
             break
-    if left:
-        shown = " ".join(f"{letter} (U+{ord(letter):04X})" for letter in sorted(left)[:8])
-        more = f" and {len(left) - 8} more" if len(left) > 8 else ""  # noqa: PLR2004
+    if missing:
+        listed = " ".join(f"{char} (U+{ord(char):04X})" for char in sorted(missing)[:_MAX_LISTED])
+        more = f" and {len(missing) - _MAX_LISTED} more" if len(missing) > _MAX_LISTED else ""
         logger.warning(
-            "no installed font has %s%s: figures show %s instead; install one, such as Noto Sans CJK for Chinese",
-            shown,
+            "no installed font has %s%s: figures show %s instead; install a font that does, "
+            "such as Noto Sans CJK for Chinese",
+            listed,
             more,
-            _HOLE,
+            _PLACEHOLDER,
         )
-    return families, left
+    return families, missing
 
 
-def drawable(text: str, missing: set[str]) -> str:
-    """Make of a name what the chosen fonts can draw."""
-    return "".join(_HOLE if letter in missing else letter for letter in clean(text))
+def replace_missing(text: str, missing: set[str]) -> str:
+    """Return a text as one line in which missing characters are replaced by a white square."""
+    return "".join(_PLACEHOLDER if char in missing else char for char in _to_single_line(text))
 
 
-def _look_again() -> None:
-    """Find fonts that were installed after matplotlib made its list, which it keeps for good."""
+def _to_single_line(text: str) -> str:
+    """Replace undrawable characters (control, line breaks, surrogates, unassigned) by spaces; drop format characters.
+
+    Format characters include those that change the direction of writing.
+    """
+    categories = ((char, unicodedata.category(char)) for char in text)
+    return "".join(
+        " " if category in ("Cc", "Cs", "Zl", "Zp", "Cn") else char for char, category in categories if category != "Cf"
+    )
+
+
+def _register_new_fonts() -> None:
+    """Add fonts that were installed after matplotlib cached its list of fonts, which never expires."""
     known = {font.fname for font in fontManager.ttflist}
     for path in sorted(set(findSystemFonts()) - known):
         with contextlib.suppress(OSError, RuntimeError, ValueError):
@@ -91,21 +103,22 @@ def _look_again() -> None:
 
 
 def _candidates() -> Sequence[str]:
-    installed = sorted({font.name for font in fontManager.ttflist if _plain(font)} - {BASE})
+    installed = sorted({font.name for font in fontManager.ttflist if _is_regular(font)} - {BASE})
     preferred = [family for family in _PREFERRED if family in installed]
     sans = [family for family in installed if "Sans" in family]
     return list(dict.fromkeys([*preferred, *sans, *installed]))
 
 
-def _plain(font: FontEntry) -> bool:
-    # The font called Last Resort, which comes with matplotlib, has a box for every letter.
+def _is_regular(font: FontEntry) -> bool:
+    # Last Resort, which comes with matplotlib, has a box for every character.
     return font.style == "normal" and font.weight in (400, "normal", "regular") and "Last Resort" not in font.name
 
 
 @cache
-def _letters(family: str) -> frozenset[str]:
+def _coverage(family: str) -> frozenset[str]:
+    """Return the characters of a family; none if it cannot be read."""
     for font in fontManager.ttflist:
-        if font.name == family and _plain(font):
+        if font.name == family and _is_regular(font):
             with contextlib.suppress(OSError, RuntimeError, ValueError):
                 return frozenset(chr(code) for code in get_font(font.fname).get_charmap())
     return frozenset()

@@ -1,4 +1,4 @@
-"""The heat map of layers and poolings."""
+"""Heat maps of scores by layer and pooling."""
 
 from __future__ import annotations
 
@@ -7,97 +7,99 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.figures.style import (
-    COLUMN_MM,
-    FAINT,
-    PAGE_MM,
-    POINT_MM,
-    QUIET,
+from abxfast.figures.labels import fit_text, text_width_mm
+from abxfast.figures.score_colours import (
     SCORE_COLOURS,
     SCORE_SCALE,
-    SMALL,
-    Sheet,
-    colour_bar,
-    fit,
-    ink_on,
-    score_text,
-    width_mm,
+    colour_bar_minimum,
+    draw_colour_bar,
+    format_score,
+    text_colour_on,
 )
+from abxfast.figures.sheet import Sheet
+from abxfast.figures.style import COLUMN_MM, FAINT, PAGE_MM, POINT_MM, QUIET, SMALL, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_HEAD, _CELL, _BETWEEN, _BAR, _MAX_CELL = 10.0, 5.2, 3.0, 11.0, 9.0
+    from matplotlib.axes import Axes
 
-
-def split_variant(variant: str) -> tuple[str, str]:
-    """Split a variant's name into layer and pooling: ``layer21.max``."""
-    layer, _, pooling = variant.rpartition(".")
-    return (layer, pooling) if layer else (variant, "")
+_TOP_MM, _BELOW_MM, _GAP_MM, _BAR_MM = 10.0, 6.0, 3.0, 11.0
+_CELL_MM, _MAX_CELL_MM = 5.2, 9.0
+"""Height of a cell and the least width for which one column of a paper is enough; largest width of a cell."""
 
 
 def draw_layers(title: str, panels: Mapping[str, Mapping[str, float]]) -> Sheet:
-    """Draw mean scores by layer and pooling, one panel for each snippet length.
+    """Draw mean scores by layer (rows) and pooling (columns), one panel per snippet length.
 
     Parameters
     ----------
     title : str
     panels : mapping of str to mapping of str to float
-        For each length, in words, the score of each variant; NaN where there is none.
+        By the title of the panel, the score of each variant (``layer21.max``); NaN if missing.
     """
-    variants = [split_variant(name) for name in dict.fromkeys(name for panel in panels.values() for name in panel)]
-    layers = sorted({layer for layer, _ in variants}, key=_natural)
+    variants = [_split_variant(name) for name in dict.fromkeys(name for panel in panels.values() for name in panel)]
+    layers = sorted({layer for layer, _ in variants}, key=_natural_key)
     poolings = list(dict.fromkeys(pooling for _, pooling in variants))
-    labels = [fit(layer, SMALL, 24) for layer in layers]
-    left = 2.4 + width_mm(labels, SMALL)
-    columns = len(panels) * len(poolings)
-    room = [width - left - _BAR - _BETWEEN * (len(panels) - 1) for width in (COLUMN_MM, PAGE_MM)]
-    wide = int(room[0] / columns < _CELL)
-    cell = min(_MAX_CELL, room[wide] / columns)
-    sheet = Sheet((COLUMN_MM, PAGE_MM)[wide], _HEAD + len(layers) * _CELL + 6.0)
-    sheet.text(1, 1, fit(title, 7.5, sheet.width_mm - 2), fontsize=7.5, weight="bold")
+    labels = [fit_text(layer, SMALL, 24) for layer in layers]
+    left = 2.4 + text_width_mm(labels, SMALL)
+    n_columns = len(panels) * len(poolings)
+    gaps = _GAP_MM * (len(panels) - 1)
+    in_column, in_page = (width - left - _BAR_MM - gaps for width in (COLUMN_MM, PAGE_MM))
+    wide = in_column / n_columns < _CELL_MM
+    cell_width = min(_MAX_CELL_MM, (in_page if wide else in_column) / n_columns)
+    height = len(layers) * _CELL_MM
+    sheet = Sheet(PAGE_MM if wide else COLUMN_MM, _TOP_MM + height + _BELOW_MM)
+    sheet.text(1, 1, fit_text(title, TITLE, sheet.width_mm - 2), fontsize=TITLE, weight="bold")
     for row, label in enumerate(labels):
-        sheet.text(left - 1.4, _HEAD + (row + 0.5) * _CELL, label, ha="right", va="center_baseline", fontsize=SMALL)
-    for number, (length, scores) in enumerate(panels.items()):
-        place = left + number * (len(poolings) * cell + _BETWEEN)
-        middle = place + len(poolings) * cell / 2
-        sheet.text(middle, _HEAD - 1.2, length, ha="center", va="bottom", fontsize=SMALL, color=QUIET)
-        axes = sheet.axes(place, _HEAD, len(poolings) * cell, len(layers) * _CELL)
-        _panel(axes, scores, layers, poolings, min(SMALL, cell / POINT_MM / 1.9))
-    known = [score for panel in panels.values() for score in panel.values() if np.isfinite(score)]
-    least = max(0.0, min(0.4, np.floor(10 * min(known)) / 10)) if known else 0.4
-    end = left + columns * cell + (len(panels) - 1) * _BETWEEN
-    colour_bar(sheet, end + 2.6, _HEAD, max(16.0, min(50.0, len(layers) * _CELL)), least)
+        middle = _TOP_MM + (row + 0.5) * _CELL_MM
+        sheet.text(left - 1.4, middle, label, ha="right", va="center_baseline", fontsize=SMALL)
+    width = len(poolings) * cell_width
+    for number, (panel_title, scores) in enumerate(panels.items()):
+        panel_left = left + number * (width + _GAP_MM)
+        centre = panel_left + width / 2
+        sheet.text(centre, _TOP_MM - 1.2, panel_title, ha="center", va="bottom", fontsize=SMALL, color=QUIET)
+        axes = sheet.axes(panel_left, _TOP_MM, width, height)
+        _draw_panel(axes, scores, layers, poolings, min(SMALL, cell_width / POINT_MM / 1.9))
+    minimum = colour_bar_minimum(np.array([score for panel in panels.values() for score in panel.values()]))
+    end = left + n_columns * cell_width + gaps
+    draw_colour_bar(sheet, end + 2.6, _TOP_MM, max(16.0, min(50.0, height)), minimum)
     return sheet
 
 
-def _panel(axes, scores: Mapping[str, float], layers: Sequence[str], poolings: Sequence[str], points: float) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _draw_panel(
+    axes: Axes, scores: Mapping[str, float], layers: Sequence[str], poolings: Sequence[str], fontsize: float
+) -> None:
     grid = np.full((len(layers), len(poolings)), np.nan)
     for variant, score in scores.items():
-        layer, pooling = split_variant(variant)
+        layer, pooling = _split_variant(variant)
         grid[layers.index(layer), poolings.index(pooling)] = score
     axes.set_facecolor(FAINT)
     masked = np.ma.masked_invalid(grid)
     axes.pcolormesh(masked, cmap=SCORE_COLOURS, norm=SCORE_SCALE, edgecolors="white", linewidth=0.5)
     axes.set(ylim=(len(layers), 0), yticks=[])
-    axes.set_xticks([place + 0.5 for place in range(len(poolings))], poolings)
-    axes.tick_params(length=0, pad=1.5, labelsize=min(SMALL, 1.25 * points))
+    axes.set_xticks([column + 0.5 for column in range(len(poolings))], poolings)
+    axes.tick_params(length=0, pad=1.5, labelsize=min(SMALL, 1.25 * fontsize))
     axes.spines[:].set_visible(False)
     for row, column in np.argwhere(np.isfinite(grid)):
-        value = grid[row, column]
-        style = {"ha": "center", "va": "center_baseline", "fontsize": points, "color": ink_on(value)}
-        axes.text(column + 0.5, row + 0.5, score_text(value), **style)
+        score = grid[row, column]
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            format_score(score),
+            ha="center",
+            va="center_baseline",
+            fontsize=fontsize,
+            color=text_colour_on(score),
+        )
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort layer9 before layer18."""
+def _split_variant(variant: str) -> tuple[str, str]:
+    """Split the name of a variant, such as ``layer21.max``, into layer and pooling."""
+    layer, _, pooling = variant.rpartition(".")
+    return (layer, pooling) if layer else (variant, "")
+
+
+def _natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts layer9 before layer18."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def layers_caption(experiment: str, encoder: str) -> str:
-    """Say what the heat map shows, in words that can stand below it in a paper."""
-    return (
-        f"Mean ABX score (experiment {experiment}, encoder {encoder}) by layer (rows) and pooling over time (columns), "
-        "one "
-        "panel for each snippet length."
-    )

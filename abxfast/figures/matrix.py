@@ -1,29 +1,24 @@
-"""The matrix of scores."""
+"""Matrices of scores."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from abxfast.figures.style import (
-    COLUMN_MM,
-    FAINT,
-    PAGE_MM,
-    POINT_MM,
-    QUIET,
+from abxfast.figures.labels import fit_text, text_width_mm
+from abxfast.figures.score_colours import (
     SCORE_COLOURS,
     SCORE_SCALE,
-    SMALL,
-    TALLEST_MM,
-    Sheet,
-    colour_bar,
-    fit,
-    ink_on,
-    score_text,
-    width_mm,
+    colour_bar_minimum,
+    draw_colour_bar,
+    format_score,
+    text_colour_on,
 )
+from abxfast.figures.sheet import Sheet
+from abxfast.figures.style import COLUMN_MM, FAINT, MAX_HEIGHT_MM, PAGE_MM, POINT_MM, QUIET, SMALL, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +26,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_ONE_COLUMN = 10
-"""Values of ON that a matrix in one column of a paper has at most."""
-_WITH_VALUES = 40
-"""Values of ON beyond which a cell is too small for its score."""
-_EDGE, _GAP, _BAR = 1.0, 1.4, 11.0
-_LARGEST_CELL, _HEAD, _FOOT = 11.0, 12.5, 3.0
+_MAX_IN_COLUMN = 10
+"""Rows of a matrix that fits one column of a paper, at most."""
+_MAX_WITH_SCORES = 40
+"""Rows beyond which a cell is too small for its score."""
+_EDGE_MM, _GAP_MM, _BAR_MM, _TOP_MM, _BELOW_MM = 1.0, 1.4, 11.0, 12.5, 3.0
+_MAX_CELL_MM = 11.0
 _MIN_POINTS = 3.4
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+def shows_scores(n_rows: int) -> bool:
+    """Return whether a matrix of so many rows shows scores as numbers, not only as colours."""
+    return n_rows <= _MAX_WITH_SCORES
 
 
 def draw_matrix(
@@ -53,102 +54,117 @@ def draw_matrix(
     ----------
     title : str
     names : sequence of str, length n
-        In the order in which to draw.
+        Of the rows, in the order in which to draw them.
     score, low, high : ndarray of float64, shape (n, n)
-        As in `ScoreMatrix`, in that order. Scores whose interval does not hold 0.5 stand in bold.
+        Scores and the ends of their intervals, in that order; NaN if missing. Scores whose interval excludes 0.5 are
+        set in bold, scores on the diagonal in italics.
     """
-    count = len(names)
-    width = COLUMN_MM if count <= _ONE_COLUMN else PAGE_MM
-    numbers = [str(number + 1) for number in range(count)]
-    points = min(SMALL + 0.5, 0.86 * (TALLEST_MM - _HEAD - _FOOT) / count / POINT_MM)
-    every = max(1, int(np.ceil(_MIN_POINTS / points)))
-    points = max(points, _MIN_POINTS)
-    number_width = width_mm([numbers[-1].replace(numbers[-1][0], "8")], points)
-    room = width * (0.34 if width == COLUMN_MM else 0.26) - number_width - _GAP
-    labels = [fit(name, points, room) for name in names]
-    left = _EDGE + width_mm(labels, points) + 2 * _GAP + number_width
-    cell_width = min(_LARGEST_CELL, (width - left - _BAR) / count)
-    cell_height = cell_width
-    if count > _WITH_VALUES:
-        cell_height = min(max(cell_width, points * POINT_MM * 1.16), (TALLEST_MM - _HEAD - _FOOT) / count)
-    sheet = Sheet(width, _HEAD + count * cell_height + _FOOT)
-    sheet.text(_EDGE, 1.0, fit(title, 7.5, width - 2), fontsize=7.5, weight="bold")
-    sheet.text(_EDGE, 4.9, "row: A and X     column: B", color=QUIET, fontsize=SMALL)
-    axes = sheet.axes(left, _HEAD, count * cell_width, count * cell_height)
-    _cells(axes, score)
-    if count <= _WITH_VALUES:
-        _values(axes, score, low, high, min(SMALL + 0.5, cell_width / POINT_MM / 1.9))
-    for row in range(0, count, every):
-        top = _HEAD + (row + 0.5) * cell_height
-        middle = {"va": "center_baseline", "fontsize": points}
-        sheet.text(left - _GAP, top, numbers[row], ha="right", color=QUIET, **middle)
-        sheet.text(left - 2 * _GAP - number_width, top, labels[row], ha="right", **middle)
-    head_width = number_width + 0.6
-    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, count) if step * cell_width >= head_width)
-    for column in sorted({0, *range(step - 1, count, step)} if step > 1 else range(count)):
-        place = left + (column + 0.5) * cell_width
-        sheet.text(place, _HEAD - 0.9, numbers[column], ha="center", va="bottom", color=QUIET, fontsize=points)
-    known = score[np.isfinite(score)]
-    least = min(0.4, np.floor(10 * known.min()) / 10) if known.size else 0.4
-    height = min(count * cell_height, max(18.0, min(60.0, count * cell_height)))
-    colour_bar(sheet, left + count * cell_width + 2.6, _HEAD, height, max(0.0, least))
+    layout = _layout(names)
+    count, left = len(names), layout.left_mm
+    width, height = count * layout.cell_width_mm, count * layout.cell_height_mm
+    sheet = Sheet(layout.sheet_width_mm, _TOP_MM + height + _BELOW_MM)
+    sheet.text(_EDGE_MM, 1.0, fit_text(title, TITLE, sheet.width_mm - 2), fontsize=TITLE, weight="bold")
+    sheet.text(_EDGE_MM, 4.9, "row: A and X     column: B", color=QUIET, fontsize=SMALL)
+    axes = sheet.axes(left, _TOP_MM, width, height)
+    _draw_cells(axes, score)
+    if shows_scores(count):
+        _write_scores(axes, score, low, high, min(SMALL + 0.5, layout.cell_width_mm / POINT_MM / 1.9))
+    _write_row_labels(sheet, layout)
+    _write_column_numbers(sheet, layout)
+    bar_height = min(height, max(18.0, min(60.0, height)))
+    draw_colour_bar(sheet, left + width + 2.6, _TOP_MM, bar_height, colour_bar_minimum(score))
     return sheet
 
 
-def _cells(axes: Axes, score: NDArray[np.float64]) -> None:
+@dataclass(frozen=True)
+class _Layout:
+    """Sizes of a matrix, and the labels of its rows, shortened to fit."""
+
+    sheet_width_mm: float
+    left_mm: float
+    cell_width_mm: float
+    cell_height_mm: float
+    labels: list[str]
+    label_points: float
+    label_every: int
+    number_width_mm: float
+
+
+def _layout(names: Sequence[str]) -> _Layout:
+    count = len(names)
+    sheet_width = COLUMN_MM if count <= _MAX_IN_COLUMN else PAGE_MM
+    max_height = MAX_HEIGHT_MM - _TOP_MM - _BELOW_MM
+    points = min(SMALL + 0.5, 0.86 * max_height / count / POINT_MM)
+    label_every = max(1, int(np.ceil(_MIN_POINTS / points)))
+    points = max(points, _MIN_POINTS)
+    last = str(count)
+    number_width = text_width_mm([last.replace(last[0], "8")], points)  # 8 is a wide digit
+    label_width = sheet_width * (0.34 if sheet_width == COLUMN_MM else 0.26) - number_width - _GAP_MM
+    labels = [fit_text(name, points, label_width) for name in names]
+    left = _EDGE_MM + text_width_mm(labels, points) + 2 * _GAP_MM + number_width
+    cell_width = cell_height = min(_MAX_CELL_MM, (sheet_width - left - _BAR_MM) / count)
+    if not shows_scores(count):
+        cell_height = min(max(cell_width, points * POINT_MM * 1.16), max_height / count)
+    return _Layout(sheet_width, left, cell_width, cell_height, labels, points, label_every, number_width)
+
+
+def _write_row_labels(sheet: Sheet, layout: _Layout) -> None:
+    for row in range(0, len(layout.labels), layout.label_every):
+        middle = _TOP_MM + (row + 0.5) * layout.cell_height_mm
+        style: dict[str, Any] = {"ha": "right", "va": "center_baseline", "fontsize": layout.label_points}
+        sheet.text(layout.left_mm - _GAP_MM, middle, str(row + 1), color=QUIET, **style)
+        right = layout.left_mm - 2 * _GAP_MM - layout.number_width_mm
+        sheet.text(right, middle, layout.labels[row], **style)
+
+
+def _write_column_numbers(sheet: Sheet, layout: _Layout) -> None:
+    """Write the numbers of the columns, of some only if they are too narrow for all: 1, then multiples of a step."""
+    count = len(layout.labels)
+    min_width = layout.number_width_mm + 0.6
+    step = next(step for step in (*_STEPS, count) if step * layout.cell_width_mm >= min_width)
+    for column in sorted({0, *range(step - 1, count, step)}):
+        centre = layout.left_mm + (column + 0.5) * layout.cell_width_mm
+        style: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": layout.label_points}
+        sheet.text(centre, _TOP_MM - 0.9, str(column + 1), color=QUIET, **style)
+
+
+def _draw_cells(axes: Axes, score: NDArray[np.float64]) -> None:
     count = len(score)
     axes.set(xlim=(0, count), ylim=(count, 0), xticks=[], yticks=[])
-    many = count > _WITH_VALUES
+    small = not shows_scores(count)
     axes.pcolormesh(
         np.ma.masked_invalid(score),
         cmap=SCORE_COLOURS,
         norm=SCORE_SCALE,
-        edgecolors="none" if many else "white",
-        linewidth=0 if many else 0.5,
-        rasterized=many,
+        edgecolors="none" if small else "white",
+        linewidth=0 if small else 0.5,
+        rasterized=small,
     )
-    for place in range(count):
-        if not np.isfinite(score[place, place]):
-            axes.add_patch(_square(place, place, facecolor=FAINT, edgecolor="white", linewidth=0 if many else 0.5))
-        elif not many:
-            axes.add_patch(
-                _square(place, place, facecolor="none", edgecolor=QUIET, linewidth=0.6, zorder=3, clip_on=False)
-            )
+    for index in range(count):
+        style: dict[str, Any]
+        if not np.isfinite(score[index, index]):
+            style = {"facecolor": FAINT, "edgecolor": "white", "linewidth": 0 if small else 0.5}
+        elif not small:
+            style = {"facecolor": "none", "edgecolor": QUIET, "linewidth": 0.6, "zorder": 3, "clip_on": False}
+        else:
+            continue
+        axes.add_patch(Rectangle((index, index), 1, 1, **style))
     axes.spines[:].set_visible(False)
 
 
-def _square(column: int, row: int, **style: Any) -> Rectangle:
-    return Rectangle((column, row), 1, 1, **style)
-
-
-def _values(
-    axes: Axes, score: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], points: float
+def _write_scores(
+    axes: Axes, score: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], fontsize: float
 ) -> None:
     for row, column in np.argwhere(np.isfinite(score)):
-        value = score[row, column]
-        sure = row != column and (low[row, column] > 0.5 or high[row, column] < 0.5)  # noqa: PLR2004
+        excludes_chance = low[row, column] > 0.5 or high[row, column] < 0.5  # noqa: PLR2004
         axes.text(
             column + 0.5,
             row + 0.5,
-            score_text(value),
+            format_score(score[row, column]),
             ha="center",
             va="center_baseline",
-            fontsize=points,
-            color=ink_on(value),
-            weight="bold" if sure else "normal",
+            fontsize=fontsize,
+            color=text_colour_on(score[row, column]),
+            weight="bold" if row != column and excludes_chance else "normal",
             style="italic" if row == column else "normal",
         )
-
-
-def matrix_caption(title: str, on: str, *, values: int, diagonal: bool, averaged: str) -> str:
-    """Say what the matrix shows, in words that can stand below it in a paper."""
-    said = (
-        f"ABX scores ({title}): row, the {on} that A and X share; column, the {on} of B. 0.5 is chance, 1 is told "
-        "apart "
-        "every time. Rows are ordered by average-linkage clustering of the scores of both directions and all lengths."
-    )
-    if values <= _WITH_VALUES:
-        said += " Bold: the 95 % interval of both directions' mean does not hold 0.5."
-    if diagonal:
-        said += " On the diagonal, each recording against itself, in alternating blocks of 30 s."
-    return f"{said} {averaged[0].upper()}{averaged[1:].rstrip('.')}." if averaged else said

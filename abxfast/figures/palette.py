@@ -1,4 +1,8 @@
-"""Scores to colours: blue below chance, orange above; all common kinds of colour vision tell them apart."""
+"""Diverging colour scales for scores: blue below chance level, orange above.
+
+The two sides differ in hue for readers with any common form of colour vision deficiency, and lightness alone shows the
+distance from chance level.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ DIVERGING = (
     (0.88, "#c2531a"),
     (1.0, "#7a2509"),
 )
-"""On paper and on a light page."""
+"""Pairs of a score and its colour, for a light background."""
 DIVERGING_DARK = (
     (0.0, "#9fd0f2"),
     (0.25, "#4f93c4"),
@@ -23,4 +27,4 @@ DIVERGING_DARK = (
     (0.88, "#e08a3c"),
     (1.0, "#ffd9a0"),
 )
-"""On a dark page: what is far from chance is bright."""
+"""The same for a dark background, on which scores far from chance level are bright."""

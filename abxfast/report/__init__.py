@@ -1,8 +1,13 @@
 """Reports: the figures and the page of a study, made from its results folder.
 
-`draw_figures` decides which figures a study gets, with their captions, and writes them to ``results/figures``.
-`write_report` writes ``results/report.html``, one file that opens from disk without a network. No other package
-imports Jinja2.
+This package decides what a reader gets to see of a study and in which words; the numbers come from `abxfast.results`,
+the drawings from `abxfast.figures`. `draw_figures` chooses the figures, writes their captions and draws them into
+``results/figures``. `write_report` writes ``results/report.html``: one file with interactive matrices, tables, a
+listening list, the figures, a methods section and its references. It opens from disk, loads nothing from the network,
+and runs its own script only, under a Content-Security-Policy.
+
+Both need the extra ``report``: figures need matplotlib, the page needs Jinja2. The page does not need matplotlib; it
+shows the figures that exist. No other package imports Jinja2.
 """
 
 from __future__ import annotations
@@ -28,23 +33,23 @@ def draw_figures(results: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        The files written: PNG and SVG of each figure, then ``figures.json``, which says what each one shows. Figures of
-        an earlier run that are no longer among them are removed.
+        The files written: PNG and SVG of each figure, then ``figures.json``, which describes them. Figures that an
+        earlier call drew and that are no longer among them are removed.
 
     Raises
     ------
     MissingPackageError
-        If the extra ``report`` is not installed.
+        If matplotlib is not installed.
     StudyError
         If the folder cannot be read.
     """
-    from abxfast.report.gallery import draw_all  # noqa: PLC0415
+    from abxfast.report.figure_files import write_figures  # noqa: PLC0415
 
-    return draw_all(results)
+    return write_figures(results)
 
 
 def write_report(results: Path) -> Path:
-    """Write the page of a results folder, with the figures that are there.
+    """Write the page of a results folder, with the figures that `draw_figures` left there.
 
     Parameters
     ----------
@@ -59,7 +64,7 @@ def write_report(results: Path) -> Path:
     Raises
     ------
     MissingPackageError
-        If the extra ``report`` is not installed.
+        If Jinja2 is not installed.
     StudyError
         If the folder cannot be read.
     """

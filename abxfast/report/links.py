@@ -1,4 +1,4 @@
-"""Names of files as URLs, whatever they are called."""
+"""Paths as URLs, whatever files are called."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ from urllib.parse import quote
 
 
 def file_url(path: str) -> str:
-    """Make a URL of a path as the tables have it: relative to the results folder, or absolute; forward slashes.
+    """Return the URL of a file.
 
-    Every letter but those that a URL may hold is quoted, the colon too: no name of a file can become another scheme.
+    Every character that a URL may not contain is quoted, the colon too: no name of a file can become a scheme.
+
+    Parameters
+    ----------
+    path : str
+        With forward slashes; absolute, or relative to the results folder.
+
+    Returns
+    -------
+    str
+        Relative, or with the scheme ``file``.
     """
     drive = re.match(r"([A-Za-z]:)/", path)
     if drive:
-        return f"file:///{drive.group(1)}{_quoted(path[2:])}"
+        return f"file:///{drive.group(1)}{_quote(path[2:])}"
     if path.startswith("/"):
-        # One slash only: two would name another machine.
-        return f"file:///{_quoted(path.lstrip('/'))}"
-    return _quoted(path)
+        # A second slash would make the first folder a host.
+        return f"file:///{_quote(path.lstrip('/'))}"
+    return _quote(path)
 
 
-def _quoted(path: str) -> str:
+def _quote(path: str) -> str:
     return quote(path.encode("utf-8", "surrogateescape"), safe="/")

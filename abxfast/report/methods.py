@@ -1,4 +1,4 @@
-"""The methods section that a paper can take over, and whom it cites."""
+"""The methods section of a study, ready for a paper, and the works that it cites."""
 
 from __future__ import annotations
 
@@ -11,150 +11,163 @@ if TYPE_CHECKING:
 
     from abxfast.results import Results
 
+# {key} stands for a citation in brackets, {in:key} for one in the running text.
+_ABX = (
+    "Similarity was measured by ABX scores ({schatz2013}), following {in:fily2024}. Each snippet is represented by one "
+    "vector, its frames pooled over time. In a triplet (a, b, x), a and x are different snippets of A, and b is a "
+    "snippet of B; the triplet counts 1 if x is closer to a than to b, and one half in case of a tie. Distance is "
+    "1 − cosine similarity, in double precision. The score of (A, B) is the mean over all triplets; 0.5 is chance "
+    "level. Scores were computed exactly, over all triplets that the design allows, and are reported in both "
+    "directions."
+)
+_INTERVALS = (
+    "Confidence intervals (95%) were computed by the infinitesimal jackknife ({efron1982}). The contributions of "
+    "snippets were summed over contiguous blocks of a recording ({kunsch1989}), or over recordings if the label is one "
+    "of whole recordings; if each value is represented by a single token in its context, they were summed over the "
+    "values of a label. Two self-baselines were computed for each recording: its score against itself in alternating "
+    "blocks of 30 s, and the score of its first half against its second half."
+)
+_MAPS = (
+    "Recordings were placed on maps by metric multidimensional scaling ({borg2005}) of their scores, averaged over "
+    "both directions, less 0.5. Rows of matrices were ordered by average-linkage clustering of the same "
+    "dissimilarities."
+)
+_CLASSIFICATION = (
+    "For classification, each recording was left out in turn and assigned the label of the recordings from which it "
+    "was hardest to discriminate; confidence intervals of the accuracy are those of {in:wilson1927}."
+)
+_CONFOUNDS = (
+    "Associations of the scores with differences in level, clipping, bandwidth, noise floor, sample rate and number of "
+    "channels were tested by the method of {in:mantel1967}, with rank correlations."
+)
+_MFCC = (
+    "The acoustic baseline, mfcc, consists of mel-frequency cepstral coefficients and their deltas ({davis1980}), "
+    "pooled over each snippet."
+)
+
 
 def write_methods(results: Results) -> tuple[list[str], list[Reference]]:
-    """Write the methods of this study, from what run.json says was done.
+    """Write the methods section of a study, from what run.json records.
 
     Returns
     -------
     paragraphs : list of str
         Plain text.
     references : list of Reference
-        Those that the text cites, by name and year.
+        The works that the text cites, by author and year.
     """
     run = results.run
+    experiments = run.get("experiments", ())
     paragraphs = [
         _corpus(run),
         *(_encoder(encoder) for encoder in run.get("encoders", ())),
-        (
-            "Similarity was measured with ABX scores ({schatz2013}), in the way of {in:fily2024}: each snippet is one "
-            "vector, "
-            "its frames pooled over time; a triplet (a, b, x) has a and x from A and b from B, a and x being different "
-            "snippets, and counts one if x is nearer to a than to b, one half in a tie. Distance is 1 − cosine, in "
-            "double "
-            "precision. The score of (A, B) is the mean over all triplets, 0.5 being chance; scores were counted "
-            "exactly, "
-            "over all triplets that the design allows, and both directions are reported."
-        ),
-        *(_design(experiment) for experiment in run.get("experiments", ())),
-        (
-            "Intervals of 95 % come from the infinitesimal jackknife ({efron1982}), with what each snippet contributes "
-            "summed over contiguous blocks of a recording ({kunsch1989}), or over recordings where the label is one of "
-            "whole recordings; where a single token stands for each value in its context, over the values of a label. "
-            "Two controls go with each recording: its score against itself in alternating blocks of 30 s, and that of "
-            "its first half against its second."
-        ),
+        _ABX,
+        *(_design(experiment) for experiment in experiments),
+        _INTERVALS,
         _tests(run),
-        (
-            "Recordings were placed on maps by metric multidimensional scaling ({borg2005}) of the scores' mean over "
-            "both "
-            "directions, less 0.5, and ordered in matrices by average-linkage clustering of the same."
-        ),
-        _tools(run),
+        _MAPS,
+        _software(run),
     ]
-    kept = [paragraph for paragraph in paragraphs if paragraph]
-    cited = [reference for key, reference in REFERENCES.items() if any(f"{key}}}" in text for text in kept)]
-    cited.sort(key=lambda reference: reference.entry.casefold())
-    for reference in cited:
-        names, _, year = reference.cited.rpartition(" ")
-        in_text, in_brackets = f"{{in:{reference.key}}}", f"{{{reference.key}}}"
-        kept = [text.replace(in_text, f"{names} ({year})").replace(in_brackets, reference.cited) for text in kept]
-    return kept, cited
+    return _cite([paragraph for paragraph in paragraphs if paragraph])
+
+
+def _cite(paragraphs: list[str]) -> tuple[list[str], list[Reference]]:
+    """Replace the placeholders of citations; return the text and the works cited, in order of their entries."""
+    cited = [work for key, work in REFERENCES.items() if any(f"{key}}}" in text for text in paragraphs)]
+    cited.sort(key=lambda work: work.entry.casefold())
+    for work in cited:
+        authors, _, year = work.cited.rpartition(" ")
+        in_text, in_brackets = f"{{in:{work.key}}}", f"{{{work.key}}}"
+        paragraphs = [
+            text.replace(in_text, f"{authors} ({year})").replace(in_brackets, work.cited) for text in paragraphs
+        ]
+    return paragraphs, cited
 
 
 def _corpus(run: Mapping[str, Any]) -> str:
     plan = run.get("plan") or {}
-    count, audio_s = plan.get("recordings"), plan.get("audio_s")
-    if not count:
+    n_recordings, audio_s = plan.get("recordings"), plan.get("audio_s")
+    if not n_recordings:
         return ""
-    long = f" ({audio_s / 60:.0f} minutes of audio)" if audio_s else ""
-    return f"The study covers {_many(count, 'recording')}{long}. {_lengths(run)}".strip()
+    duration = f" ({audio_s / 60:.0f} minutes of audio)" if audio_s else ""
+    return f"The study covers {_count(n_recordings, 'recording')}{duration}. {_snippets(run)}"
 
 
-def _lengths(run: Mapping[str, Any]) -> str:
-    lengths = [length for experiment in run.get("experiments", ()) for length in experiment.get("snippets", ())]
-    timed = sorted({length for length in lengths if isinstance(length, int | float)})
+def _snippets(run: Mapping[str, Any]) -> str:
+    lengths = {length for experiment in run.get("experiments", ()) for length in experiment.get("snippets", ())}
+    timed = sorted(length for length in lengths if isinstance(length, int | float))
     if not timed:
         return "Each item of the manifest was taken whole."
-    whole = ", or taken whole" if len(timed) < len(set(lengths)) else ""
-    return f"They were cut into snippets of {_listed([f'{length:g}' for length in timed])} s{whole}."
+    whole = ", or taken whole" if len(timed) < len(lengths) else ""
+    return f"They were cut into snippets of {_enumerate([f'{length:g}' for length in timed])} s{whole}."
 
 
 def _encoder(encoder: Mapping[str, Any]) -> str:
-    name = _plain(encoder.get("name", ""))
+    name = _escape(encoder.get("name", ""))
     if name == "mfcc":
-        return (
-            "The acoustic baseline, mfcc, are mel-frequency cepstral coefficients and their slopes ({davis1980}), "
-            "pooled "
-            "over each snippet."
-        )
-    source = _plain(encoder.get("source") or "a source that its file does not state")
-    made = f"Vectors of {encoder.get('dim')} numbers were computed with the encoder {name}, made from {source}"
+        return _MFCC
+    source = _escape(encoder.get("source") or "a source that its file does not state")
+    text = f"Vectors of {encoder.get('dim')} dimensions were computed with the encoder {name}, exported from {source}"
     if encoder.get("revision"):
-        made += f" (revision {_plain(encoder['revision'])})"
+        text += f" (revision {_escape(encoder['revision'])})"
     if "xlsr" in source.casefold():
-        made += ", the cross-lingual model of {in:conneau2021}, which builds on wav2vec 2.0 ({baevski2020})"
+        text += ", the cross-lingual model of {in:conneau2021}, which builds on wav2vec 2.0 ({baevski2020})"
     elif "wav2vec2" in source.casefold():
-        made += ", a model of the wav2vec 2.0 family ({baevski2020})"
-    precision = _plain(encoder.get("precision") or "a precision that its file does not state")
-    variants = _listed([_plain(variant) for variant in encoder.get("variants", ())])
-    made += f", run as ONNX in {precision}; layers and poolings: {variants}"
-    return f"{made}. SHA-256 {encoder.get('sha256', '')[:12]}."
+        text += ", a model of the wav2vec 2.0 family ({baevski2020})"
+    precision = _escape(encoder.get("precision") or "a precision that its file does not state")
+    variants = _enumerate([_escape(variant) for variant in encoder.get("variants", ())])
+    text += f", and run as ONNX in {precision}; layers and poolings: {variants}"
+    return f"{text}. SHA-256 {encoder.get('sha256', '')[:12]}."
 
 
 def _design(experiment: Mapping[str, Any]) -> str:
-    told = f"Experiment “{_plain(experiment.get('name', ''))}”: ON {_plain(experiment.get('on', ''))}"
-    for word in ("by", "across"):
-        if experiment.get(word):
-            told += f", {word.upper()} {_listed([_plain(column) for column in experiment[word]])}"
+    text = f"Experiment “{_escape(experiment.get('name', ''))}”: ON {_escape(experiment.get('on', ''))}"
+    for role in ("by", "across"):
+        if experiment.get(role):
+            text += f", {role.upper()} {_enumerate([_escape(column) for column in experiment[role]])}"
     if experiment.get("different"):
-        told += f", a and x of different {_listed([_plain(column) for column in experiment['different']])}"
+        text += f", a and x of different {_enumerate([_escape(column) for column in experiment['different']])}"
     if experiment.get("min_gap_s"):
-        told += f", a and x at least {experiment['min_gap_s']:g} s apart"
+        text += f", a and x at least {experiment['min_gap_s']:g} s apart"
     for column, value in (experiment.get("where") or {}).items():
         values = value if isinstance(value, list) else [value]
-        told += f", where {_plain(column)} is {' or '.join(_plain(one) for one in values)}"
-    count = experiment.get("recordings")
-    return f"{told}; {_many(count, 'recording')}." if count else f"{told}."
+        text += f", where {_escape(column)} is {' or '.join(_escape(value) for value in values)}"
+    n_recordings = experiment.get("recordings")
+    return f"{text}; {_count(n_recordings, 'recording')}." if n_recordings else f"{text}."
 
 
 def _tests(run: Mapping[str, Any]) -> str:
     permutations = run.get("permutations")
-    said = (
-        f"The hypothesis that labels are exchangeable was tested with {permutations:,} seeded permutations (seed "
-        f"{run.get('seed')}) of what the design makes exchangeable: blocks of snippets, snippets, or whole recordings, "
-        "within the contexts of BY and ACROSS. "
-        "Within a matrix, p was adjusted after {in:holm1979} and {in:benjamini1995}. "
-        if permutations
-        else "No permutation test was run. "
-    )
-    classified = any(experiment.get("classify") for experiment in run.get("experiments", ()))
-    if classified:
-        said += (
-            "For classification, each recording was left out and given the label of those that it was hardest to tell "
-            "from; "
-            "intervals of the accuracy are those of {in:wilson1927}. "
+    if permutations:
+        text = (
+            f"Exchangeability of the labels was tested with {permutations:,} seeded permutations (seed "
+            f"{run.get('seed')}) of the units that are exchangeable under the design: blocks of snippets, snippets, or "
+            "whole recordings, within the contexts of BY and ACROSS. Within each matrix, p-values were adjusted by the "
+            "methods of {in:holm1979} and {in:benjamini1995}."
         )
-    return (
-        f"{said}Whether differences in level, clipping, bandwidth, noise floor, rate and channels go along with the "
-        "scores "
-        "was tested on rank correlations after {in:mantel1967}."
-    )
+    else:
+        text = "No permutation test was run."
+    sentences = [text]
+    if any(experiment.get("classify") for experiment in run.get("experiments", ())):
+        sentences.append(_CLASSIFICATION)
+    return " ".join([*sentences, _CONFOUNDS])
 
 
-def _tools(run: Mapping[str, Any]) -> str:
-    tools = _listed([f"{_plain(name)} {_plain(version)}" for name, version in (run.get("tools") or {}).items()])
-    return f"Everything was computed with abxfast {_plain(run.get('abxfast', ''))}{f' ({tools})' if tools else ''}."
+def _software(run: Mapping[str, Any]) -> str:
+    tools = _enumerate([f"{_escape(name)} {_escape(version)}" for name, version in (run.get("tools") or {}).items()])
+    return f"All computations were made with abxfast {_escape(run.get('abxfast', ''))}{f' ({tools})' if tools else ''}."
 
 
-def _plain(value: object) -> str:
-    """Give a value as text in which no key of a reference can be found."""
+def _escape(value: object) -> str:
+    """Return a value as text that cannot be mistaken for a citation's placeholder."""
     return str(value).replace("{", "(").replace("}", ")")
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+def _enumerate(words: Sequence[str]) -> str:
+    if len(words) < 2:  # noqa: PLR2004
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,4 +1,4 @@
-"""Fills the page."""
+"""Writes the page of a study."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup
 
 from abxfast._files import write_atomic
-from abxfast.encoders import PARITY_COLUMNS, format_parity_value
-from abxfast.report.links import file_url
+from abxfast.encoders import PARITY_COLUMNS
+from abxfast.report.figure_index import FIGURES_FOLDER, read_index
+from abxfast.report.filters import FILTERS
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json, make_payload
 from abxfast.results import Results, read_results
@@ -21,32 +22,35 @@ from abxfast.results import Results, read_results
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAME = "report.html"
-_LARGEST_SVG = 300_000
-"""Bytes of a figure beyond which the page has the PNG, where that is smaller."""
+_NAME = "report.html"
+_MAX_SVG_BYTES = 300_000
+"""Larger SVG figures are replaced by the PNG if that is smaller."""
+_SCRIPT = ("dom.js", "colours.js", "tables.js", "tooltip.js", "player.js", "matrix.js", "viewer.js", "page.js")
+"""Parts of the script, in this order."""
 _SUMMARY = ("encoder", "variant", "snippet_s", "score", "low", "high", "p", "cells", "triplets", "recordings", "note")
 
 
 def write_page(folder: Path) -> Path:
-    """Write ``report.html`` into a results folder."""
+    """Write ``report.html`` into a results folder, see `abxfast.report.write_report`."""
     results = read_results(folder)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = _read_style(), _read_script()
     environment = Environment(
         loader=PackageLoader("abxfast.report", "templates"),
         autoescape=True,
-        undefined=ChainableUndefined,  # a fact that run.json lacks is left out; a night's work gets its page
+        undefined=ChainableUndefined,  # facts that run.json lacks are left out: a long run must get its page
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "count": _count, "told": _told, "parity": _parity, "file_url": file_url}
+    environment.filters |= FILTERS
+    payload = make_payload(results) | {"meanings": _column_meanings(folder)}
     paragraphs, references = write_methods(results)
     page = environment.get_template("page.html.j2").render(
         run=results.run,
-        policy=_policy(style, script),
-        # Ours, not the user's: the only texts that are not escaped.
+        policy=_security_policy(style, script),
+        # The only texts that are not escaped: they come from this package or are escaped already.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        payload=Markup(embed_json(make_payload(results) | {"meanings": _meanings(folder)})),  # noqa: S704
+        payload=Markup(embed_json(payload)),  # noqa: S704
         experiments=_experiments(results),
         parity_columns=PARITY_COLUMNS,
         recordings=_recordings(results),
@@ -56,68 +60,75 @@ def write_page(folder: Path) -> Path:
         paragraphs=paragraphs,
         references=references,
     )
-    target = folder / NAME
-    write_atomic(target, page.encode("utf-8", "replace"))
-    return target
+    path = folder / _NAME
+    write_atomic(path, page.encode("utf-8", "replace"))
+    return path
 
 
-def _policy(style: str, script: str) -> str:
-    """Give a Content-Security-Policy: our script and style by their hashes, pictures in the page, sound from files."""
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
-    style_hash, script_hash = hashes
+def _security_policy(style: str, script: str) -> str:
+    """Return a Content-Security-Policy: this style and script by their hashes, embedded images, audio from files."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
+    )
     return (
         f"default-src 'none'; script-src 'sha256-{script_hash}'; style-src 'sha256-{style_hash}'; img-src data:; "
         "media-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 
-def _asset(name: str) -> str:
+def _read_style() -> str:
+    return f"\n{_read_template('page.css')}"
+
+
+def _read_script() -> str:
+    """Return the script of the page: its parts, in a function of their own so that no name is global."""
+    parts = "".join(map(_read_template, _SCRIPT))
+    return f'\n"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def _read_template(name: str) -> str:
     text = (files("abxfast.report") / "templates" / name).read_text(encoding="utf-8")
-    # A hash is of the text as the browser sees it: line ends are LF.
-    return "\n" + text.replace("\r\n", "\n")
+    # Browsers normalise line ends before they compute the hash of an element.
+    return text.replace("\r\n", "\n")
 
 
 def _experiments(results: Results) -> list[dict[str, Any]]:
-    """Give each experiment with its summary and its figures."""
+    """Return each scored experiment with its design, its summary and its figures."""
     summary = results.tables["summary"].to_pylist()
-    figures = _figures(results.folder)
-    names = dict.fromkeys(row["experiment"] for row in summary)
-    found = []
-    for number, name in enumerate(names):
-        rows = [{column: row[column] for column in _SUMMARY} for row in summary if row["experiment"] == name]
-        mine = [figure for figure in figures if figure["experiment"] == name]
-        found.append(
+    figures = _embedded_figures(results.folder)
+    experiments = []
+    for number, name in enumerate(dict.fromkeys(row["experiment"] for row in summary), 1):
+        own_figures = [figure for figure in figures if figure["experiment"] == name]
+        experiments.append(
             {
-                "id": f"experiment-{number + 1}",
+                "id": f"experiment-{number}",
                 "name": name,
-                "about": results.experiment(name),
-                "summary": rows,
-                "figures": [figure for figure in mine if figure["kind"] in ("curve", "layers")],
-                "maps": [figure for figure in mine if figure["kind"] == "map"],
-                "matrices": [figure for figure in mine if figure["kind"] == "matrix"],
+                "design": results.experiment(name),
+                "summary": [
+                    {column: row[column] for column in _SUMMARY} for row in summary if row["experiment"] == name
+                ],
+                "figures": [figure for figure in own_figures if figure["kind"] in ("curve", "layers")],
+                "maps": [figure for figure in own_figures if figure["kind"] == "map"],
+                "matrices": [figure for figure in own_figures if figure["kind"] == "matrix"],
             }
         )
-    return found
+    return experiments
 
 
-def _figures(folder: Path) -> list[dict[str, Any]]:
-    """Read the figures that are there, each as a data URI."""
-    try:
-        entries = json.loads((folder / "figures" / "figures.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    shown = []
-    for entry in entries:
-        pictures = {name.rpartition(".")[2]: folder / "figures" / name for name in entry["files"]}
+def _embedded_figures(folder: Path) -> list[dict[str, Any]]:
+    """Return the indexed figures whose files exist, each with its image as a data URI."""
+    figures = []
+    for entry in read_index(folder):
+        paths = {name.rpartition(".")[2]: folder / FIGURES_FOLDER / name for name in entry["files"]}
         try:
-            content = {suffix: path.read_bytes() for suffix, path in pictures.items()}
+            content = {suffix: path.read_bytes() for suffix, path in paths.items()}
         except OSError:
             continue
-        small = len(content["svg"]) <= max(_LARGEST_SVG, len(content["png"]))
-        kind, data = ("image/svg+xml", content["svg"]) if small else ("image/png", content["png"])
+        use_svg = len(content["svg"]) <= max(_MAX_SVG_BYTES, len(content["png"]))
+        media_type, image = ("image/svg+xml", content["svg"]) if use_svg else ("image/png", content["png"])
         view = None if entry["view"] is None else json.dumps(entry["view"], ensure_ascii=False)
-        shown.append(entry | {"uri": f"data:{kind};base64,{base64.b64encode(data).decode()}", "view": view})
-    return shown
+        figures.append(entry | {"uri": f"data:{media_type};base64,{base64.b64encode(image).decode()}", "view": view})
+    return figures
 
 
 def _recordings(results: Results) -> dict[str, Any]:
@@ -125,43 +136,13 @@ def _recordings(results: Results) -> dict[str, Any]:
     return {"columns": table.column_names, "rows": table.to_pylist()}
 
 
-def _meanings(folder: Path) -> dict[str, dict[str, str]]:
-    """Say what each column means, from the data dictionary, where there is one."""
+def _column_meanings(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the meaning of each column of each table, from the data dictionary if it can be read."""
     try:
         tables = json.loads((folder / "tables" / "dictionary.json").read_text(encoding="utf-8"))
         return {
-            name: {column: str(told["meaning"]) for column, told in table["columns"].items()}
+            name: {column: str(description["meaning"]) for column, description in table["columns"].items()}
             for name, table in tables.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _number(value: object) -> str:
-    """Write a number as a reader wants it; what is not there is a dash."""
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return _count(value)
-    if isinstance(value, float):
-        if value and abs(value) < 0.001:  # noqa: PLR2004
-            return f"{value:.1e}"
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004
-    return str(value)
-
-
-def _told(value: object) -> str:
-    """Write what an encoder says of itself: a list with commas, an empty one as none."""
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value) if isinstance(value, str | dict) else _number(value)
-
-
-def _parity(value: object, key: str) -> str:
-    return format_parity_value(key, value) if isinstance(value, str | int | float) else "–"
-
-
-def _count(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,4 +1,4 @@
-"""Works that the methods text cites."""
+"""The works that the methods section may cite."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reference:
-    """A work that is cited: how the text names it, how the list does, and where it is."""
+    """A work.
+
+    Attributes
+    ----------
+    key : str
+        Of its BibTeX entry.
+    cited : str
+        Authors and year, as cited in the text.
+    entry : str
+        As listed under References.
+    bibtex : str
+    """
 
     key: str
     cited: str
@@ -28,10 +39,8 @@ REFERENCES = {
             "Fily et al. 2024",
             "inproceedings",
             "Fily, M., Wisniewski, G., Guillaume, S., Adda, G., & Michaud, A. (2024). Establishing degrees of "
-            "closeness "
-            "between audio recordings along different dimensions using large-scale cross-lingual models. In Findings "
-            "of "
-            "the Association for Computational Linguistics: EACL 2024. arXiv:2402.05581.",
+            "closeness between audio recordings along different dimensions using large-scale cross-lingual models. In "
+            "Findings of the Association for Computational Linguistics: EACL 2024. arXiv:2402.05581.",
             author="Fily, Maxime and Wisniewski, Guillaume and Guillaume, Séverine and Adda, Gilles and Michaud, "
             "Alexis",
             title="Establishing degrees of closeness between audio recordings along different dimensions using "
@@ -46,11 +55,10 @@ REFERENCES = {
             "Schatz et al. 2013",
             "inproceedings",
             "Schatz, T., Peddinti, V., Bach, F., Jansen, A., Hermansky, H., & Dupoux, E. (2013). Evaluating speech "
-            "features with the minimal-pair ABX task: Analysis of the classical MFC/PLP pipeline. In Interspeech 2013, "
-            "1781–1785.",
+            "features with the minimal-pair ABX task: Analysis of the classical MFC/PLP pipeline. In Interspeech "
+            "2013, 1781–1785.",
             author="Schatz, Thomas and Peddinti, Vijayaditya and Bach, Francis and Jansen, Aren and Hermansky, Hynek "
-            "and "
-            "Dupoux, Emmanuel",
+            "and Dupoux, Emmanuel",
             title="Evaluating speech features with the minimal-pair {ABX} task: Analysis of the classical {MFC/PLP} "
             "pipeline",
             booktitle="Interspeech 2013",
@@ -75,8 +83,8 @@ REFERENCES = {
             "Baevski et al. 2020",
             "inproceedings",
             "Baevski, A., Zhou, Y., Mohamed, A., & Auli, M. (2020). wav2vec 2.0: A framework for self-supervised "
-            "learning "
-            "of speech representations. In Advances in Neural Information Processing Systems 33, 12449–12460.",
+            "learning of speech representations. In Advances in Neural Information Processing Systems 33, "
+            "12449–12460.",
             author="Baevski, Alexei and Zhou, Yuhao and Mohamed, Abdelrahman and Auli, Michael",
             title="wav2vec 2.0: A framework for self-supervised learning of speech representations",
             booktitle="Advances in Neural Information Processing Systems",
@@ -90,8 +98,7 @@ REFERENCES = {
             "article",
             "Davis, S., & Mermelstein, P. (1980). Comparison of parametric representations for monosyllabic word "
             "recognition in continuously spoken sentences. IEEE Transactions on Acoustics, Speech, and Signal "
-            "Processing, "
-            "28(4), 357–366.",
+            "Processing, 28(4), 357–366.",
             author="Davis, Steven B. and Mermelstein, Paul",
             title="Comparison of parametric representations for monosyllabic word recognition in continuously spoken "
             "sentences",
@@ -173,8 +180,7 @@ REFERENCES = {
             "Wilson 1927",
             "article",
             "Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. Journal of "
-            "the "
-            "American Statistical Association, 22(158), 209–212.",
+            "the American Statistical Association, 22(158), 209–212.",
             author="Wilson, Edwin B.",
             title="Probable inference, the law of succession, and statistical inference",
             journal="Journal of the American Statistical Association",
@@ -187,8 +193,8 @@ REFERENCES = {
             "borg2005",
             "Borg & Groenen 2005",
             "book",
-            "Borg, I., & Groenen, P. J. F. (2005). Modern multidimensional scaling: Theory and applications (2nd ed.). "
-            "Springer.",
+            "Borg, I., & Groenen, P. J. F. (2005). Modern multidimensional scaling: Theory and applications (2nd "
+            "ed.). Springer.",
             author="Borg, Ingwer and Groenen, Patrick J. F.",
             title="Modern multidimensional scaling: Theory and applications",
             edition="2",

@@ -1,4 +1,4 @@
-"""One order of names for all matrices of a series."""
+"""One order of names for all matrices that a reader compares."""
 
 from __future__ import annotations
 
@@ -13,20 +13,29 @@ if TYPE_CHECKING:
     from abxfast.results import Results, ScoreMatrix
 
 
-def series_order(results: Results) -> dict[tuple[str, str, str], list[str]]:
-    """Give one order of names to all lengths of an experiment, encoder and variant, so that matrices compare."""
-    orders: dict[tuple[str, str, str], list[str]] = {}
+def shared_order(results: Results) -> dict[tuple[str, str, str], list[str]]:
+    """Return the order of names that all snippet lengths of an experiment, encoder and variant share.
+
+    The names are clustered by their scores averaged over the lengths, so that matrices of different lengths can be
+    compared row by row.
+
+    Returns
+    -------
+    dict of (experiment, encoder, variant) to list of str
+    """
     series: dict[tuple[str, str, str], list[ScoreMatrix]] = {}
-    for key, rows in results.groups("pairs").items():
-        series.setdefault((key.experiment, key.encoder, key.variant), []).append(score_matrix(key, rows, None))
-    for which, matrices in series.items():
-        names = list(dict.fromkeys(name for one in matrices for name in one.names))
-        place = {name: number for number, name in enumerate(names)}
-        total, count = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
-        for one in matrices:
-            rows = np.array([place[name] for name in one.names])
-            total[np.ix_(rows, rows)] += np.nan_to_num(one.symmetric)
-            count[np.ix_(rows, rows)] += np.isfinite(one.symmetric)
-        mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        orders[which] = [names[number] for number in cluster_order(mean)]
-    return orders
+    for key, pairs in results.groups("pairs").items():
+        series.setdefault((key.experiment, key.encoder, key.variant), []).append(score_matrix(key, pairs, None))
+    return {key: _order(matrices) for key, matrices in series.items()}
+
+
+def _order(matrices: list[ScoreMatrix]) -> list[str]:
+    names = list(dict.fromkeys(name for matrix in matrices for name in matrix.names))
+    index = {name: number for number, name in enumerate(names)}
+    total, count = np.zeros((len(names),) * 2), np.zeros((len(names),) * 2)
+    for matrix in matrices:
+        rows = np.array([index[name] for name in matrix.names])
+        total[np.ix_(rows, rows)] += np.nan_to_num(matrix.symmetric)
+        count[np.ix_(rows, rows)] += np.isfinite(matrix.symmetric)
+    mean = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return [names[number] for number in cluster_order(mean)]

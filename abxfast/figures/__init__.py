@@ -19,7 +19,7 @@ from abxfast.errors import MissingPackageError
 
 if TYPE_CHECKING:
     from abxfast.figures.curve import ScoreCurve, draw_curve
-    from abxfast.figures.fonts import choose_families, replace_missing
+    from abxfast.figures.fonts import choose_families, drawable
     from abxfast.figures.layers import draw_layers
     from abxfast.figures.matrix import draw_matrix, shows_scores
     from abxfast.figures.mds import MapLayout, multidimensional_scaling
@@ -41,8 +41,8 @@ __all__ = [
     "draw_layers",
     "draw_map",
     "draw_matrix",
+    "drawable",
     "multidimensional_scaling",
-    "replace_missing",
     "settings",
     "shows_numbers",
     "shows_scores",
@@ -52,7 +52,7 @@ _load, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "curve": ["ScoreCurve", "draw_curve"],
-        "fonts": ["choose_families", "replace_missing"],
+        "fonts": ["choose_families", "drawable"],
         "layers": ["draw_layers"],
         "matrix": ["draw_matrix", "shows_scores"],
         "mds": ["MapLayout", "multidimensional_scaling"],

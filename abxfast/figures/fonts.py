@@ -78,7 +78,7 @@ def choose_families(texts: Iterable[str]) -> tuple[list[str], set[str]]:
     return families, missing
 
 
-def replace_missing(text: str, missing: set[str]) -> str:
+def drawable(text: str, missing: set[str]) -> str:
     """Return a text as one line in which missing characters are replaced by a white square."""
     return "".join(_PLACEHOLDER if char in missing else char for char in _to_single_line(text))
 

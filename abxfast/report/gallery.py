@@ -14,8 +14,8 @@ from abxfast.figures import (
     draw_layers,
     draw_map,
     draw_matrix,
+    drawable,
     multidimensional_scaling,
-    replace_missing,
 )
 from abxfast.report.captions import curve_caption, layers_caption, map_caption, matrix_caption
 from abxfast.report.shared_order import shared_order
@@ -74,7 +74,7 @@ def study_figures(results: Results, missing: set[str]) -> Iterator[Figure]:
     """
 
     def clean(text: str) -> str:
-        return replace_missing(text, missing)
+        return drawable(text, missing)
 
     yield from _curves(results, clean)
     yield from _heat_maps(results, clean)

@@ -1,4 +1,4 @@
-"""The page of a study in a real browser, from disk: no error, no request; hover, sort, sound; names stay names."""
+"""The page of a study in a real browser, from disk: errors, requests, tooltips, sorting, playback, hostile names."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def requests(log):
 
 
 def show(browser, element):
-    """Scroll to an element, and wait until the browser has told the page so: a tip goes when the page moves."""
+    """Scroll to an element, and wait until the page has handled the scroll event, which hides the tooltip."""
     browser.execute_async_script(
         "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'});"
         "const done = arguments[1]; requestAnimationFrame(() => requestAnimationFrame(() => done()))",
@@ -97,7 +97,7 @@ def find(browser, selector):
     return browser.find_element("css selector", selector)
 
 
-def test_a_phone_scrolls_down_only(browser, page):
+def test_a_phone_scrolls_vertically_only(browser, page):
     phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     try:
@@ -110,8 +110,8 @@ def test_a_phone_scrolls_down_only(browser, page):
 def test_opens_without_an_error_or_a_request(browser, page):
     logs = open_page(browser, page)
     assert logs["browser"] == []
-    asked = [url for url in requests(logs["performance"]) if not url.startswith("data:")]
-    assert asked == [page.as_uri()]
+    requested = [url for url in requests(logs["performance"]) if not url.startswith("data:")]
+    assert requested == [page.as_uri()]
     assert len(browser.find_elements("css selector", "table.matrix td[data-pair]")) == len(NAMES) * (len(NAMES) - 1)
     broken = browser.execute_script(
         "return [...document.images].filter(i => i.offsetParent && i.complete && !i.naturalWidth).length"
@@ -125,19 +125,19 @@ def test_hover_and_focus_show_the_interval(browser, page):
 
     open_page(browser, page)
     cell = find(browser, "table.matrix td[data-row='0'][data-column='1']")
-    tip = find(browser, "#tip")
-    assert not tip.is_displayed()
+    tooltip = find(browser, "#tooltip")
+    assert not tooltip.is_displayed()
     show(browser, cell)
     ActionChains(browser).move_to_element(cell).perform()
     names = [name.get_attribute("title") for name in browser.find_elements("css selector", "table.matrix tbody th")]
     score, low, high = _expected(page.parent, names[0], names[1])
-    assert tip.is_displayed()
-    assert f"A, X: {names[0]}" in tip.text
-    assert f"[{low:.2f}, {high:.2f}]" in tip.text
-    assert tip.text.split(" this way")[0].splitlines()[-1] == f"{score:.2f}" == cell.text
+    assert tooltip.is_displayed()
+    assert f"A, X: {names[0]}" in tooltip.text
+    assert f"[{low:.2f}, {high:.2f}]" in tooltip.text
+    assert tooltip.text.split(" in this direction")[0].splitlines()[-1] == f"{score:.2f}" == cell.text
     browser.execute_script("arguments[0].focus()", cell)
     ActionChains(browser).send_keys(Keys.ARROW_RIGHT).perform()
-    assert f"B: {names[2]}" in tip.text
+    assert f"B: {names[2]}" in tooltip.text
 
 
 def _expected(results, a, b):
@@ -156,11 +156,9 @@ def test_every_column_sorts_by_click_and_by_key(browser, page):
     from selenium.webdriver.common.keys import Keys
 
     open_page(browser, page)
-    for table in ("pairs", "self_baselines"):
+    for table, title in (("pairs", "score"), ("self_baselines", "alternating blocks")):
         buttons = browser.find_elements("css selector", f"table[data-table={table}] thead button")
-        number = next(
-            place for place, button in enumerate(buttons) if button.text.startswith(("score", "alternating_split"))
-        )
+        number = [button.text for button in buttons].index(title)
 
         def column(table=table, number=number):
             cells = f"table[data-table={table}] tbody td:nth-child({number + 1})"
@@ -185,41 +183,41 @@ def test_another_length_shows_another_matrix(browser, page):
     assert (focused.text, focused.get_attribute("aria-pressed")) == ("1 s", "true")
 
 
-def test_playback_plays_the_stretch_and_no_more(browser, tmp_path):
+def test_playback_stops_at_the_end_of_the_snippet(browser, tmp_path):
     from selenium.webdriver.support.ui import WebDriverWait
 
     names = ["a#1 %41 姐妹?.wav", "b ŋɑ˧.wav"]
     for name in names:
         write_wav(tmp_path / name)
-    page = make_page(tmp_path, names, lengths=(1.0,), heard_at=(2.0, 3.5))
+    page = make_page(tmp_path, names, lengths=(1.0,), listen_at=(2.0, 3.5))
     open_page(browser, page)
     button = find(browser, ".listen button.play")
     show(browser, button)
     button.click()
-    now = "return document.querySelector('#player audio').currentTime"
-    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(now) > 2.2)
+    position = "return document.querySelector('#player audio').currentTime"
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(position) > 2.2)
     paused = "return document.querySelector('#player audio').paused"
     WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(paused))
-    assert browser.execute_script(now) == pytest.approx(3.0, abs=0.3)
-    assert find(browser, "#player .stretch").text == "0:02.0 to 0:03.0"
-    assert find(browser, "#player .trouble").text == ""
+    assert browser.execute_script(position) == pytest.approx(3.0, abs=0.3)
+    assert find(browser, "#player .interval").text == "0:02.0 to 0:03.0"
+    assert find(browser, "#player .error").text == ""
     logs = browser.get_log("performance")
     assert all(url.startswith(("file:", "data:")) for url in requests(logs))
     assert browser.get_log("browser") == []
 
 
-def test_a_file_that_is_gone_is_told(browser, tmp_path):
+def test_a_missing_file_is_reported(browser, tmp_path):
     from selenium.webdriver.support.ui import WebDriverWait
 
     open_page(browser, make_page(tmp_path, ["gone.wav", "also gone.wav"], lengths=(1.0,)))
     button = find(browser, ".listen button.play")
     show(browser, button)
     button.click()
-    WebDriverWait(browser, 20).until(lambda _: find(browser, "#player .trouble").text)
-    assert "no longer at ../gone.wav" in find(browser, "#player .trouble").text
+    WebDriverWait(browser, 20).until(lambda _: find(browser, "#player .error").text)
+    assert "no longer at ../gone.wav" in find(browser, "#player .error").text
 
 
-def test_hostile_names_stay_names(browser, tmp_path):
+def test_hostile_names_are_shown_as_text(browser, tmp_path):
     attack = "<script>window.pwned=1</script><b id=injected>"
     more = {
         "title": attack,
@@ -232,7 +230,8 @@ def test_hostile_names_stay_names(browser, tmp_path):
     logs = open_page(browser, page)
     assert logs["browser"] == []
     browser.execute_script(
-        "for (const one of document.querySelectorAll('td[data-pair], button:not(.copy)')) { one.focus(); one.click(); }"
+        "const targets = document.querySelectorAll('td[data-pair], button:not(.copy)');"
+        "for (const target of targets) { target.focus(); target.click(); }"
     )
     assert browser.execute_script("return window.pwned") is None
     assert browser.find_elements("css selector", "#injected, body svg, img[src='x'], script[src]") == []
@@ -240,15 +239,15 @@ def test_hostile_names_stay_names(browser, tmp_path):
     assert find(browser, "h1").text == attack
     shown = {name.get_attribute("title") for name in browser.find_elements("css selector", "table.matrix tbody th")}
     assert shown == set(HOSTILE)
-    asked = [url for url in requests(browser.get_log("performance")) if not url.startswith(("file:", "data:"))]
-    assert asked == []
+    requested = requests(browser.get_log("performance"))
+    assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
     urls = browser.execute_script("return JSON.parse(document.getElementById('data').textContent).urls")
     assert set(urls) == set(HOSTILE)
     schemes = browser.execute_script("return arguments[0].map(u => new URL(u, location).protocol)", list(urls.values()))
     assert set(schemes) == {"file:"}
 
 
-def test_a_hundred_recordings_open(browser, tmp_path):
+def test_a_page_of_a_hundred_recordings_opens(browser, tmp_path):
     names = [f"na/{number:03d} 山歌.wav" for number in range(100)]
     results = make_results(tmp_path / "results", names, lengths=(10.0,), variants=("layer21.max",))
     logs = open_page(browser, write_report(results))
@@ -258,8 +257,8 @@ def test_a_hundred_recordings_open(browser, tmp_path):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_both_themes_can_be_read(browser, page, theme):
-    """The contrast of every text of the matrix and the tables is at least 4.5, after WCAG 2."""
+def test_both_themes_have_enough_contrast(browser, page, theme):
+    """The contrast of every text is at least 4.5, as WCAG 2 requires."""
     setting = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", setting)
     try:
@@ -271,14 +270,14 @@ def test_both_themes_can_be_read(browser, page, theme):
 
 
 CONTRAST = """
-const light = (rgb) => {
+const luminance = (rgb) => {
   const [r, g, b] = rgb.map((c) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-const back = (element) => {
-  for (let at = element; at; at = at.parentElement) {
-    const rgb = parse(getComputedStyle(at).backgroundColor);
+const background = (element) => {
+  for (let ancestor = element; ancestor; ancestor = ancestor.parentElement) {
+    const rgb = parse(getComputedStyle(ancestor).backgroundColor);
     if (rgb.length === 3 || rgb[3] === 1) return rgb.slice(0, 3);
   }
   return [255, 255, 255];
@@ -286,10 +285,10 @@ const back = (element) => {
 let worst = [99, ''];
 for (const element of document.querySelectorAll('p, td, th, li, dt, dd, h1, h2, h3, figcaption, button, a')) {
   if (!element.offsetParent || !element.textContent.trim()) continue;
-  const [a, b] = [light(parse(getComputedStyle(element).color).slice(0, 3)), light(back(element))];
+  const [a, b] = [luminance(parse(getComputedStyle(element).color).slice(0, 3)), luminance(background(element))];
   const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  const what = element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 40);
-  if (ratio < worst[0]) worst = [ratio, what];
+  const description = element.tagName + ' ' + element.className + ' ' + element.textContent.slice(0, 40);
+  if (ratio < worst[0]) worst = [ratio, description];
 }
 return worst;
 """

@@ -81,6 +81,10 @@ def draw_curve(title: str, curves: Sequence[ScoreCurve]) -> Sheet:
     title : str
     curves : sequence of ScoreCurve
         At least one, in the order of the legend.
+
+    Returns
+    -------
+    Sheet
     """
     on_top = [number for number, curve in enumerate(curves) if np.isfinite(curve.dims_per_frame).any()][:_MAX_TOP_AXES]
     top = 6.5 + _TOP_AXIS_MM * len(on_top) + 4.0

@@ -37,6 +37,10 @@ def draw_layers(title: str, panels: Mapping[str, Mapping[str, float]]) -> Sheet:
     title : str
     panels : mapping of str to mapping of str to float
         By the title of the panel, the score of each variant (``layer21.max``); NaN if missing.
+
+    Returns
+    -------
+    Sheet
     """
     variants = [_split_variant(name) for name in dict.fromkeys(name for panel in panels.values() for name in panel)]
     layers = sorted({layer for layer, _ in variants}, key=_natural_key)

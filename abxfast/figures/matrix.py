@@ -58,6 +58,10 @@ def draw_matrix(
     score, low, high : ndarray of float64, shape (n, n)
         Scores and the ends of their intervals, in that order; NaN if missing. Scores whose interval excludes 0.5 are
         set in bold, scores on the diagonal in italics.
+
+    Returns
+    -------
+    Sheet
     """
     layout = _layout(names)
     count, left = len(names), layout.left_mm

@@ -65,6 +65,10 @@ def draw_map(
         Groups that differ in colour and marker.
     grouped_by : str
         What `groups` are, for the legend.
+
+    Returns
+    -------
+    Sheet
     """
     kinds = list(dict.fromkeys(groups)) if groups else []
     sheet_width = COLUMN_MM if len(names) <= _MAX_IN_COLUMN else PAGE_MM

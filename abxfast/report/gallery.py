@@ -36,21 +36,21 @@ _MIN_POINTS = 2
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a study.
+    """A figure of a study, not drawn yet.
 
     Attributes
     ----------
     kind : str
         ``curve``, ``layers``, ``matrix`` or ``map``.
     name_parts : tuple of str
-        From which the name of its files is made.
+        Parts of the name of its files.
     experiment, encoder : str
         What it shows; `encoder` is empty if it shows several.
     title, caption : str
     key : ResultKey or None
-        The matrix that it shows, if it shows one.
+        The analysis that it shows; None if it shows several.
     draw : callable
-        Draws it.
+        Return the drawn figure.
     """
 
     kind: str

@@ -1,20 +1,15 @@
 """The options of `score_embeddings`, against the float64 loop over labels."""
 
-import importlib.util
 import logging
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
 
 from abxfast import score_embeddings
 from abxfast.errors import TaskError
 from abxfast.kernels import cap_per_group, splitmix64_keys
-
-_SPEC = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "reference.py")
-reference = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(reference)
 
 
 def study(seed=0, n=60):

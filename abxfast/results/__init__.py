@@ -5,7 +5,7 @@ figures, the page and notebooks.
 """
 
 from abxfast.results.read import ResultKey, Results, ScoreMatrix, read_results, score_matrix, short_names
-from abxfast.results.write import TABLES, Row, write_tables
+from abxfast.results.schema import TABLES, Row, write_tables
 
 __all__ = [
     "TABLES",

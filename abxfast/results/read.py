@@ -1,64 +1,61 @@
-"""What a results folder holds, read for figures and page."""
+"""Read a results folder."""
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from abxfast._notebook import format_html_table, plot_matrix, to_pandas
+from abxfast.audio import parse_length
 from abxfast.errors import StudyError
+from abxfast.results.matrix import ResultKey, score_matrix, short_names
+from abxfast.results.schema import FORMAT, RUN_FILE, TABLES, TABLES_FOLDER
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-TABLES = (
-    "pairs",
-    "self_baselines",
-    "summary",
-    "recordings",
-    "confounds",
-    "classification",
-    "accuracy",
-    "confusion",
-    "listening",
-    "sentences",
-)
-FORMAT = 1
-"""Of run.json, that this version reads."""
+_READ_ON_DEMAND = ("cells",)
+"""Tables that may have millions of rows, and that neither figures nor the page need."""
 
 
-class ResultKey(NamedTuple):
-    """What one matrix is of."""
-
-    experiment: str
-    encoder: str
-    variant: str
-    snippet_s: float | None
-
-    @property
-    def length(self) -> str:
-        """The snippets' length in words."""
-        return "whole items" if self.snippet_s is None else f"{self.snippet_s:g} s"
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """A results folder.
+    """The results of a study, as `read_results` returns them; a notebook shows them as a table.
 
     Attributes
     ----------
     folder : Path
     run : dict
-        run.json.
+        Content of run.json: versions, hashes, encoders, experiments, failures.
     tables : dict of str to pyarrow.Table
-        By name, one for each of `TABLES`; long format.
+        Result tables in long format, by name; all but ``cells``, which `to_pandas` reads when it is asked for.
+
+    Examples
+    --------
+    >>> from abxfast import read_results
+    >>> results = read_results("results")
+    >>> results
+    Results('results', title='Examples', experiments=['rooms'])
+
+    Every table has the columns ``experiment``, ``encoder``, ``variant`` and ``snippet_s``. The mean score of each
+    analysis, with its confidence interval, is in ``summary``:
+
+    >>> [row] = results.tables["summary"].to_pylist()
+    >>> row["experiment"], row["encoder"], row["variant"], row["snippet_s"]
+    ('rooms', 'mfcc', 'mfcc.max', 1.0)
+    >>> 0.5 < row["low"] < row["score"] < row["high"]
+    True
+
+    Which pair of recordings is hardest to discriminate?
+
+    >>> pair = min(results.tables["pairs"].to_pylist(), key=lambda row: row["score"])
+    >>> pair["a"], pair["b"]
+    (..., ...)
+
+    The data dictionary, ``results/tables/dictionary.json``, explains all tables and columns. In a notebook,
+    ``results.to_pandas("pairs")`` returns a data frame, and ``results.plot()`` draws the score matrix.
     """
 
     folder: Path
@@ -66,7 +63,7 @@ class Results:
     tables: dict[str, pa.Table]
 
     def groups(self, name: str) -> dict[ResultKey, pa.Table]:
-        """Give a table's rows by experiment, encoder, variant and length, in order of first appearance."""
+        """Return the rows of a table by analysis, in order of first appearance."""
         table = self.tables[name]
         rows: dict[ResultKey, list[int]] = {}
         columns = [table[column].to_pylist() for column in ResultKey._fields]
@@ -75,124 +72,176 @@ class Results:
         return {key: table.take(pa.array(numbers)) for key, numbers in rows.items()}
 
     def experiment(self, name: str) -> dict[str, Any]:
-        """Give what run.json says of an experiment; empty where it says nothing."""
+        """Return the description of an experiment in run.json; empty if it has none."""
         return next((row for row in self.run.get("experiments", ()) if row.get("name") == name), {})
 
     def default_variant(self, experiment: str, encoder: str) -> str:
-        """Give the variant to show first: the encoder's default, or the first one that was scored."""
+        """Return the variant to show first: the encoder's default if it was scored, otherwise the first one."""
         summary = self.tables["summary"]
         rows = zip(*(summary[name].to_pylist() for name in ("experiment", "encoder", "variant")), strict=True)
-        there = [variant for where, which, variant in rows if (where, which) == (experiment, encoder)]
-        for known in self.run.get("encoders", ()):
-            if known.get("name") == encoder and known.get("default_variant") in there:
-                return str(known["default_variant"])
-        return str(there[0]) if there else ""
+        scored = [variant for *analysis, variant in rows if analysis == [experiment, encoder]]
+        for description in self.run.get("encoders", ()):
+            if description.get("name") == encoder and description.get("default_variant") in scored:
+                return str(description["default_variant"])
+        return str(scored[0]) if scored else ""
 
     def shown(self, name: str) -> dict[ResultKey, pa.Table]:
-        """Give the groups of a table, of the default variants only."""
+        """Return the rows of a table by analysis, of the default variants only."""
         groups = self.groups(name)
         default = {
             pair: self.default_variant(*pair) for pair in dict.fromkeys((key.experiment, key.encoder) for key in groups)
         }
         return {key: rows for key, rows in groups.items() if key.variant == default[key.experiment, key.encoder]}
 
+    def to_pandas(self, name: str = "summary") -> Any:
+        """Return a result table as a `pandas.DataFrame`.
 
-@dataclass(frozen=True)
-class ScoreMatrix:
-    """Scores of all pairs of values of ON.
+        Parameters
+        ----------
+        name : str
+            ``summary``, ``pairs``, ``cells``, ``self_baselines``, ``recordings``, ``confounds``, ``classification``,
+            ``accuracy``, ``confusion``, ``listening`` or ``sentences``.
 
-    Attributes
-    ----------
-    key : Key
-    on : str
-    names : tuple of str
-        Values of ON, length n, in order of first appearance.
-    score : ndarray of float64, shape (n, n)
-        Row: A and X; column: B; NaN where a pair has none. On the diagonal what a recording scores against itself
-        in blocks (*within*), NaN where that has no interval.
-    low, high : ndarray of float64, shape (n, n)
-        The 95 % interval of the mean of both directions; symmetric.
-    """
+        Returns
+        -------
+        pandas.DataFrame
 
-    key: ResultKey
-    on: str
-    names: tuple[str, ...]
-    score: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+        Raises
+        ------
+        StudyError
+            If there is no such table.
+        MissingPackageError
+            If pandas is not installed.
+        """
+        if name not in TABLES:
+            raise StudyError(f"`name`: found {name!r}, expected one of {', '.join(TABLES)}")
+        return to_pandas(self.tables[name] if name in self.tables else _read_table(self.folder, name))
+
+    def plot(
+        self,
+        experiment: str | None = None,
+        snippet: float | str | None = None,
+        encoder: str | None = None,
+        variant: str | None = None,
+    ) -> Any:
+        """Draw the score matrix of one analysis.
+
+        Rows are the values that A and X share, columns those of B, both ordered by clustering. Scores whose 95%
+        confidence interval excludes 0.5 are bold. On the diagonal is the self-baseline of each recording.
+
+        Parameters
+        ----------
+        experiment : str, optional
+            By default, the first one.
+        snippet : float or str, optional
+            Length in seconds, or ``"whole"``; by default, the first one.
+        encoder : str, optional
+            By default, the first one.
+        variant : str, optional
+            By default, the encoder's default variant.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        StudyError
+            If there is no such analysis.
+        MissingPackageError
+            If matplotlib is not installed.
+        """
+        length_s = None if snippet is None else parse_length(snippet)
+        keys = list(self.groups("pairs"))
+        if not keys:
+            raise StudyError(f"{self.folder}: no pair has a score, so that there is nothing to draw")
+        for name, value in (("experiment", experiment), ("encoder", encoder)):
+            keys = _filter_keys(keys, name, getattr(keys[0], name) if value is None else value)
+        default = self.default_variant(keys[0].experiment, keys[0].encoder)
+        keys = _filter_keys(keys, "variant", default if variant is None else variant)
+        if snippet is not None:
+            lengths = ", ".join("whole" if key.snippet_s is None else f"{key.snippet_s:g}" for key in keys)
+            keys = [key for key in keys if key.snippet_s == length_s]
+            if not keys:
+                raise StudyError(f"`snippet`: found {snippet!r}, expected one of {lengths}")
+        return self._plot(keys[0])
+
+    def _plot(self, key: ResultKey) -> Any:
+        matrix = score_matrix(key, self.groups("pairs")[key], self.groups("self_baselines").get(key))
+        title = f"{key.encoder} · {key.variant} · {key.length}"
+        return plot_matrix(title, short_names(matrix.names), matrix.score, matrix.low, matrix.high)
+
+    def __repr__(self) -> str:
+        """Return folder, title and experiments in one line."""
+        return f"Results({str(self.folder)!r}, title={self._title!r}, experiments={self._experiments})"
+
+    def _repr_html_(self) -> str:
+        """Return title, experiments and the table ``summary`` as HTML, for notebooks."""
+        return format_html_table(self.tables["summary"], f"{self._title}: {', '.join(self._experiments)}")
 
     @property
-    def symmetric(self) -> NDArray[np.float64]:
-        """Mean of both directions, diagonal NaN; shape (n, n)."""
-        mean = (self.score + self.score.T) / 2
-        np.fill_diagonal(mean, np.nan)
-        return mean
+    def _title(self) -> str:
+        return str(self.run.get("title", ""))
+
+    @property
+    def _experiments(self) -> list[str]:
+        return [str(row.get("name")) for row in self.run.get("experiments", ())]
 
 
-def read_results(folder: Path) -> Results:
-    """Read a results folder.
+def _filter_keys(keys: list[ResultKey], name: str, value: str) -> list[ResultKey]:
+    """Return the analyses with a value; raise `StudyError` if there are none."""
+    matching = [key for key in keys if getattr(key, name) == value]
+    if not matching:
+        known = ", ".join(dict.fromkeys(str(getattr(key, name)) for key in keys))
+        raise StudyError(f"`{name}`: found {value!r}, expected one of {known}")
+    return matching
+
+
+def read_results(folder: str | Path) -> Results:
+    """Read the results folder of a study.
+
+    Parameters
+    ----------
+    folder : path
+        The folder that `abxfast.run_study` wrote.
+
+    Returns
+    -------
+    Results
 
     Raises
     ------
     StudyError
-        Where it is not one, or lacks a table, or comes from another version.
+        If it is not a results folder, is incomplete, or was written in another format.
+
+    Examples
+    --------
+    >>> from abxfast import read_results
+    >>> results = read_results("results")
+    >>> results.run["title"], results.run["seed"], results.run["permutations"]
+    ('Examples', 0, 99)
+    >>> for row in results.tables["recordings"].slice(0, 2).to_pylist():
+    ...     print(row["recording"], row["seconds"], "s,", row["rate_hz"], "Hz")
     """
-    path = folder / "run.json"
+    folder = Path(folder)
+    path = folder / RUN_FILE
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StudyError(f"{folder}: no run.json; expected a results folder of abxfast run") from error
+        raise StudyError(f"{folder}: no {RUN_FILE}; expected a results folder of `abxfast.run_study`") from error
     except ValueError as error:
-        raise StudyError(f"{path}: not JSON ({error}); run abxfast run again") from error
+        raise StudyError(f"{path}: not JSON ({error}); run `abxfast.run_study` again") from error
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         found = run.get("format") if isinstance(run, dict) else type(run).__name__
-        raise StudyError(f"{path}: found format {found}, expected {FORMAT}; run abxfast run again with this version")
-    tables = {}
-    for name in TABLES:
-        file = folder / "tables" / f"{name}.parquet"
-        try:
-            tables[name] = pq.read_table(file)
-        except FileNotFoundError as error:
-            raise StudyError(f"{file}: is not there; run abxfast run again") from error
-        except (OSError, pa.ArrowException) as error:
-            raise StudyError(f"{file}: cannot be read; delete it and run abxfast run again") from error
-    return Results(folder, run, tables)
+        raise StudyError(f"{path}: found format {found}, expected {FORMAT}; run `abxfast.run_study` again")
+    return Results(folder, run, {name: _read_table(folder, name) for name in TABLES if name not in _READ_ON_DEMAND})
 
 
-def score_matrix(key: ResultKey, pairs: pa.Table, floors: pa.Table | None) -> ScoreMatrix:
-    """Make the matrix of one group of ``pairs``, with the floors of the same group on the diagonal if ON has them."""
-    first, second = pairs["a"].to_pylist(), pairs["b"].to_pylist()
-    names = tuple(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
-    place = {name: number for number, name in enumerate(names)}
-    a, b = (np.array([place[name] for name in column], np.int64) for column in (first, second))
-    score, low, high = (np.full((len(names), len(names)), np.nan) for _ in range(3))
-    score[a, b], score[b, a] = _numbers(pairs, "score_ab"), _numbers(pairs, "score_ba")
-    low[a, b] = low[b, a] = _numbers(pairs, "low")
-    high[a, b] = high[b, a] = _numbers(pairs, "high")
-    on = str(pairs["on"][0].as_py())
-    if floors is not None and on == "recording":
-        sure = np.isfinite(_numbers(floors, "alternating_split_low"))
-        within = np.where(sure, _numbers(floors, "alternating_split"), np.nan)
-        for label, own in zip(floors["label"].to_pylist(), within, strict=True):
-            if label in place:
-                score[place[label], place[label]] = own
-    return ScoreMatrix(key, on, names, score, low, high)
-
-
-def short_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what all names share: folders at the start, the suffix of the files at the end."""
-    if len(names) < 2:  # noqa: PLR2004
-        return names
-    parts = [name.split("/") for name in names]
-    shared = 0
-    while all(len(part) > shared + 1 and part[shared] == parts[0][shared] for part in parts):
-        shared += 1
-    short = ["/".join(part[shared:]) for part in parts]
-    suffix = re.search(r"\.[A-Za-z0-9]{1,5}$", short[0])
-    if suffix and all(name.endswith(suffix.group()) and len(name) > len(suffix.group()) for name in short):
-        short = [name[: -len(suffix.group())] for name in short]
-    return tuple(short)
-
-
-def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in table[name].to_pylist()], np.float64)
+def _read_table(folder: Path, name: str) -> pa.Table:
+    path = folder / TABLES_FOLDER / f"{name}.parquet"
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: missing; run `abxfast.run_study` again") from error
+    except (OSError, pa.ArrowException) as error:
+        raise StudyError(f"{path}: cannot be read; delete it and run `abxfast.run_study` again") from error

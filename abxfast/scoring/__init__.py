@@ -4,16 +4,18 @@ A task says which label A and X share and B lacks (ON), which all three share (B
 (ACROSS). Scores are exact counts over all triplets of arrays (`score_embeddings`) or of a store (`score_store`).
 """
 
+from abxfast.scoring.cells import TaskCells, make_cells
 from abxfast.scoring.embeddings import score_embeddings
+from abxfast.scoring.labels import encode_label
 from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
 from abxfast.scoring.scores import AbxScores
 from abxfast.scoring.stores import score_store
-from abxfast.scoring.task import Cells, Task, encode_label, make_cells
+from abxfast.scoring.task import Task
 
 __all__ = [
     "AbxScores",
-    "Cells",
     "Task",
+    "TaskCells",
     "check_output",
     "encode_label",
     "format_scores_csv",

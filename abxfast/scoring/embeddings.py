@@ -1,4 +1,4 @@
-"""ABX scores of vectors."""
+"""Score vectors."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import pyarrow as pa
 
 from abxfast.errors import TaskError
 from abxfast.kernels import abx_counts
+from abxfast.scoring.cells import make_cells
+from abxfast.scoring.labels import label_names
 from abxfast.scoring.marginals import make_blocks, marginal_tables
-from abxfast.scoring.pair_constraints import Constraint, make_pair_constraint, warn_recording_confound
+from abxfast.scoring.pair_constraints import make_pair_constraint
+from abxfast.scoring.recording_confound import warn_recording_confound
 from abxfast.scoring.scores import AbxScores
-from abxfast.scoring.task import Cells, Task, label_names, make_cells
+from abxfast.scoring.task import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.kernels import AbxCounts
+    from abxfast.scoring.cells import TaskCells
 
 logger = logging.getLogger(__name__)
+
+_VALUES_PER_CHECK = 1 << 22
+_MAX_NAMES = 5
 
 
 def score_embeddings(
@@ -40,33 +47,38 @@ def score_embeddings(
     threads: int | None = None,
     marginals: bool | str = False,
 ) -> AbxScores:
-    """Score vectors under an ABX task, exactly: every triplet counts.
+    """Score vectors in an ABX task, exactly: every triplet is counted.
 
     The score of a cell is the share of its triplets (a, b, x) with d(a, x) < d(b, x), ties counted one half (Schatz et
-    al. 2013), where d is the cosine distance 1 − cos of the vectors, in float64, and two distances that differ by at
-    most 1e-12 are a tie. A zero vector is at distance 1 from everything.
+    al. 2013). d is the cosine distance 1 − cos of the float64 unit vectors; two distances that differ by at most 1e-12
+    are a tie. A zero vector is at distance 1 from everything. 0.5 is chance, 1 is perfect discrimination.
 
     Parameters
     ----------
     embeddings : ndarray of float32 or float64, shape (n, dim)
-        One vector a snippet.
+        One vector per snippet.
     labels : mapping of str to sequence, or pyarrow.Table
         Columns of length n.
-    on, by, across : str, sequences of str
-        The label that A and X share and B lacks; labels that all share; labels in which X differs from A and B.
+    on : str
+        The label that A and X share and B lacks.
+    by : sequence of str
+        Labels that A, B and X share.
+    across : sequence of str
+        Labels that A and B share and in which X differs from them.
     min_gap_s : float
-        Compare a and x of one recording only where they lie at least as many seconds apart, to the microsecond; needs
-        the labels ``recording``, ``start_s`` and ``end_s``.
+        Minimum gap in seconds between a and x of one recording, exact to the microsecond; needs the labels
+        ``recording``, ``start_s`` and ``end_s``.
     different : sequence of str
-        Compare a and x only where they differ in each of these labels.
+        Labels in which a and x must differ.
     max_size_group, max_x_across, seed : int, optional
-        Subsampling as in ZeroSpeech: see `make_cells`.
-    marginals : bool or str
-        Ask for `AbxScores.marginals`, snippet by snippet (True), or block by block for a label that names the blocks.
+        Subsampling as in ZeroSpeech: the maximum number of snippets with the same values of ON, BY and ACROSS; the
+        maximum number of groups X for each pair of groups A and B; the seed of both.
     memory_mb : float
-        Bound on the memory taken beyond the embeddings, the result and the list of cells.
+        Bound on the memory in MB used beyond the embeddings, the result and the list of cells.
     threads : int, optional
-        Threads to count with; all unless given. No effect on the counts.
+        Number of threads, by default all. The counts do not depend on it.
+    marginals : bool or str
+        Return `AbxScores.marginals` as well: by snippet (True), or by the label of this name.
 
     Returns
     -------
@@ -75,68 +87,82 @@ def score_embeddings(
     Raises
     ------
     TypeError
-        Where `embeddings` is not float32 or float64.
+        If `embeddings` is not a NumPy array of float32 or float64.
     TaskError
-        Where a label is missing, has a single value, or a vector is not finite.
+        If a label is missing or has a single value, a vector is not finite, or an option is out of its range.
+
+    Examples
+    --------
+    Two vowels, each said twice by two speakers. Within a speaker they are always discriminated:
+
+    >>> import numpy as np
+    >>> from abxfast import score_embeddings
+    >>> vectors = np.array([[9, 1], [9, 2], [2, 9], [1, 9], [6, 5], [5, 5], [3, 9], [2, 9]], dtype=np.float32)
+    >>> labels = {"vowel": list("aaiiaaii"), "speaker": [1, 1, 1, 1, 2, 2, 2, 2]}
+    >>> scores = score_embeddings(vectors, labels, on="vowel", by=["speaker"])
+    >>> scores.table.select(["vowel", "vowel_b", "speaker", "score", "triplets"]).to_pylist()
     """
-    embeddings = _checked(embeddings)
+    embeddings = _check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))
     for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
         if count is not None and (count != int(count) or count < 1):
-            raise TaskError(f"{name} is {count}, expected a whole number, at least 1")
+            raise TaskError(f"`{name}`: found {count}, expected a whole number, at least 1")
     if not 0 < memory_mb < np.inf:
-        raise TaskError(f"memory_mb is {memory_mb}, expected megabytes, more than 0")
+        raise TaskError(f"`memory_mb`: found {memory_mb}, expected megabytes above 0")
     cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
-    constraint = Constraint(min_gap_s, label_names(different))
-    apart = make_pair_constraint(constraint, labels, len(embeddings))
+    different = label_names(different)
+    constraint = make_pair_constraint(labels, len(embeddings), min_gap_s=min_gap_s, different=different)
     n_labels = len(labels[on])
     if n_labels != len(embeddings):
-        raise TaskError(f"labels have {n_labels} rows, embeddings {len(embeddings)}")
-    warn_recording_confound(task, constraint, labels, cells)
+        raise TaskError(f"`labels`: found {n_labels} rows, expected {len(embeddings)}, one per row of `embeddings`")
+    warn_recording_confound(task, labels, cells, different=different)
     blocks = make_blocks(marginals, labels, cells) if marginals else None
     counts = abx_counts(
         embeddings,
         cells.rows,
         cells.bounds,
         cells.groups,
-        apart=apart,
-        blocks=None if blocks is None else blocks.slots,
+        apart=constraint,
+        blocks=None if blocks is None else blocks.block,
         memory_mb=memory_mb,
         threads=threads,
     )
     tables = None if blocks is None or counts.marginals is None else marginal_tables(blocks, cells, counts.marginals)
-    _warn_of_unscorable(cells, counts, task)
-    return AbxScores(task, _with_scores(cells, counts), marginals=tables)
+    _warn_unscorable(task, cells, counts)
+    return AbxScores(task, _score_table(cells, counts), marginals=tables)
 
 
-def _checked(embeddings: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32] | NDArray[np.float64]:
-    plain = isinstance(embeddings, np.ndarray) and not isinstance(embeddings, np.ma.MaskedArray)
-    if not plain or embeddings.dtype not in (np.float32, np.float64):
-        found = embeddings.dtype if plain else type(embeddings).__name__
-        raise TypeError(f"embeddings are {found}, expected a numpy array of float32 or float64")
+def _check_embeddings(
+    embeddings: NDArray[np.float32] | NDArray[np.float64],
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    is_plain = isinstance(embeddings, np.ndarray) and not isinstance(embeddings, np.ma.MaskedArray)
+    if not is_plain or embeddings.dtype not in (np.float32, np.float64):
+        found = embeddings.dtype if is_plain else type(embeddings).__name__
+        raise TypeError(f"`embeddings`: found {found}, expected a NumPy array of float32 or float64")
     if embeddings.ndim != 2 or embeddings.shape[1] == 0:  # noqa: PLR2004
-        raise TaskError(f"embeddings have shape {embeddings.shape}, expected (n, dim)")
-    step = max(1, (1 << 22) // embeddings.shape[1])
-    for start in range(0, len(embeddings), step):
-        finite = np.isfinite(embeddings[start : start + step]).all(axis=1)
-        if not finite.all():
-            raise TaskError(f"embeddings: row {start + int(np.argmin(finite))} holds NaN or infinity; leave it out")
+        raise TaskError(f"`embeddings`: found shape {embeddings.shape}, expected (n, dim)")
+    n_rows = max(1, _VALUES_PER_CHECK // embeddings.shape[1])
+    for start in range(0, len(embeddings), n_rows):
+        is_finite = np.isfinite(embeddings[start : start + n_rows]).all(axis=1)
+        if not is_finite.all():
+            row = start + int(np.argmin(is_finite))
+            raise TaskError(f"`embeddings`: row {row} holds NaN or infinity, expected finite numbers; leave it out")
     return embeddings
 
 
-def _warn_of_unscorable(cells: Cells, counts: AbxCounts, task: Task) -> None:
-    empty = cells.table.filter(pa.array(counts.triplets == 0))
-    if empty.num_rows:
-        values = list(dict.fromkeys(str(value) for value in empty[task.on].to_pylist()))
+def _warn_unscorable(task: Task, cells: TaskCells, counts: AbxCounts) -> None:
+    unscorable = cells.table.filter(pa.array(counts.triplets == 0))
+    if unscorable.num_rows:
+        values = list(dict.fromkeys(str(value) for value in unscorable[task.on].to_pylist()))
         logger.warning(
-            "%d cell(s) cannot be scored, as no a is left that is not x (a single snippet, or a constraint): %s%s",
-            empty.num_rows,
-            ", ".join(values[:5]),
-            f" and {len(values) - 5} more" if len(values) > 5 else "",  # noqa: PLR2004
+            "%d cell(s) have no score: no a is left to compare with x (a single snippet, or a constraint): %s%s",
+            unscorable.num_rows,
+            ", ".join(values[:_MAX_NAMES]),
+            f" and {len(values) - _MAX_NAMES} more" if len(values) > _MAX_NAMES else "",
         )
 
 
-def _with_scores(cells: Cells, counts: AbxCounts) -> pa.Table:
+def _score_table(cells: TaskCells, counts: AbxCounts) -> pa.Table:
     scorable = counts.triplets > 0
     score = np.divide(counts.wins2, 2 * counts.triplets, where=scorable, out=np.zeros(len(scorable)))
     return (

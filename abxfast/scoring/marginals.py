@@ -1,4 +1,4 @@
-"""Shares: what each snippet, or block of snippets, won as x, as a and as b."""
+"""Marginals: what each snippet, or block of snippets, won as x, as a and as b."""
 
 from __future__ import annotations
 
@@ -9,82 +9,82 @@ import pyarrow as pa
 
 from abxfast.errors import TaskError
 from abxfast.kernels import expand_blocks
-from abxfast.scoring.task import Cells, encode_label
+from abxfast.scoring.labels import encode_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from abxfast.kernels import Marginals
+    from abxfast.scoring.cells import TaskCells
+    from abxfast.scoring.labels import Labels
 
 
-class Blocks(NamedTuple):
-    """The blocks of every group.
+class MarginalBlocks(NamedTuple):
+    """The blocks of every group, by which marginals are counted.
 
     Attributes
     ----------
     name : str
-        ``"snippet"``, or the label.
-    slots : ndarray of int64, shape (n,)
-        The block of each of the cells' rows, counted within its group.
-    at : ndarray of int64, shape (groups + 1,)
-        The blocks of group g are ``codes[at[g]:at[g + 1]]``.
-    codes : ndarray of int64, shape (at[-1],)
-        The row of each snippet, or the place of each block's label in `values`.
+        ``"snippet"``, or the label that names the blocks.
+    block : ndarray of int64, shape (n,)
+        The block of each of ``cells.rows``, numbered within its group.
+    bounds : ndarray of int64, shape (n_groups + 1,)
+        The blocks of group g are ``codes[bounds[g]:bounds[g + 1]]``.
+    codes : ndarray of int64, shape (n_blocks,)
+        Row of the snippet, or index of the block's label in `values`.
     values : pyarrow.Array or None
-        The labels; None where each snippet is a block.
+        The labels; None if each snippet is a block.
     """
 
     name: str
-    slots: NDArray[np.int64]
-    at: NDArray[np.int64]
+    block: NDArray[np.int64]
+    bounds: NDArray[np.int64]
     codes: NDArray[np.int64]
     values: pa.Array | None
 
 
 def make_blocks(
     marginals: bool | str,  # noqa: FBT001
-    labels: Mapping[str, Sequence[object]] | pa.Table,
-    cells: Cells,
-) -> Blocks:
-    """Find the blocks: each snippet by itself, or those that share a value of the label that `marginals` names."""
+    labels: Labels,
+    cells: TaskCells,
+) -> MarginalBlocks:
+    """Return each snippet as a block, or the snippets with the same value of the label that `marginals` names."""
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
     if not isinstance(marginals, str):
-        slots = np.arange(len(cells.rows)) - cells.bounds[group]
-        return Blocks("snippet", slots, cells.bounds, cells.rows, None)
+        block = np.arange(len(cells.rows)) - cells.bounds[group]
+        return MarginalBlocks("snippet", block, cells.bounds, cells.rows, None)
     codes, values = encode_label(marginals, labels)
     if len(codes) <= cells.rows.max():
-        raise TaskError(f"label {marginals!r} has {len(codes)} rows, too few for the snippets")
-    pairs, place = np.unique(np.stack((group, codes[cells.rows]), axis=1), axis=0, return_inverse=True)
-    at = np.searchsorted(pairs[:, 0], np.arange(len(cells.bounds)))
-    return Blocks(marginals, place.reshape(-1) - at[group], at, np.ascontiguousarray(pairs[:, 1]), values)
+        raise TaskError(f"label {marginals!r} has {len(codes)} rows, fewer than there are snippets")
+    blocks, index = np.unique(np.stack((group, codes[cells.rows]), axis=1), axis=0, return_inverse=True)
+    bounds = np.searchsorted(blocks[:, 0], np.arange(len(cells.bounds)))
+    block = index.reshape(-1) - bounds[group]
+    return MarginalBlocks(marginals, block, bounds, np.ascontiguousarray(blocks[:, 1]), values)
 
 
-def marginal_tables(blocks: Blocks, cells: Cells, marginals: Marginals) -> dict[str, pa.Table]:
-    """Give the shares as one table for each role.
+def marginal_tables(blocks: MarginalBlocks, cells: TaskCells, marginals: Marginals) -> dict[str, pa.Table]:
+    """Return marginals as one table for each role.
 
     Parameters
     ----------
-    blocks : Blocks
-    cells : Cells
+    blocks : MarginalBlocks
+    cells : TaskCells
     marginals : Marginals
 
     Returns
     -------
     dict of str to pyarrow.Table
-        For ``"x"``, ``"a"`` and ``"b"``: ``cell`` (row of the table of scores), the block or ``snippet`` (row of the
-        embeddings), ``wins2`` and ``triplets``, all int64 but a block, which has the label's type. The sums over a cell
-        are the cell's own.
+        For ``"x"``, ``"a"`` and ``"b"``: ``cell`` (row of the score table), the block or ``snippet`` (row of the
+        embeddings), ``wins2`` and ``triplets``. All are int64, but a block has the type of its label. Over a cell,
+        ``wins2`` and ``triplets`` add up to those of the cell.
     """
     tables, columns = {}, {}
-    # Where X and A are one group, their tables have these columns in common: memory fresh from the system is what
-    # takes the time here.
-    for role, column, share in (("x", 2, marginals.x), ("a", 0, marginals.a), ("b", 1, marginals.b)):
+    # If X and A are the same groups, their tables share these columns: what takes the time here is fresh memory.
+    for role, column, marginal in (("x", 2, marginals.x), ("a", 0, marginals.a), ("b", 1, marginals.b)):
         groups = cells.groups[:, column]
         if role != "a" or not np.array_equal(groups, cells.groups[:, 2]):
-            cell, code = np.empty(share.at[-1], np.int64), np.empty(share.at[-1], np.int64)
-            expand_blocks(share.at, blocks.at[groups], blocks.codes, cell, code)
+            cell, code = np.empty(marginal.at[-1], np.int64), np.empty(marginal.at[-1], np.int64)
+            expand_blocks(marginal.at, blocks.bounds[groups], blocks.codes, cell, code)
             columns = {"cell": cell, blocks.name: code if blocks.values is None else blocks.values.take(code)}
-        tables[role] = pa.table({**columns, "wins2": share.wins2, "triplets": share.triplets})
+        tables[role] = pa.table({**columns, "wins2": marginal.wins2, "triplets": marginal.triplets})
     return tables

@@ -1,4 +1,4 @@
-"""Scores written to a file."""
+"""Write scores to a file."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ import pyarrow.parquet as pq
 from abxfast._csv import format_csv
 from abxfast._files import write_atomic
 from abxfast.errors import TaskError
+from abxfast.scoring.scores import add_source_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from abxfast.scoring.scores import AbxScores
 
-FORMATS = (".csv", ".tsv", ".json", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".parquet")
 
 
 def check_output(path: Path) -> None:
-    """Refuse an output file whose format is not known, before any work is done.
+    """Check that scores can be written to a file, before they are computed.
 
     Raises
     ------
     TaskError
-        Where the suffix is none of `FORMATS`, or the folder is not there.
+        If the suffix is none of `SUFFIXES`, or the folder does not exist.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise TaskError(f"-o {path}: found {path.suffix or 'no suffix'}, expected {', '.join(FORMATS)}")
+    if path.suffix.lower() not in SUFFIXES:
+        found = f"suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise TaskError(f"`output`: {path} has {found}, expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     if not path.parent.is_dir():
-        raise TaskError(f"-o {path}: no folder {path.parent}; make it first")
+        raise TaskError(f"`output`: {path.parent} is not a folder; create it first")
 
 
 def write_scores(scores: AbxScores, path: Path) -> None:
-    """Write a table in the format that its suffix names: whole, or not at all."""
+    """Write scores in the format that the suffix of the file names, whole or not at all.
+
+    Parameters
+    ----------
+    scores : AbxScores
+    path : Path
+        See `check_output`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         sink = pa.BufferOutputStream()
-        pq.write_table(_withorigin_of(scores), sink)
+        pq.write_table(add_source_columns(scores), sink)
         write_atomic(path, memoryview(sink.getvalue()))
-        return
-    text = (
-        format_scores_json(scores)
-        if suffix == ".json"
-        else format_scores_csv(scores, "\t" if suffix == ".tsv" else ",")
-    )
-    write_atomic(path, text.encode())
+    elif suffix == ".json":
+        write_atomic(path, format_scores_json(scores).encode())
+    else:
+        write_atomic(path, format_scores_csv(scores, "\t" if suffix == ".tsv" else ",").encode())
 
 
 def format_scores_csv(scores: AbxScores, separator: str = ",") -> str:
-    """Give the table as text; a cell that could not be scored has an empty score."""
-    return format_csv(_withorigin_of(scores), separator)
+    """Return the table as delimited text; the score of a cell without triplets is empty."""
+    return format_csv(add_source_columns(scores), separator)
 
 
 def format_scores_json(scores: AbxScores) -> str:
-    """Give the table, and where it comes from, as JSON; a cell that could not be scored has the score null."""
-    return json.dumps({**origin_of(scores), "cells": scores.table.to_pylist()}, ensure_ascii=False, indent=1) + "\n"
-
-
-def origin_of(scores: AbxScores) -> dict[str, str | None]:
-    return {
+    """Return task, source and table as JSON; the score of a cell without triplets is null."""
+    document = {
         "task": str(scores.task),
         "encoder": scores.encoder,
         "variant": scores.variant,
         "snippet": scores.snippet,
+        "cells": scores.table.to_pylist(),
     }
-
-
-def _withorigin_of(scores: AbxScores) -> pa.Table:
-    """Add columns that say what was scored, so that a file never goes without the name of its encoder."""
-    table = scores.table
-    for name, value in origin_of(scores).items():
-        if name != "task" and value is not None:
-            table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
-    return table
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

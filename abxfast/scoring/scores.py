@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from abxfast._notebook import format_html_table, plot_matrix, to_pandas
+from abxfast.errors import TaskError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from abxfast.scoring.task import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AbxScores:
-    """Scores of a task, cell by cell.
+    """Scores of a task, cell by cell; a notebook shows them as a table.
 
     Attributes
     ----------
     task : Task
     table : pyarrow.Table
-        One row a cell: ON and ``ON_b``, BY, ACROSS and ``ACROSS_x``; then ``score`` float64 (null where the cell has
+        One row per cell: ON and ``ON_b``, BY, ACROSS and ``ACROSS_x``; then ``score`` float64 (null if the cell has
         no triplet), ``wins2`` int64 (2 · wins + ties) and ``triplets`` int64.
     encoder, variant, snippet : str or None
-        Where the vectors came from, if they came from a store.
+        Source of the vectors, if they come from a store; `snippet` is the length in seconds or ``"whole"``.
     marginals : dict of str to pyarrow.Table, or None
-        For each role, ``"x"``, ``"a"`` and ``"b"``, what each snippet or block won: see `marginal_tables`.
+        What each snippet or block won in each role, ``"x"``, ``"a"`` and ``"b"``, if `marginals` was asked for. The
+        columns are ``cell`` (row of `table`), ``snippet`` (row of the embeddings) or the label of the blocks,
+        ``wins2`` and ``triplets``; over a cell, the last two add up to those of the cell.
+
+    Examples
+    --------
+    >>> import abxfast
+    >>> scores = abxfast.score_store("demo.store", on="condition", by=["experiment"])
+    >>> scores
+    AbxScores('ON condition BY experiment', cells=6, encoder='mfcc', variant='mfcc.max', snippet='1')
+
+    Each row of the table is a cell. Here, a studio is compared with a hall, and so on:
+
+    >>> for row in scores.table.slice(0, 2).to_pylist():
+    ...     print(row["condition"], row["condition_b"], row["experiment"], round(row["score"], 2), row["triplets"])
+
+    In a notebook, ``scores.to_pandas()`` returns a data frame, and ``scores.plot()`` draws the matrix of a task
+    without BY and ACROSS.
     """
 
     task: Task
@@ -33,3 +54,75 @@ class AbxScores:
     variant: str | None = None
     snippet: str | None = None
     marginals: dict[str, pa.Table] | None = None
+
+    def to_pandas(self) -> Any:
+        """Return the table as a `pandas.DataFrame`, with columns for encoder, variant and snippet if they are known.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas is not installed.
+        """
+        return to_pandas(add_source_columns(self))
+
+    def plot(self) -> Any:
+        """Draw the scores of all pairs of values of ON as a matrix.
+
+        Rows are the values that A and X share, columns those of B, both ordered by clustering. The marks of
+        significance in the matrices of a study need confidence intervals, which scores alone do not have.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        TaskError
+            If the task has BY or ACROSS: its cells do not form one matrix.
+        MissingPackageError
+            If matplotlib is not installed.
+        """
+        if self.task.by or self.task.across:
+            raise TaskError(
+                f"{self.task}: only a task without BY and ACROSS forms one matrix; score without `by` and `across`, "
+                "or average over them in `to_pandas()`"
+            )
+        a, b, scores = (self.table[name].to_pylist() for name in (self.task.on, f"{self.task.on}_b", "score"))
+        index = {value: number for number, value in enumerate(dict.fromkeys((*a, *b)))}
+        matrix = np.full((len(index), len(index)), np.nan)
+        for value, other, score in zip(a, b, scores, strict=True):
+            matrix[index[value], index[other]] = np.nan if score is None else score
+        no_interval = np.full_like(matrix, np.nan)
+        return plot_matrix(self._title(), [str(value) for value in index], matrix, no_interval, no_interval)
+
+    def __repr__(self) -> str:
+        """Return the task, the number of cells and the source in one line."""
+        source = {name: getattr(self, name) for name in ("encoder", "variant", "snippet")}
+        described = "".join(f", {name}={value!r}" for name, value in source.items() if value is not None)
+        return f"AbxScores({str(self.task)!r}, cells={self.table.num_rows}{described})"
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML, for notebooks."""
+        return format_html_table(
+            self.table, f"ABX {self.task} · {self._title()}" if self.encoder else f"ABX {self.task}"
+        )
+
+    def _title(self) -> str:
+        if self.encoder is None:
+            return str(self.task)
+        length = "whole items" if self.snippet == "whole" else f"{self.snippet} s"
+        return f"{self.encoder} · {self.variant} · {length}"
+
+
+def add_source_columns(scores: AbxScores) -> pa.Table:
+    """Return the table with columns for the encoder, variant and snippet length, so that they are never lost."""
+    table = scores.table
+    for name in ("encoder", "variant", "snippet"):
+        value = getattr(scores, name)
+        if value is not None:
+            table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))
+    return table

@@ -1,4 +1,4 @@
-"""ABX scores of a store."""
+"""Score the snippets of a store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from abxfast.audio import parse_length
 from abxfast.errors import StoreError, TaskError
 from abxfast.manifest import read_manifest
 from abxfast.scoring.embeddings import score_embeddings
+from abxfast.scoring.labels import label_names
 from abxfast.scoring.scores import AbxScores
-from abxfast.scoring.task import Task, label_names
+from abxfast.scoring.task import Task
 from abxfast.store import Snippets, Store, open_store
 
 logger = logging.getLogger(__name__)
@@ -42,11 +43,11 @@ def score_store(
     ----------
     store : path
     snippet : float or str, optional
-        Length in seconds, or ``"whole"``; may be left out where the store holds a single one.
+        Length in seconds, or ``"whole"``; needed only if the store holds several lengths.
     variant : str, optional
-        The encoder's default unless given.
+        Which vector of a snippet; by default, the encoder's default variant.
     manifest : path, optional
-        Metadata to use in place of the store's own; items that it leaves out are left out.
+        Metadata to use in place of the store's own. Snippets of items that it lacks are left out.
     on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals
         See `score_embeddings`. Labels are the metadata columns, and ``recording``, ``item``, ``start_s``, ``end_s``.
 
@@ -57,23 +58,37 @@ def score_store(
     Raises
     ------
     StoreError
-        Where the store cannot be read, or does not hold what is asked for.
+        If the store cannot be read, or lacks the snippet length, the variant or the items.
     TaskError
         See `score_embeddings`.
+
+    Examples
+    --------
+    Score every pair of recordings:
+
+    >>> from abxfast import score_store
+    >>> score_store("demo.store", snippet=1)
+    AbxScores('ON recording', cells=..., encoder='mfcc', variant='mfcc.max', snippet='1')
+
+    Score any column of the manifest, within each value of another one:
+
+    >>> scores = score_store("demo.store", on="condition", by=["experiment"])
+    >>> for row in scores.table.to_pylist():
+    ...     print(f"{row['experiment']}: {row['condition']} and {row['condition_b']}, {row['score']:.2f}")
     """
     opened = open_store(Path(store))
-    length_s = _length(opened, snippet)
-    chosen = variant or opened.default_variant
-    if chosen not in opened.variants:
-        raise StoreError(f"{opened.root}: no variant {chosen!r}; there are: {', '.join(opened.variants)}")
-    rows = _stored_rows(opened) if manifest is None else _manifest_rows(opened, Path(manifest))
-    snippets = opened.read(length_s, chosen, memory_mb=memory_mb, items=rows.keys())
+    length_s = _choose_length(opened, snippet)
+    variant = variant or opened.default_variant
+    if variant not in opened.variants:
+        raise StoreError(f"{opened.root}: no variant {variant!r}; there are: {', '.join(opened.variants)}")
+    metadata = _stored_metadata(opened) if manifest is None else _manifest_metadata(opened, Path(manifest))
+    snippets = opened.read(length_s, variant, memory_mb=memory_mb, items=metadata.keys())
     names = (*Task(on, label_names(by), label_names(across)).labels, *label_names(different))
     if isinstance(marginals, str):
         names = (*names, marginals)
     scores = score_embeddings(
         snippets.embeddings,
-        _labels(opened, snippets, rows, names),
+        _make_labels(opened, snippets, metadata, names),
         on=on,
         by=by,
         across=across,
@@ -90,87 +105,105 @@ def score_store(
         scores.task,
         scores.table,
         opened.encoder,
-        chosen,
-        "whole" if length_s is None else f"{length_s:g}",
+        variant,
+        _format_length(length_s),
         scores.marginals,
     )
 
 
-def _length(store: Store, snippet: float | str | None) -> float | None:
+def _choose_length(store: Store, snippet: float | str | None) -> float | None:
+    """Return the length in seconds to score; None for whole items."""
     lengths = store.lengths()
-    there = ", ".join("whole" if length is None else f"{length:g}" for length in lengths)
+    known = ", ".join(map(_format_length, lengths))
     if not lengths:
-        raise StoreError(f"{store.root}: holds no finished recording; run abxfast embed again")
+        raise StoreError(f"{store.root}: holds no complete recording; run `abxfast.embed` again")
     if snippet is None:
         if len(lengths) > 1:
-            raise StoreError(f"{store.root}: holds several snippet lengths; say which: --snippet {there}")
+            raise StoreError(f"{store.root}: holds several snippet lengths; choose one in `snippet`: {known}")
         return lengths[0]
-    length_s = parse_length(snippet)
+    try:
+        length_s = parse_length(snippet)
+    except TaskError as error:
+        raise TaskError(f"`snippet`: found {snippet!r}, expected seconds above 0, or 'whole'") from error
     if length_s not in lengths:
-        raise StoreError(f"{store.root}: no snippets of {snippet} s, there are: {there}; embed them first")
+        raise StoreError(f"{store.root}: no snippets of {snippet} s, there are: {known}; run `abxfast.embed` for them")
     return length_s
 
 
-class _Row(NamedTuple):
-    """The metadata of an item, and where they stand."""
-
-    origin: str
-    labels: Mapping[str, str | None]
+def _format_length(length_s: float | None) -> str:
+    return "whole" if length_s is None else f"{length_s:g}"
 
 
-def _stored_rows(store: Store) -> dict[str, _Row]:
+class _ItemMetadata(NamedTuple):
+    """The metadata of an item.
+
+    Attributes
+    ----------
+    source : str
+        File and row, for messages.
+    values : mapping of str to str or None
+        By column.
+    """
+
+    source: str
+    values: Mapping[str, str | None]
+
+
+def _stored_metadata(store: Store) -> dict[str, _ItemMetadata]:
     columns = store.metadata_columns()
     return {
-        item: _Row(f"{store.root}: {item}", {name: row.get(name) for name in columns})
+        item: _ItemMetadata(f"{store.root}: {item}", {name: row.get(name) for name in columns})
         for item, row in store.rows().items()
     }
 
 
-def _manifest_rows(store: Store, path: Path) -> dict[str, _Row]:
-    """Give the rows of a manifest by the store's item: matched by item, else by the audio file and stretch."""
+def _manifest_metadata(store: Store, path: Path) -> dict[str, _ItemMetadata]:
+    """Return the metadata of a manifest by the store's items, matched by name, or else by audio file and stretch."""
     manifest = read_manifest(path, need_audio=False)
     stored = store.rows()
-    base = store.root.absolute().parent
-    by_file = {((base / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()}
-    found: dict[str, _Row] = {}
-    for item in manifest.items:
-        name: str | None = item.item
-        if name not in stored:
-            name = by_file.get((item.path.resolve(), item.start_s, item.end_s))
-        if name is not None:
-            found[name] = _Row(item.origin, item.labels)
-    if not found:
+    folder = store.root.absolute().parent
+    item_by_stretch = {
+        ((folder / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()
+    }
+    metadata: dict[str, _ItemMetadata] = {}
+    for row in manifest.items:
+        item: str | None = row.item
+        if item not in stored:
+            item = item_by_stretch.get((row.path.resolve(), row.start_s, row.end_s))
+        if item is not None:
+            metadata[item] = _ItemMetadata(row.origin, row.labels)
+    if not metadata:
         raise StoreError(
             f"{path}: none of its {len(manifest.items)} rows is in {store.root}, which holds e.g. "
             f"{next(iter(stored), 'nothing')!r}, where the manifest has {manifest.items[0].item!r}; "
-            "embed with this manifest"
+            "run `abxfast.embed` with this manifest"
         )
-    if len(found) < len(manifest.items):
-        logger.warning("%s: %d of its rows are not in %s", path, len(manifest.items) - len(found), store.root)
-    return found
+    if len(metadata) < len(manifest.items):
+        logger.warning("%s: %d of its rows are not in %s", path, len(manifest.items) - len(metadata), store.root)
+    return metadata
 
 
-def _labels(
-    store: Store, snippets: Snippets, rows: Mapping[str, _Row], names: Sequence[str]
+def _make_labels(
+    store: Store, snippets: Snippets, metadata: Mapping[str, _ItemMetadata], names: Sequence[str]
 ) -> dict[str, Sequence[object]]:
-    """Make the columns that the task and its constraints need, as long as the snippets."""
-    own: dict[str, Sequence[object]] = {
+    """Return the columns of the snippets themselves, and the metadata columns that are named; one row per snippet."""
+    labels: dict[str, Sequence[object]] = {
         "recording": snippets.recordings,
         "item": snippets.items,
         "start_s": snippets.start_s.tolist(),
         "end_s": snippets.end_s.tolist(),
     }
-    metadata = [name for name in dict.fromkeys(name for row in rows.values() for name in row.labels) if name not in own]
-    labels = dict(own)
+    columns = dict.fromkeys((*labels, *(name for item in metadata.values() for name in item.values)))
     for name in names:
-        if name in own:
+        if name in labels:
             continue
-        if name not in metadata:
-            raise TaskError(f"{store.root}: no column {name!r}; there are: {', '.join((*own, *metadata))}")
+        if name not in columns:
+            raise TaskError(f"{store.root}: no column {name!r}; there are: {', '.join(columns)}")
         for item in dict.fromkeys(snippets.items):
-            if rows[item].labels.get(name) is None:
+            if metadata[item].values.get(name) is None:
                 raise TaskError(
-                    f"{rows[item].origin}: no value in column {name!r}; fill it in, or leave the row out of --manifest"
+                    f"{metadata[item].source}: no value in column {name!r}; fill it in, or leave the row out of "
+                    "`manifest`"
                 )
-        labels[name] = [rows[item].labels[name] for item in snippets.items]
+        labels[name] = [metadata[item].values[name] for item in snippets.items]
     return labels

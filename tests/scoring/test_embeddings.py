@@ -102,7 +102,7 @@ def test_scores_are_not_symmetric():
         (np.ma.masked_less(np.ones((3, 2)), 2), TypeError, "MaskedArray"),
         (np.ones(3, np.float32), TaskError, r"shape \(3,\)"),
         (np.ones((3, 0), np.float32), TaskError, r"shape \(3, 0\)"),
-        (np.ones((4, 2), np.float32), TaskError, "3 rows, embeddings 4"),
+        (np.ones((4, 2), np.float32), TaskError, "found 3 rows, expected 4"),
         (np.array([[1, 2], [1, np.nan], [1, 2]], np.float32), TaskError, "row 1"),
         (np.array([[1, 2], [1, 1], [np.inf, 2]], np.float64), TaskError, "row 2"),
     ],

@@ -96,10 +96,10 @@ def test_warns_where_the_recording_helps(caplog):
             {"on": "phone"},
         ):
             score_embeddings(embeddings, labels, **fair)
-    assert "--different" not in caplog.text
+    assert "different=" not in caplog.text
     with caplog.at_level(logging.WARNING):
         score_embeddings(embeddings, labels, on="genre")
-    assert "--different recording" in caplog.text
+    assert "`different='recording'`" in caplog.text
 
 
 def test_warns_where_the_recording_helps_across(caplog):
@@ -110,7 +110,7 @@ def test_warns_where_the_recording_helps_across(caplog):
         score_embeddings(embeddings, {**labels, "recording": [*range(8)]}, on="genre", across=["half"])
         assert not caplog.text
         score_embeddings(embeddings, labels, on="genre", across=["half"])
-    assert "--different recording" in caplog.text
+    assert "`different='recording'`" in caplog.text
 
 
 def test_a_gap_in_decimal_seconds():

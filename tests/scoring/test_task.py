@@ -98,7 +98,7 @@ def test_labels_come_in_any_form(kind):
         ({"phone": ["a", "b"], "day": [1]}, Task("phone", ("day",)), "different lengths: phone 2, day 1"),
         ({"phone": ["a", "b"], "day": [1, 2]}, Task("phone", ("day",)), "with the same day"),
         ({"phone": ["a", "b"], "day": [1, 1]}, Task("phone", (), ("day",)), "there is no X"),
-        ({"phone": ["a", 1]}, Task("phone"), "mixes kinds"),
+        ({"phone": ["a", 1]}, Task("phone"), "mixes types"),
     ],
 )
 def test_what_cannot_be_scored_is_said(labels, task, says):
@@ -109,7 +109,7 @@ def test_what_cannot_be_scored_is_said(labels, task, says):
 
 
 def test_a_label_has_one_place_and_its_own_column():
-    with pytest.raises(TaskError, match="stands twice"):
+    with pytest.raises(TaskError, match="occurs twice"):
         Task("phone", ("phone",))
     with pytest.raises(TaskError, match="'speaker_x'"):
         Task("phone", ("speaker_x",), ("speaker",))

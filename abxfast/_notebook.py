@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import html
+import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from abxfast.errors import MissingPackageError
 
@@ -11,14 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 _MAX_ROWS = 20
 _SCORE_COLUMNS = ("score", "low", "high")
 """Beginnings of the names of columns on the scale of scores: three decimals, so that digits line up."""
 _DPI = 200
-"""A column of a paper, 85 mm, is then 670 pixels wide; text of 6 points is readable on any screen."""
+"""Resolution on a screen: a figure of one column, 85 mm, is 670 pixels wide."""
 
 
 def format_html_table(table: pa.Table, caption: str) -> str:
@@ -34,9 +37,16 @@ def format_html_table(table: pa.Table, caption: str) -> str:
     -------
     str
     """
+    alignment = {field.name: "right" if _is_number(field.type) else "left" for field in table.schema}
+    header = "".join(f'<th style="text-align: {align}">{html.escape(name)}</th>' for name, align in alignment.items())
     rows = table.slice(0, _MAX_ROWS).to_pylist()
-    header = "".join(f"<th>{html.escape(name)}</th>" for name in table.column_names)
-    lines = ["".join(_html_cell(name, value) for name, value in row.items()) for row in rows]
+    lines = [
+        "".join(
+            f'<td style="text-align: {alignment[name]}">{html.escape(_format_value(name, value))}</td>'
+            for name, value in row.items()
+        )
+        for row in rows
+    ]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     n_hidden = table.num_rows - len(rows)
     footer = f"<p>… and {n_hidden:,} more row{'s' * (n_hidden > 1)}</p>" if n_hidden else ""
@@ -46,15 +56,17 @@ def format_html_table(table: pa.Table, caption: str) -> str:
     )
 
 
-def _html_cell(name: str, value: object) -> str:
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _format_value(column: str, value: object) -> str:
     if value is None:
-        return "<td></td>"
+        return ""
     if isinstance(value, float):
-        digits = ".3f" if name.startswith(_SCORE_COLUMNS) else "g" if name.endswith("_s") else ".3g"
-        return f'<td style="text-align: right">{value:{digits}}</td>'
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f'<td style="text-align: right">{value:,}</td>'
-    return f'<td style="text-align: left">{html.escape(str(value))}</td>'
+        digits = ".3f" if column.startswith(_SCORE_COLUMNS) else "g" if column.endswith("_s") else ".3g"
+        return f"{value:{digits}}"
+    return str(value)
 
 
 def to_pandas(table: pa.Table) -> Any:
@@ -103,6 +115,14 @@ def plot_matrix(
     names = [drawable(names[number], missing) for number in order]
     score, low, high = (matrix[order][:, order] for matrix in (score, low, high))
     with settings(families):
-        figure = draw_matrix(drawable(title, missing), names, score, low, high).figure
+        figure: Any = draw_matrix(drawable(title, missing), names, score, low, high).figure
     figure.set_dpi(_DPI)
+    # Jupyter displays figures by itself only once pyplot has been imported.
+    figure._repr_png_ = partial(_format_png, figure)
     return figure
+
+
+def _format_png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi)
+    return buffer.getvalue()

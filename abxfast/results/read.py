@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from abxfast._notebook import format_html_table, plot_matrix, to_pandas
-from abxfast.audio import parse_length
 from abxfast.errors import StudyError
 from abxfast.results.matrix import ResultKey, score_matrix, short_names
 from abxfast.results.schema import FORMAT, RUN_FILE, TABLES, TABLES_FOLDER
@@ -151,22 +150,14 @@ class Results:
         MissingPackageError
             If matplotlib is not installed.
         """
-        length_s = None if snippet is None else parse_length(snippet)
         keys = list(self.groups("pairs"))
         if not keys:
             raise StudyError(f"{self.folder}: no pair has a score, so that there is nothing to draw")
-        for name, value in (("experiment", experiment), ("encoder", encoder)):
-            keys = _filter_keys(keys, name, getattr(keys[0], name) if value is None else value)
+        keys = _select(keys, "experiment", keys[0].experiment if experiment is None else experiment)
+        keys = _select(keys, "encoder", keys[0].encoder if encoder is None else encoder)
         default = self.default_variant(keys[0].experiment, keys[0].encoder)
-        keys = _filter_keys(keys, "variant", default if variant is None else variant)
-        if snippet is not None:
-            lengths = ", ".join("whole" if key.snippet_s is None else f"{key.snippet_s:g}" for key in keys)
-            keys = [key for key in keys if key.snippet_s == length_s]
-            if not keys:
-                raise StudyError(f"`snippet`: found {snippet!r}, expected one of {lengths}")
-        return self._plot(keys[0])
-
-    def _plot(self, key: ResultKey) -> Any:
+        keys = _select(keys, "variant", default if variant is None else variant)
+        key = keys[0] if snippet is None else _select(keys, "snippet", snippet)[0]
         matrix = score_matrix(key, self.groups("pairs")[key], self.groups("self_baselines").get(key))
         title = f"{key.encoder} · {key.variant} · {key.length}"
         return plot_matrix(title, short_names(matrix.names), matrix.score, matrix.low, matrix.high)
@@ -188,13 +179,20 @@ class Results:
         return [str(row.get("name")) for row in self.run.get("experiments", ())]
 
 
-def _filter_keys(keys: list[ResultKey], name: str, value: str) -> list[ResultKey]:
-    """Return the analyses with a value; raise `StudyError` if there are none."""
-    matching = [key for key in keys if getattr(key, name) == value]
-    if not matching:
-        known = ", ".join(dict.fromkeys(str(getattr(key, name)) for key in keys))
+def _select(keys: list[ResultKey], name: str, value: float | str) -> list[ResultKey]:
+    """Return the analyses with a value of an argument of `Results.plot`; raise `StudyError` if there are none."""
+
+    def argument(key: ResultKey) -> str:
+        if name == "snippet":
+            return "whole" if key.snippet_s is None else f"{key.snippet_s:g}"
+        return str(getattr(key, name))
+
+    wanted = value if isinstance(value, str) else f"{value:g}"
+    selected = [key for key in keys if argument(key) == wanted]
+    if not selected:
+        known = ", ".join(dict.fromkeys(map(argument, keys)))
         raise StudyError(f"`{name}`: found {value!r}, expected one of {known}")
-    return matching
+    return selected
 
 
 def read_results(folder: str | Path) -> Results:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from abxfast._notebook import format_html_table, plot_matrix, to_pandas
 from abxfast.errors import TaskError
+from abxfast.results import short_names
 
 if TYPE_CHECKING:
     from abxfast.scoring.task import Task
@@ -97,7 +98,7 @@ class AbxScores:
         for value, other, score in zip(a, b, scores, strict=True):
             matrix[index[value], index[other]] = np.nan if score is None else score
         no_interval = np.full_like(matrix, np.nan)
-        return plot_matrix(self._title(), [str(value) for value in index], matrix, no_interval, no_interval)
+        return plot_matrix(self._title(), short_names(tuple(map(str, index))), matrix, no_interval, no_interval)
 
     def __repr__(self) -> str:
         """Return the task, the number of cells and the source in one line."""

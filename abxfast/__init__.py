@@ -1,7 +1,20 @@
-"""Measures how close recordings are, and along which dimension.
+"""Measure how close speech recordings are, and along which dimension.
 
-Recordings in, one vector per snippet out of an ONNX speech encoder, and from those the ABX score of every pair of
-recordings, or of any metadata condition: exact, offline, fast.
+A speech encoder (an ONNX file) turns each snippet of a recording into a vector. The ABX score of two recordings, or of
+any two conditions in their metadata, is the share of triplets in which a snippet X is closer to a snippet A of its own
+condition than to a snippet B of the other: 0.5 is chance, 1 is perfect discrimination. Scores are exact, computed
+offline, and come with confidence intervals and permutation tests.
+
+Main entry points
+-----------------
+embed
+    Turn recordings into a store of snippet vectors.
+score_store, score_embeddings
+    Compute the ABX scores (`AbxScores`) of a `Task`, from a store or from NumPy arrays.
+plan_study, run_study
+    Check and estimate a study, which a TOML file describes; carry it out, from recordings to figures and a page.
+read_results
+    Read the result tables of a study (`Results`).
 """
 
 from __future__ import annotations

@@ -38,20 +38,20 @@ class Results:
     >>> results
     Results('results', title='Examples', experiments=['rooms'])
 
-    Every table has the columns ``experiment``, ``encoder``, ``variant`` and ``snippet_s``. The mean score of each
-    analysis, with its confidence interval, is in ``summary``:
+    The table ``summary`` has the mean score of each analysis, with its 95% confidence interval:
 
-    >>> [row] = results.tables["summary"].to_pylist()
-    >>> row["experiment"], row["encoder"], row["variant"], row["snippet_s"]
-    ('rooms', 'mfcc', 'mfcc.max', 1.0)
-    >>> 0.5 < row["low"] < row["score"] < row["high"]
-    True
+    >>> for row in results.tables["summary"].to_pylist():
+    ...     print(f"{row['experiment']}, {row['encoder']}, {row['snippet_s']:g} s:", end=" ")
+    ...     print(f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
+    rooms, mfcc, 1 s: 0.70 [0.66, 0.74]
 
-    Which pair of recordings is hardest to discriminate?
+    The table ``pairs`` has the score of each pair. Which are not significantly above chance?
 
-    >>> pair = min(results.tables["pairs"].to_pylist(), key=lambda row: row["score"])
-    >>> pair["a"], pair["b"]
-    (..., ...)
+    >>> for pair in results.tables["pairs"].to_pylist():
+    ...     if pair["low"] <= 0.5:
+    ...         print(pair["a"], pair["b"])
+    recordings/room-studio-1.wav recordings/room-studio-2.wav
+    recordings/room-hall-1.wav recordings/room-hall-2.wav
 
     The data dictionary, ``results/tables/dictionary.json``, explains all tables and columns. In a notebook,
     ``results.to_pandas("pairs")`` returns a data frame, and ``results.plot()`` draws the score matrix.
@@ -218,8 +218,15 @@ def read_results(folder: str | Path) -> Results:
     >>> results = read_results("results")
     >>> results.run["title"], results.run["seed"], results.run["permutations"]
     ('Examples', 0, 99)
-    >>> for row in results.tables["recordings"].slice(0, 2).to_pylist():
-    ...     print(row["recording"], row["seconds"], "s,", row["rate_hz"], "Hz")
+
+    The table ``recordings`` holds what was measured on each file, beside the columns of the manifest:
+
+    >>> for row in results.tables["recordings"].to_pylist():
+    ...     print(f"{row['recording']}: {row['seconds']:.0f} s, noise {row['noise_db']:.0f} dB, {row['condition']}")
+    recordings/room-studio-1.wav: 20 s, noise -66 dB, studio
+    recordings/room-studio-2.wav: 20 s, noise -78 dB, studio
+    recordings/room-hall-1.wav: 20 s, noise -34 dB, hall
+    recordings/room-hall-2.wav: 20 s, noise -37 dB, hall
     """
     folder = Path(folder)
     path = folder / RUN_FILE

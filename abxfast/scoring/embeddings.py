@@ -93,14 +93,24 @@ def score_embeddings(
 
     Examples
     --------
-    Two vowels, each said twice by two speakers. Within a speaker they are always discriminated:
+    Two vowels, each said twice by two speakers. Within a speaker they are perfectly discriminated:
 
     >>> import numpy as np
     >>> from abxfast import score_embeddings
     >>> vectors = np.array([[9, 1], [9, 2], [2, 9], [1, 9], [6, 5], [5, 5], [3, 9], [2, 9]], dtype=np.float32)
     >>> labels = {"vowel": list("aaiiaaii"), "speaker": [1, 1, 1, 1, 2, 2, 2, 2]}
-    >>> scores = score_embeddings(vectors, labels, on="vowel", by=["speaker"])
-    >>> scores.table.select(["vowel", "vowel_b", "speaker", "score", "triplets"]).to_pylist()
+    >>> score_embeddings(vectors, labels, on="vowel", by=["speaker"]).table["score"].to_pylist()
+    [1.0, 1.0, 1.0, 1.0]
+
+    Across speakers they are not: an [a] of speaker 2 may be closer to an [i] than to an [a] of speaker 1.
+
+    >>> scores = score_embeddings(vectors, labels, on="vowel", across=["speaker"])
+    >>> for cell in scores.table.to_pylist():
+    ...     print(cell)
+    {'vowel': 'a', 'vowel_b': 'i', 'speaker': 1, 'speaker_x': 2, 'score': 0.75, 'wins2': 12, 'triplets': 8}
+    {'vowel': 'a', 'vowel_b': 'i', 'speaker': 2, 'speaker_x': 1, 'score': 1.0, 'wins2': 16, 'triplets': 8}
+    {'vowel': 'i', 'vowel_b': 'a', 'speaker': 1, 'speaker_x': 2, 'score': 1.0, 'wins2': 16, 'triplets': 8}
+    {'vowel': 'i', 'vowel_b': 'a', 'speaker': 2, 'speaker_x': 1, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     """
     embeddings = _check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))

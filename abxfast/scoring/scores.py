@@ -35,15 +35,17 @@ class AbxScores:
 
     Examples
     --------
-    >>> import abxfast
-    >>> scores = abxfast.score_store("demo.store", on="condition", by=["experiment"])
+    Are a hall and a studio discriminated, from one recording to another? Each row of the table is a cell:
+
+    >>> from abxfast import score_store
+    >>> scores = score_store("demo.store", on="condition", by=["experiment"], different=["recording"])
     >>> scores
     AbxScores('ON condition BY experiment', cells=6, encoder='mfcc', variant='mfcc.max', snippet='1')
-
-    Each row of the table is a cell. Here, a studio is compared with a hall, and so on:
-
-    >>> for row in scores.table.slice(0, 2).to_pylist():
-    ...     print(row["condition"], row["condition_b"], row["experiment"], round(row["score"], 2), row["triplets"])
+    >>> for row in scores.table.to_pylist():
+    ...     if row["experiment"] == "room":
+    ...         print(f"X from a {row['condition']}, B from a {row['condition_b']}: {row['score']:.2f}")
+    X from a hall, B from a studio: 0.77
+    X from a studio, B from a hall: 0.83
 
     In a notebook, ``scores.to_pandas()`` returns a data frame, and ``scores.plot()`` draws the matrix of a task
     without BY and ACROSS.

@@ -64,17 +64,24 @@ def score_store(
 
     Examples
     --------
-    Score every pair of recordings:
+    Score all pairs of the 12 recordings of a store:
 
     >>> from abxfast import score_store
-    >>> score_store("demo.store", snippet=1)
-    AbxScores('ON recording', cells=..., encoder='mfcc', variant='mfcc.max', snippet='1')
+    >>> scores = score_store("demo.store", snippet=1)
+    >>> scores
+    AbxScores('ON recording', cells=132, encoder='mfcc', variant='mfcc.max', snippet='1')
 
-    Score any column of the manifest, within each value of another one:
+    Which two are the hardest to discriminate?
 
-    >>> scores = score_store("demo.store", on="condition", by=["experiment"])
-    >>> for row in scores.table.to_pylist():
-    ...     print(f"{row['experiment']}: {row['condition']} and {row['condition_b']}, {row['score']:.2f}")
+    >>> hardest = min(scores.table.to_pylist(), key=lambda cell: cell["score"])
+    >>> hardest["recording"], hardest["recording_b"], round(hardest["score"], 2)
+    ('recordings/vowels-back-2.wav', 'recordings/vowels-back-1.wav', 0.43)
+
+    Score a column of the manifest instead, between different recordings only:
+
+    >>> scores = score_store("demo.store", on="condition", by=["experiment"], different=["recording"])
+    >>> scores.table.column_names
+    ['condition', 'condition_b', 'experiment', 'score', 'wins2', 'triplets']
     """
     opened = open_store(Path(store))
     length_s = _choose_length(opened, snippet)

@@ -1,4 +1,4 @@
-"""Scores against the definition, against scikit-learn, and from a store."""
+"""Scores of arrays against the definition and against scikit-learn."""
 
 import numpy as np
 import pytest
@@ -9,14 +9,14 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import roc_auc_score
 
 import abxfast
-from abxfast.errors import AbxfastError, TaskError
+from abxfast.errors import TaskError
 
 NAMES = ("phone", "speaker", "context")
 
 
 @st.composite
 def labelled_vectors(draw):
-    """Give few vectors over few values, so that duplicates, scaled duplicates, zeros and ties abound, and a task."""
+    """Draw few vectors over few values, so that duplicates, scaled duplicates, zeros and ties abound, and a task."""
     n = draw(st.integers(2, 12))
     dim = draw(st.integers(1, 4))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
@@ -35,7 +35,7 @@ def cells_of(scores):
 
 @settings(max_examples=150, deadline=None)
 @given(labelled_vectors())
-def test_counts_are_those_of_the_definition(case):
+def test_counts_match_the_definition(case):
     vectors, labels, on, by, across = case
     expected = reference.score(vectors, labels, on, by, across)
     try:
@@ -80,9 +80,9 @@ def test_a_zero_vector_is_at_distance_1_from_everything():
     # From x = (1, 0): the zero vector is at 1, (0, 1) at 1, (-1, 0) at 2.
     labels = {"kind": ["a", "a", "b", "c"]}
     rows = abxfast.score_embeddings(vectors, labels, on="kind").table.to_pylist()
-    found = {(row["kind"], row["kind_b"]): row["wins2"] for row in rows if row["triplets"]}
+    wins2 = {(row["kind"], row["kind_b"]): row["wins2"] for row in rows if row["triplets"]}
     # x = zero ties with all (1 each); x = (1, 0): a is zero, at 1: ties with b at 1, wins against c at 2.
-    assert found == {("a", "b"): 1 + 1, ("a", "c"): 1 + 2}
+    assert wins2 == {("a", "b"): 1 + 1, ("a", "c"): 1 + 2}
 
 
 def test_scores_are_not_symmetric():
@@ -94,7 +94,7 @@ def test_scores_are_not_symmetric():
 
 
 @pytest.mark.parametrize(
-    ("vectors", "error", "says"),
+    ("vectors", "error", "message"),
     [
         ([[1.0]], TypeError, "list"),
         (np.ones((3, 2), np.float16), TypeError, "float16"),
@@ -107,44 +107,6 @@ def test_scores_are_not_symmetric():
         (np.array([[1, 2], [1, 1], [np.inf, 2]], np.float64), TaskError, "row 2"),
     ],
 )
-def test_vectors_that_cannot_be_scored_are_refused(vectors, error, says):
-    with pytest.raises(error, match=says):
+def test_vectors_that_cannot_be_scored_are_refused(vectors, error, message):
+    with pytest.raises(error, match=message):
         abxfast.score_embeddings(vectors, {"kind": ["a", "a", "b"]}, on="kind")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    from abxfast.stimuli import write_corpus
-
-    folder = tmp_path_factory.mktemp("scoring")
-    manifest = write_corpus(folder, seconds=6.0)
-    abxfast.embed(manifest, folder / "s.store", snippets=[1, 2])
-    return folder / "s.store"
-
-
-def test_a_store_is_scored_as_its_vectors_are(store):
-    from abxfast.store import open_store
-
-    snippets = open_store(store).read(1.0, "mfcc.mean")
-    scores = abxfast.score_store(store, snippet=1, variant="mfcc.mean")
-    assert (scores.encoder, scores.variant, scores.snippet) == ("mfcc", "mfcc.mean", "1")
-    plain = abxfast.score_embeddings(snippets.embeddings, {"recording": snippets.recordings}, on="recording")
-    assert scores.table.equals(plain.table)
-    mapped = abxfast.score_store(store, snippet=1, variant="mfcc.mean", memory_mb=0.001)
-    assert isinstance(open_store(store).read(1.0, "mfcc.mean", memory_mb=0.001).embeddings, np.memmap)
-    assert mapped.table.equals(scores.table)
-
-
-def test_metadata_are_labels(store):
-    scores = abxfast.score_store(store, snippet=2, on="condition", by=["experiment"])
-    assert set(scores.table["experiment"].to_pylist()) == {"room", "voice", "vowels"}
-    with pytest.raises(AbxfastError, match="no column 'speaker'; there are: recording, item, start_s, end_s"):
-        abxfast.score_store(store, snippet=2, on="speaker")
-
-
-def test_a_column_may_have_any_name(store, tmp_path):
-    names = [path.stem for path in sorted((store.parent / "recordings").iterdir())]
-    rows = [f"{store.parent.as_posix()}/recordings/{name}.wav,{name[0]}" for name in names]
-    (tmp_path / "names.csv").write_text("\n".join(["path,origin", *rows]), encoding="utf-8")
-    scores = abxfast.score_store(store, snippet=2, on="origin", manifest=tmp_path / "names.csv")
-    assert set(scores.table["origin"].to_pylist()) == {"r", "v"}

@@ -86,7 +86,14 @@ def test_without_pandas_one_line_says_what_to_install():
     code = """\
 import sys
 
-sys.modules["pandas"] = None
+
+class NoPandas:
+    def find_spec(self, name, path, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, NoPandas())
 import pyarrow as pa
 from abxfast import AbxScores, Task
 from abxfast.errors import MissingPackageError

@@ -4,13 +4,20 @@ A task says which label A and X share and B lacks (ON), which all three share (B
 (ACROSS). Scores are exact counts over all triplets of arrays (`score_embeddings`) or of a store (`score_store`).
 """
 
-from abxfast.scoring.cells import TaskCells, make_cells
-from abxfast.scoring.embeddings import score_embeddings
-from abxfast.scoring.labels import encode_label
-from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
-from abxfast.scoring.scores import AbxScores
-from abxfast.scoring.stores import score_store
-from abxfast.scoring.task import Task
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
+if TYPE_CHECKING:
+    from abxfast.scoring.cells import TaskCells, make_cells
+    from abxfast.scoring.embeddings import score_embeddings
+    from abxfast.scoring.labels import encode_label
+    from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
+    from abxfast.scoring.scores import AbxScores
+    from abxfast.scoring.stores import score_store
+    from abxfast.scoring.task import Task
 
 __all__ = [
     "AbxScores",
@@ -25,3 +32,17 @@ __all__ = [
     "score_store",
     "write_scores",
 ]
+
+# Lazy: to score arrays, neither stores nor the audio libraries need to be importable.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cells": ["TaskCells", "make_cells"],
+        "embeddings": ["score_embeddings"],
+        "labels": ["encode_label"],
+        "output": ["check_output", "format_scores_csv", "format_scores_json", "write_scores"],
+        "scores": ["AbxScores"],
+        "stores": ["score_store"],
+        "task": ["Task"],
+    },
+)

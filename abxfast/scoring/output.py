@@ -33,7 +33,7 @@ def check_output(path: Path) -> None:
         found = f"suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise TaskError(f"`output`: {path} has {found}, expected {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     if not path.parent.is_dir():
-        raise TaskError(f"`output`: {path.parent} is not a folder; create it first")
+        raise TaskError(f"`output`: no folder {path.parent}; create it first")
 
 
 def write_scores(scores: AbxScores, path: Path) -> None:

@@ -33,7 +33,7 @@ def test_outputs_are_checked_before_any_work(tmp_path):
         check_output(tmp_path / "scores.doc")
     with pytest.raises(TaskError, match=r"`output`: .*scores has no suffix"):
         check_output(tmp_path / "scores")
-    with pytest.raises(TaskError, match=r"`output`: .*missing is not a folder"):
+    with pytest.raises(TaskError, match=r"`output`: no folder .*missing; create it first"):
         check_output(tmp_path / "missing" / "scores.csv")
 
 

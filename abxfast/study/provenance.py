@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from abxfast._version import __version__
-from abxfast.study.results_folder import FORMAT
+from abxfast.results import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from abxfast._files import json_digest, remove, write_atomic
 from abxfast.errors import StudyError
+from abxfast.results import FORMAT, RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from abxfast.study.config import Study
 
-RUN_FILE, STUDY_FILE, TABLES_FOLDER, PARTIAL_FOLDER = "run.json", "study.toml", "tables", "partial"
-FORMAT = 2
-"""Version of the results folder. 2: some tables and columns have other names than in 1."""
 _UPGRADABLE = (1, FORMAT)
 """Formats of a folder that a run may go on with: tables are rewritten, analyses computed again."""
 _FORMER_TABLES = ("floors",)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from abxfast._files import relative_path, remove_stale, write_atomic
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
-from abxfast.results import TABLES, write_tables
+from abxfast.results import PARTIAL_FOLDER, RUN_FILE, STUDY_FILE, TABLES, TABLES_FOLDER, write_tables
 from abxfast.store import open_store
 from abxfast.study.cached_analysis import make_analyses, measure_recordings
 from abxfast.study.compute import compute_tables
@@ -22,10 +22,6 @@ from abxfast.study.embedding_jobs import embedding_jobs, is_store, missing_snipp
 from abxfast.study.provenance import describe_run
 from abxfast.study.resolve import ResolvedStudy, resolve
 from abxfast.study.results_folder import (
-    PARTIAL_FOLDER,
-    RUN_FILE,
-    STUDY_FILE,
-    TABLES_FOLDER,
     ResultCache,
     check_results_folder,
     claim_results_folder,
@@ -248,11 +244,11 @@ def _write_provenance(folder: Path, resolved: ResolvedStudy, description: dict[s
 
 
 def _draw(folder: Path) -> None:
-    """Draw the figures and write the page; without the extra ``report``, log what is missing."""
+    """Draw the figures and write the page; log what cannot be made without the extra ``report``."""
     from abxfast.report import draw_figures, write_report  # noqa: PLC0415
 
-    try:
-        draw_figures(folder)
-        write_report(folder)
-    except MissingPackageError as error:
-        logger.warning("no figures and no page: %s", error)
+    for make, name in ((draw_figures, "figures"), (write_report, "page")):
+        try:
+            make(folder)
+        except MissingPackageError as error:
+            logger.warning("no %s: %s", name, error)

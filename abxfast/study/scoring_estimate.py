@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abxfast.results import PARTIAL_FOLDER
 from abxfast.scoring import make_cells
 from abxfast.store import open_store
 from abxfast.study.cached_analysis import cached_quality, make_analyses
 from abxfast.study.embedding_estimate import count_snippets
 from abxfast.study.embedding_jobs import fits, is_store, store_path
-from abxfast.study.results_folder import PARTIAL_FOLDER, ResultCache
+from abxfast.study.results_folder import ResultCache
 from abxfast.study.selection import value_of
 from abxfast.study.throughput import ScoringSpeeds, scoring_speeds
 

@@ -62,7 +62,7 @@ def run_demo(
         f"{report.snippets} snippets embedded with {report.encoder} (an acoustic baseline, not XLSR-53) into {store}"
     )
     by_length = [score_store(store, snippet=length, on="recording", by=["experiment"]) for length in LENGTHS_S]
-    condition = {row["recording"]: row["condition"] for row in open_store(store).rows().values()}
+    condition = {row["recording"]: row["condition"] for row in open_store(store).manifest_rows().values()}
     parts = [_format_contrast(experiment, by_length, condition) for experiment in _QUESTIONS]
     parts.append(
         "Score: the share of triplets in which X is closer to A (another snippet of its own recording) than to B.\n"

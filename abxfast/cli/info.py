@@ -52,11 +52,11 @@ def describe_store(store: Store) -> Iterator[tuple[str, str]]:
     yield "encoder SHA-256", store.encoder_sha256
     yield "variants", _with_default(store.variants, store.default_variant)
     yield "dimensions", str(store.dim)
-    rows = store.rows()
+    rows = store.manifest_rows()
     yield "recordings", f"{len({row['recording'] for row in rows.values()}):,}"
     yield "items", f"{len(rows):,}"
     for length_s in store.lengths():
-        entries = store.complete(length_s)
+        entries = store.complete_entries(length_s)
         snippets = sum(len(state.done) for state in entries)
         plans = ", ".join(str(plan) for plan in sorted({state.entry.plan for state in entries}, key=str))
         yield f"snippets: {plans}", f"{snippets:,} of {len(entries):,} items"

@@ -129,7 +129,7 @@ def embed(
     decoder = Decoder(manifest, target, opened.info, plans, number, progress)
     run = _Run(target, opened, report)
     try:
-        target.put_manifest(manifest)
+        target.save_manifest(manifest)
         run.embed(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
     finally:
         report.snippets = run.snippets
@@ -159,7 +159,7 @@ class _Run:
         """Send every snippet that is missing through the encoder and into the store."""
         background: AbstractContextManager[Iterator[Message]] = in_background(decoder.messages(), size=2 * threads)
         with (
-            StoreWriter(self._store, first_at_once=True) as writer,
+            StoreWriter(self._store, flush_first=True) as writer,
             ThreadPoolExecutor(threads, thread_name_prefix="encode") as pool,
             background as sent,
         ):

@@ -160,14 +160,14 @@ def _stored_metadata(store: Store) -> dict[str, _ItemMetadata]:
     columns = store.metadata_columns()
     return {
         item: _ItemMetadata(f"{store.root}: {item}", {name: row.get(name) for name in columns})
-        for item, row in store.rows().items()
+        for item, row in store.manifest_rows().items()
     }
 
 
 def _manifest_metadata(store: Store, path: Path) -> dict[str, _ItemMetadata]:
     """Return the metadata of a manifest by the store's items, matched by name, or else by audio file and stretch."""
     manifest = read_manifest(path, need_audio=False)
-    stored = store.rows()
+    stored = store.manifest_rows()
     folder = store.root.absolute().parent
     item_by_stretch = {
         ((folder / row["path"]).resolve(), row["start_s"], row["end_s"]): item for item, row in stored.items()

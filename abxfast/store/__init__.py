@@ -1,22 +1,25 @@
-"""The store: a folder of Parquet files, one row for each snippet, that survives crashes and can always be extended.
+"""The store: a folder of Parquet files with one row per snippet, which survives crashes and can always be extended.
 
-Any number of processes may add to a store at once. It also keeps the manifest's rows, so that the metadata stay with
-the vectors, and reads in pandas, Polars and DuckDB.
+Any number of processes may add to a store at once. It also keeps the rows of manifests, so that the metadata stay with
+the vectors. pandas, Polars and DuckDB read the files as they are.
 """
 
 from abxfast.store.compaction import compact
 from abxfast.store.entries import EntryState, StoreEntry
-from abxfast.store.store import Row, Snippets, Store, create_store, open_store
+from abxfast.store.opening import create_store, is_store, open_store
+from abxfast.store.reading import Snippets
+from abxfast.store.store import SnippetRow, Store
 from abxfast.store.writer import StoreWriter
 
 __all__ = [
     "EntryState",
-    "Row",
+    "SnippetRow",
     "Snippets",
     "Store",
     "StoreEntry",
     "StoreWriter",
     "compact",
     "create_store",
+    "is_store",
     "open_store",
 ]

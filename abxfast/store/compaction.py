@@ -1,4 +1,4 @@
-"""Tidying a store: small parts become few large ones, and what was replaced goes."""
+"""Compaction: small parts are merged into few large ones, and superseded entries are removed."""
 
 from __future__ import annotations
 
@@ -9,116 +9,131 @@ import pyarrow as pa
 
 from abxfast._files import remove, remove_stale
 from abxfast.store import parquet
-from abxfast.store.lock import locked
+from abxfast.store.lock import lock_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from abxfast.store.parts import Part
     from abxfast.store.store import Store
 
 SMALL_PART_BYTES = 8 << 20
-"""Parts below this size are merged when a run ends,"""
+"""Parts below this size are merged."""
 MERGED_PART_BYTES = 64 << 20
-"""to parts of about this size."""
+"""Size that a merged part does not exceed, unless a single part does already."""
 
 
-class _Kept(NamedTuple):
-    """A part, and the (entry, snippet, row) that are to be kept of it."""
+class _KeptRow(NamedTuple):
+    """A row of a part, and which snippet of which entry it holds."""
 
-    part: parquet.Part
-    rows: list[tuple[str, int, int]]
+    key: str
+    snippet: int
+    row: int
+
+
+class _KeptPart(NamedTuple):
+    """A part to rewrite, and the rows to keep of it."""
+
+    part: Part
+    rows: list[_KeptRow]
 
 
 def compact(store: Store, drop: Collection[str] = ()) -> None:
-    """Merge small parts, and leave out what was replaced, what stands twice, and the entries `drop`.
+    """Merge small parts, and remove superseded entries, duplicate snippets, and the entries in `drop`.
 
-    One process at a time: two that each remove a part in favour of the other's would lose both. Where there are no
-    locks to be had, nothing is merged.
+    Only one process compacts at a time: two that each remove a part because the other's holds the same would lose
+    both. On a drive without locks nothing is merged.
+
+    Parameters
+    ----------
+    store : Store
+    drop : collection of str
+        Keys of entries.
 
     Raises
     ------
     StoreError
-        Where a part is damaged or the disk is full; nothing is lost then.
+        If a part is damaged or the disk is full; nothing is lost then.
     """
-    with locked(store.root) as alone:
+    with lock_folder(store.root) as locked:
         store.refresh()
-        if alone:
-            gone = _replaced(store) | set(drop)
-            untidy, rewrite = _untidy(store, gone)
-            if rewrite or len(untidy) > 1:
-                for group in _groups(untidy):
-                    _merge(store, group, gone)
-            for key in gone:
+        if locked:
+            dropped = _superseded(store) | set(drop)
+            candidates, rewrite = _find_candidates(store, dropped)
+            if rewrite or len(candidates) > 1:
+                for group in _group_by_size(candidates):
+                    _merge(store, group, dropped)
+            for key in dropped:
                 store.entries.pop(key, None)
         remove_stale(store.root)
 
 
-def _replaced(store: Store) -> set[str]:
-    """Give the entries in whose place a newer, complete one stands; a newer one that is unfinished is to be resumed."""
-    winners = store.current_entries()
-    replaced = set()
+def _superseded(store: Store) -> set[str]:
+    """Return the keys of entries that a newer, complete one replaces; a newer unfinished one is kept to be resumed."""
+    current = store.current_entries()
+    superseded = set()
     for key, state in store.entries.items():
-        best = winners[state.entry.item, state.entry.plan.length_s]
+        best = current[state.entry.item, state.entry.plan.length_s]
         if best != key and store.entries[best].complete and state.written_ns <= store.entries[best].written_ns:
-            replaced.add(key)
-    return replaced
+            superseded.add(key)
+    return superseded
 
 
-def _untidy(store: Store, gone: set[str]) -> tuple[list[_Kept], bool]:
-    """Give the parts that are small or hold what is to go, and whether any of them does."""
+def _find_candidates(store: Store, dropped: set[str]) -> tuple[list[_KeptPart], bool]:
+    """Return the parts that are small or hold something to remove, and whether any holds something to remove."""
     seen: dict[str, set[int]] = defaultdict(set)
-    untidy: list[_Kept] = []
+    candidates: list[_KeptPart] = []
     rewrite = False
     for part in sorted(store.parts.values(), key=lambda part: (-part.size, part.path.name)):
         rows = []
         for span in part.spans:
             for i in range(span.length):
-                if span.key not in gone and span.first + i not in seen[span.key]:
+                if span.key not in dropped and span.first + i not in seen[span.key]:
                     seen[span.key].add(span.first + i)
-                    rows.append((span.key, span.first + i, span.row + i))
-        whole = len(rows) == sum(span.length for span in part.spans) and part.keys.isdisjoint(gone)
-        if part.size < SMALL_PART_BYTES or not whole:
-            untidy.append(_Kept(part, rows))
-            rewrite = rewrite or not whole
-    return untidy, rewrite
+                    rows.append(_KeptRow(span.key, span.first + i, span.row + i))
+        intact = len(rows) == sum(span.length for span in part.spans) and part.keys.isdisjoint(dropped)
+        if part.size < SMALL_PART_BYTES or not intact:
+            candidates.append(_KeptPart(part, rows))
+            rewrite = rewrite or not intact
+    return candidates, rewrite
 
 
-def _groups(untidy: list[_Kept]) -> Iterator[list[_Kept]]:
-    """Share out parts to merge so that none of the results becomes large."""
-    group: list[_Kept] = []
+def _group_by_size(candidates: list[_KeptPart]) -> Iterator[list[_KeptPart]]:
+    """Split the parts into groups to merge, none of which exceeds `MERGED_PART_BYTES`."""
+    group: list[_KeptPart] = []
     size = 0
-    for kept in untidy:
-        if group and size + kept.part.size > MERGED_PART_BYTES:
+    for candidate in candidates:
+        if group and size + candidate.part.size > MERGED_PART_BYTES:
             yield group
             group, size = [], 0
-        group.append(kept)
-        size += kept.part.size
+        group.append(candidate)
+        size += candidate.part.size
     if group:
         yield group
 
 
-def _merge(store: Store, group: list[_Kept], gone: set[str]) -> None:
-    """Put one part in the place of several."""
-    keys = set().union(*(kept.part.keys for kept in group)) - gone
-    chosen = sorted((key, number, place, row) for place, kept in enumerate(group) for key, number, row in kept.rows)
+def _merge(store: Store, group: list[_KeptPart], dropped: set[str]) -> None:
+    """Replace a group of parts with one."""
+    keys = set().union(*(kept.part.keys for kept in group)) - dropped
+    ordered = sorted((row.key, row.snippet, table, row.row) for table, kept in enumerate(group) for row in kept.rows)
     written = None
     if keys:
         tables = [parquet.read_columns(kept.part.path) for kept in group]
         states = {key: store.entries[key] for key in sorted(keys)}
-        pieces = [tables[place].slice(row, length) for place, row, length in _runs(chosen)]
-        table = pa.concat_tables(pieces) if pieces else tables[0].slice(0, 0)
-        written = store.add_part(table, [(key, number) for key, number, _, _ in chosen], states)
+        slices = [tables[table].slice(row, length) for table, row, length in _runs(ordered)]
+        merged = pa.concat_tables(slices) if slices else tables[0].slice(0, 0)
+        written = store.add_part(merged, [(key, index) for key, index, _, _ in ordered], states)
     for part, _ in group:
         if part.path != written:
             remove(part.path)
             store.parts.pop(part.path.name, None)
 
 
-def _runs(chosen: list[tuple[str, int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Join rows that follow each other in one table, as (table, row, length): slices copy nothing, a choice does."""
+def _runs(ordered: list[tuple[str, int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Join consecutive rows of one table into (table, row, length): a slice copies nothing, taking rows does."""
     start = 0
-    for end in range(1, len(chosen) + 1):
-        *_, place, row = chosen[start]
-        if end == len(chosen) or chosen[end][2:] != (place, row + end - start):
-            yield place, row, end - start
+    for end in range(1, len(ordered) + 1):
+        *_, table, row = ordered[start]
+        if end == len(ordered) or ordered[end][2:] != (table, row + end - start):
+            yield table, row, end - start
             start = end

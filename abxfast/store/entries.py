@@ -1,4 +1,4 @@
-"""Units: one item under one plan, known by all that its vectors are made from."""
+"""Entries: one item cut under one plan, identified by everything its vectors are computed from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from abxfast.audio import SnippetPlan
 
 @dataclass(frozen=True)
 class StoreEntry:
-    """One item under one plan, and what its vectors are made from.
+    """One item cut under one plan, and what its vectors are computed from.
 
     Attributes
     ----------
@@ -19,13 +19,14 @@ class StoreEntry:
     content : str
         SHA-256 of the audio file.
     path : str
-        Of the audio file, as `Store.relative` gives it.
+        Path of the audio file, as returned by `Store.relative`.
     size, mtime_ns : int
-        Of the audio file when it was hashed. They and `path` are no part of the key.
+        Size in bytes and modification time of the audio file when it was hashed. Like `path`, they are not part of
+        the key.
     start_s, end_s : float or None
-        The item's stretch.
+        Stretch of the recording that the item covers; ``None`` for its start and its end.
     channel : int or None
-        ``None`` is the mean of all.
+        ``None`` is the mean of all channels.
     plan : SnippetPlan
     """
 
@@ -41,29 +42,29 @@ class StoreEntry:
     plan: SnippetPlan
 
     def key(self, encoder_sha256: str) -> str:
-        """Give the hash of all that the vectors depend on, and of the names that stand in the rows."""
+        """Return a hash of everything that the vectors depend on, and of the names written beside them."""
         names = (self.item, self.recording, self.content, self.start_s, self.end_s, self.channel)
         return json_digest([*names, asdict(self.plan), encoder_sha256])[:32]
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> StoreEntry:
-        """Read back what ``asdict`` gave."""
+        """Return the entry that ``dataclasses.asdict`` turned into `value`."""
         return cls(**{**value, "plan": SnippetPlan(**value["plan"])})
 
 
 @dataclass
 class EntryState:
-    """What the store holds of an entry.
+    """What a store holds of an entry.
 
     Attributes
     ----------
     entry : StoreEntry
     written_ns : int
-        When it was last begun, or confirmed.
+        Time at which the entry was last started or confirmed.
     total : int or None
-        Its number of snippets; ``None`` while it is unfinished.
+        Number of snippets; ``None`` until the entry is finished.
     done : set of int
-        Indices of the snippets that are there.
+        Indices of the snippets in the store.
     """
 
     entry: StoreEntry
@@ -73,15 +74,15 @@ class EntryState:
 
     @property
     def complete(self) -> bool:
-        """Whether every snippet of it is there."""
+        """Whether every snippet of the entry is in the store."""
         return len(self.done) == self.total
 
     def to_json(self) -> dict[str, Any]:
-        """Give what a part's footer says of it; which snippets are done stands in the spans."""
+        """Return what the footer of a part records; the snippets done follow from its spans."""
         return {"unit": asdict(self.entry), "total": self.total, "written_ns": self.written_ns}
 
     def merge_footer(self, value: dict[str, Any]) -> None:
-        """Learn what another footer says; the newer one knows better."""
+        """Update the state from another footer; where the two differ, the newer one wins."""
         newer = value["written_ns"] >= self.written_ns
         if newer:
             self.entry, self.written_ns = StoreEntry.from_json(value["unit"]), value["written_ns"]

@@ -1,9 +1,8 @@
-"""A lock between processes, on every system; it goes with the process that holds it, also when that is killed."""
+"""The lock of a store, held by one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
 from abxfast.errors import StoreError
@@ -11,56 +10,41 @@ from abxfast.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import IO
 
 LOCK_NAME = ".lock"
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Hold the lock of a folder, which is made where there is none; wait while another process holds it.
+def lock_folder(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, waiting while another process holds it; create the folder if it is missing.
+
+    The operating system releases the lock when the process that holds it ends, even if it is killed.
 
     Yields
     ------
     bool
-        Whether it is held: some network drives have no locks.
+        Whether the lock is held: some network drives have no locks.
 
     Raises
     ------
     StoreError
-        Where the folder cannot be written to.
+        If the folder cannot be written to.
     """
+    path = folder / LOCK_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK_NAME).open("ab")
+        path.open("ab").close()  # tells a folder that cannot be written to from a drive without locks
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror})") from error
-    with file:  # closing it gives the lock back
-        try:
-            _wait_for(file)
-        except OSError:
-            yield False
-            return
-        yield True
+    # Imported here: filelock registers fork hooks, and takes longer to import than the rest of this package.
+    from filelock import FileLock  # noqa: PLC0415
 
-
-if sys.platform == "win32":
-    import errno
-    import msvcrt
-
-    def _wait_for(file: IO[bytes]) -> None:
-        while True:
-            try:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-            except OSError as error:
-                if error.errno == errno.EDEADLOCK:  # tried for ten seconds
-                    continue
-                raise
-            return
-
-else:
-    import fcntl
-
-    def _wait_for(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    # preserve_lock_file: never remove the file that others wait for, nor fall back to one that outlives a killed
+    # process where flock is missing.
+    lock = FileLock(path, preserve_lock_file=True)
+    with contextlib.suppress(OSError):  # no locks on this drive
+        lock.acquire()
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()

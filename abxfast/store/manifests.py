@@ -1,4 +1,4 @@
-"""The copies of manifests that a store keeps: its metadata, for as long as the vectors."""
+"""The copies of manifests that a store keeps, so that the metadata stay with the vectors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 ROW_COLUMNS = ("item", "recording", "path", "start_s", "end_s")
-_TRIES = 20
-"""How often a listing may be overtaken by another process that puts a newer copy in an older one's place."""
+_MAX_ATTEMPTS = 20
+"""Listings to try, since another process may replace a copy between the listing and the reading."""
 
 
 class _Copy(NamedTuple):
@@ -29,29 +29,29 @@ class _Copy(NamedTuple):
     table: pa.Table
 
 
-def rows(folder: Path) -> dict[str, dict[str, Any]]:
-    """Give the row of each item; of several, the newest counts."""
-    found: dict[str, dict[str, Any]] = {}
-    for copy in _read(folder):
-        found.update((row["item"], row) for row in copy.table.to_pylist())
-    return found
+def read_rows(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read the manifest row of each item; if several copies name an item, from the newest."""
+    rows: dict[str, dict[str, Any]] = {}
+    for copy in _read_copies(folder):
+        rows.update((row["item"], row) for row in copy.table.to_pylist())
+    return rows
 
 
-def metadata_columns(folder: Path) -> list[str]:
-    """Give the names of the metadata columns."""
-    names = dict.fromkeys(name for copy in _read(folder) for name in copy.table.column_names)
+def read_metadata_columns(folder: Path) -> list[str]:
+    """Read the names of the metadata columns."""
+    names = dict.fromkeys(name for copy in _read_copies(folder) for name in copy.table.column_names)
     return [name for name in names if name not in ROW_COLUMNS]
 
 
-def put(folder: Path, manifest: Manifest, relative: Callable[[Path], str]) -> None:
-    """Keep a copy, unless the newest says the same; older ones go if it speaks of all their items.
+def save_copy(folder: Path, manifest: Manifest, relative: Callable[[Path], str]) -> None:
+    """Save a copy unless the newest is identical, and remove older ones whose items it all names.
 
     Parameters
     ----------
     folder : Path
     manifest : Manifest
     relative : callable
-        Gives an audio file's path as it is to be kept.
+        Returns the path of an audio file as it is to be stored.
     """
     items = manifest.items
     table = pa.table(
@@ -64,30 +64,30 @@ def put(folder: Path, manifest: Manifest, relative: Callable[[Path], str]) -> No
             **{name: pa.array([item.labels.get(name) for item in items], pa.string()) for name in manifest.columns},
         }
     )
-    older = _read(folder)
+    older = _read_copies(folder)
     if older and older[-1].table.equals(table):
         return
-    # Later than the newest, also where a clock was wrong.
+    # Later than the newest copy, even if a clock was wrong.
     written_ns = max(time.time_ns(), older[-1].written_ns + 1 if older else 0)
     path = folder / f"manifest-{json_digest(table.to_pydict())[:16]}.parquet"
     parquet.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
-    named = {item.item for item in items}
+    names = {item.item for item in items}
     for copy in older:
-        if copy.path != path and named.issuperset(copy.table["item"].to_pylist()):
+        if copy.path != path and names.issuperset(copy.table["item"].to_pylist()):
             remove(copy.path)
 
 
-def _read(folder: Path) -> list[_Copy]:
+def _read_copies(folder: Path) -> list[_Copy]:
     """Read the copies, the newest last."""
-    for _ in range(_TRIES):
-        found = []
+    for _ in range(_MAX_ATTEMPTS):
+        copies = []
         try:
             for path in folder.glob("*.parquet"):
                 written_ns = parquet.read_meta(path).get("written_ns")
                 if not isinstance(written_ns, int):
                     raise parquet.damaged(path)
-                found.append(_Copy(written_ns, path, parquet.read_columns(path).replace_schema_metadata(None)))
+                copies.append(_Copy(written_ns, path, parquet.read_columns(path).replace_schema_metadata(None)))
         except FileNotFoundError:
             continue
-        return sorted(found, key=lambda copy: copy[:2])
-    raise StoreError(f"{path}: is listed but not there; mend or remove it")
+        return sorted(copies, key=lambda copy: copy[:2])
+    raise StoreError(f"{path}: is listed but does not exist; repair or remove it")

@@ -1,4 +1,4 @@
-"""What gathers snippets on their way into a store."""
+"""Collecting snippets on their way into a store."""
 
 from __future__ import annotations
 
@@ -6,70 +6,81 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from abxfast.store.entries import EntryState, StoreEntry
-from abxfast.store.store import Row, Store
+from abxfast.store.store import SnippetRow, Store
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FLUSH_S = 5.0
-"""A crash loses at most what these seconds had gathered."""
+"""A crash loses at most the snippets of these seconds."""
 FLUSH_BYTES = 16 << 20
 FLUSH_ROWS = 1_000
-"""A row of a small encoder takes ten times the memory of its vectors: this bounds what is gathered, not their bytes."""
+"""A row of a small encoder takes ten times the memory of its vectors, so their bytes alone would not bound it."""
 
 
 class StoreWriter:
-    """Gathers snippets and adds them to a store as parts, every few seconds.
+    """Collects snippets and adds them to a store as parts, every few seconds.
+
+    Leaving the ``with`` block in any way writes what is collected.
 
     Parameters
     ----------
     store : Store
-    first_at_once : bool
-        Write the first snippet as soon as it comes: a disk that takes nothing is met before hours of work.
-
-    Notes
-    -----
-    Leaving the ``with`` block, in whatever way, writes what is gathered.
+    flush_first : bool
+        Write the first snippet immediately, so that an unwritable disk shows before hours of work.
     """
 
-    def __init__(self, store: Store, *, first_at_once: bool = False) -> None:
+    def __init__(self, store: Store, *, flush_first: bool = False) -> None:
         self._store = store
-        self._rows: list[Row] = []
+        self._rows: list[SnippetRow] = []
         self._states: dict[str, EntryState] = {}
-        self._bytes = 0
-        self._flushed = time.monotonic() - (FLUSH_S if first_at_once else 0.0)
-        self._begun_ns = store.next_ns()
+        self._n_bytes = 0
+        self._last_flush = time.monotonic() - (FLUSH_S if flush_first else 0.0)
+        self._started_ns = store.next_timestamp_ns()
 
     def __enter__(self) -> Self:
-        """Give the writer itself."""
+        """Return the writer."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what is gathered."""
+        """Write what is collected."""
         self.flush()
 
     def add(self, entry: StoreEntry, number: int, start_s: float, end_s: float, vectors: NDArray[np.float32]) -> None:
-        """Take the vectors of snippet `number` of an entry, float32 ``(variants, dim)``."""
-        self._rows.append(Row(self._state(entry), number, start_s, end_s, vectors))
-        self._bytes += vectors.nbytes
-        full = self._bytes >= FLUSH_BYTES or len(self._rows) >= FLUSH_ROWS
-        if full or time.monotonic() - self._flushed >= FLUSH_S:
+        """Add snippet `number` of an entry; `vectors` is float32 of shape ``(variants, dim)``.
+
+        Raises
+        ------
+        StoreError
+            If the snippets collected so far cannot be written.
+        """
+        self._rows.append(SnippetRow(self._track(entry), number, start_s, end_s, vectors))
+        self._n_bytes += vectors.nbytes
+        full = self._n_bytes >= FLUSH_BYTES or len(self._rows) >= FLUSH_ROWS
+        if full or time.monotonic() - self._last_flush >= FLUSH_S:
             self.flush()
 
     def finish(self, entry: StoreEntry, total: int) -> None:
-        """Note that an entry has `total` snippets, all of which have been or will be added, or are in the store."""
-        self._states[self._state(entry)].total = total
+        """Record that an entry has `total` snippets, each of which is in the store or is added to this writer."""
+        self._states[self._track(entry)].total = total
 
     def flush(self) -> None:
-        """Write what is gathered."""
+        """Write what is collected.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        """
         if self._states:
             self._store.write(self._rows, self._states)
-        self._rows, self._states, self._bytes = [], {}, 0
-        self._flushed = time.monotonic()
+        self._rows, self._states, self._n_bytes = [], {}, 0
+        self._last_flush = time.monotonic()
 
-    def _state(self, entry: StoreEntry) -> str:
+    def _track(self, entry: StoreEntry) -> str:
+        """Return the key of an entry, and record its state with the next part."""
         key = entry.key(self._store.encoder_sha256)
         if key not in self._states:
-            self._states[key] = EntryState(entry, self._begun_ns)
+            self._states[key] = EntryState(entry, self._started_ns)
         return key

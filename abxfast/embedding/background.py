@@ -1,4 +1,4 @@
-"""A generator on a thread of its own."""
+"""Iterating over a generator that runs in a thread of its own."""
 
 from __future__ import annotations
 
@@ -11,71 +11,86 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
 _POLL_S = 0.2
-_Message = TypeVar("_Message")
+_Item = TypeVar("_Item")
 
 
 @contextmanager
-def in_background(source: Generator[_Message | None, None, None], size: int) -> Iterator[Iterator[_Message]]:
-    """Run a generator on a thread of its own, at most `size` messages ahead; what it raises is raised here.
+def iterate_in_thread(
+    source: Generator[_Item | None, None, None], *, queue_size: int, name: str
+) -> Iterator[Iterator[_Item]]:
+    """Run a generator in a thread of its own; what it raises is raised in the consumer, after what it yielded.
 
-    Leaving the ``with`` block stops it at its next message, and closes it on its own thread. A ``None`` is not passed
-    on: a generator that is long at work without a message gives one now and then, so that it can be stopped.
+    Leaving the ``with`` block stops the generator at its next item and closes it in its own thread. ``None`` is not
+    passed on: a generator that works for long without an item yields it now and then, so that it can be stopped.
+
+    Parameters
+    ----------
+    source : generator
+    queue_size : int
+        Items that may wait for the consumer.
+    name : str
+        Name of the thread.
+
+    Yields
+    ------
+    iterator
+        The items of `source` that are not ``None``.
     """
-    feed = _Feed(source, size)
-    thread = threading.Thread(target=feed.work, name="decode", daemon=True)
+    relay = _Relay(source, queue_size)
+    thread = threading.Thread(target=relay.produce, name=name, daemon=True)
     thread.start()
     try:
-        yield feed.messages()
+        yield relay.consume()
     finally:
-        feed.stop.set()
+        relay.stop.set()
         thread.join()
 
 
-class _End(NamedTuple):
-    """The last thing that comes, and why."""
+class _Exhausted(NamedTuple):
+    """The last element of the queue, with what the generator raised, if anything."""
 
     error: BaseException | None
 
 
-class _Feed(Generic[_Message]):
-    """What the two threads share."""
+class _Relay(Generic[_Item]):
+    """Passes items from the thread of a generator to its consumer."""
 
-    def __init__(self, source: Generator[_Message | None, None, None], size: int) -> None:
+    def __init__(self, source: Generator[_Item | None, None, None], queue_size: int) -> None:
         self.stop = threading.Event()
         self._source = source
-        self._box: queue.Queue[_Message | _End] = queue.Queue(size)
+        self._queue: queue.Queue[_Item | _Exhausted] = queue.Queue(queue_size)
 
-    def work(self) -> None:
-        """Run the generator; on its own thread."""
+    def produce(self) -> None:
+        """Run the generator, in its own thread."""
         error: BaseException | None = None
         try:
             with closing(self._source):
-                for message in self._source:
-                    if self.stop.is_set() or not (message is None or self._put(message)):
+                for item in self._source:
+                    if self.stop.is_set() or not (item is None or self._put(item)):
                         return
-        except BaseException as raised:  # noqa: BLE001  # handed to the other thread, which raises it
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it
             error = raised
-        self._put(_End(error))
+        self._put(_Exhausted(error))
 
-    def _put(self, message: _Message | _End) -> bool:
-        """Wait until there is room; say whether the other thread still listens."""
+    def _put(self, item: _Item | _Exhausted) -> bool:
+        """Wait until the queue has room; return whether the consumer still listens."""
         while not self.stop.is_set():
             try:
-                self._box.put(message, timeout=_POLL_S)
+                self._queue.put(item, timeout=_POLL_S)
             except queue.Full:
                 continue
             return True
         return False
 
-    def messages(self) -> Iterator[_Message]:
-        """Give what comes; on the other thread."""
+    def consume(self) -> Iterator[_Item]:
+        """Yield the items, in the thread of the consumer."""
         while True:
             try:
-                message = self._box.get(timeout=_POLL_S)  # without it, Ctrl-C is not heard on Windows
+                item = self._queue.get(timeout=_POLL_S)  # without a timeout, Windows does not notice Ctrl-C
             except queue.Empty:
                 continue
-            if isinstance(message, _End):
-                if message.error is not None:
-                    raise message.error
+            if isinstance(item, _Exhausted):
+                if item.error is not None:
+                    raise item.error
                 return
-            yield message
+            yield item

@@ -1,0 +1,101 @@
+"""The audio files of a manifest: which items each holds, and what identifies its content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from abxfast.audio import AudioInfo, check_whole, probe
+from abxfast.errors import AudioError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from abxfast.audio import SnippetPlan
+    from abxfast.manifest import Item, Manifest
+
+CHUNK_BYTES = 1 << 20
+"""Bytes of a file to hash between two yields."""
+
+
+class AudioFile(NamedTuple):
+    """An audio file and the items of a manifest that it holds.
+
+    Attributes
+    ----------
+    path : Path
+    items : list of Item
+    info : AudioInfo or None
+        ``None`` if the header cannot be read.
+    problem : str or None
+        Why the header cannot be read.
+    """
+
+    path: Path
+    items: list[Item]
+    info: AudioInfo | None
+    problem: str | None
+
+    @property
+    def duration_s(self) -> float:
+        """Duration according to the header, 0 if it cannot be read."""
+        return self.info.duration_s if self.info else 0.0
+
+    def find_problem(self, item: Item, plan: SnippetPlan) -> str | None:
+        """Return why an item cannot be cut under a plan, as far as the header tells."""
+        if plan.length_s is not None:
+            return None
+        end_s = item.end_s if item.end_s is not None or self.info is None else self.info.duration_s
+        return None if end_s is None else check_whole(end_s - (item.start_s or 0.0))
+
+
+def group_by_file(manifest: Manifest) -> list[AudioFile]:
+    """Group the items of a manifest by audio file, and read the header of each."""
+    items: dict[Path, list[Item]] = defaultdict(list)
+    for item in manifest.items:
+        items[item.path].append(item)
+    files = []
+    for path, items_of_file in items.items():
+        info, problem = None, None
+        try:
+            info = probe(path)
+        except AudioError as error:
+            problem = str(error)
+        files.append(AudioFile(path, items_of_file, info, problem))
+    return files
+
+
+def file_status(path: Path) -> os.stat_result:
+    """Return the status of a file.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read.
+    """
+    try:
+        return path.stat()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def hash_file(path: Path) -> Generator[None, None, str]:
+    """Return the SHA-256 of a file; yields now and then, since a large one takes its time.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                digest.update(chunk)
+                yield None
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()

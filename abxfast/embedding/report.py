@@ -40,8 +40,8 @@ class EmbedReport:
     >>> from pathlib import Path
     >>> _ = Path("notes.wav").write_text("not audio")
     >>> report = abxfast.embed(["recordings", "notes.wav"], "failures.store", snippets=[10])
-    >>> report.failures
-    [('notes.wav', '...notes.wav: cannot be decoded...')]
+    >>> [name for name, reason in report.failures]
+    ['notes.wav']
     """
 
     encoder: str

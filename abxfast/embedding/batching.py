@@ -40,6 +40,6 @@ class Batcher:
         return []
 
     def drain(self) -> list[list[PendingSnippet]]:
-        """Return the batches that are held, and hold nothing any more."""
+        """Return the batches that are held, and empty the batcher."""
         batches, self._held = list(self._held.values()), defaultdict(list)
         return batches

@@ -97,11 +97,8 @@ def test_a_renamed_or_moved_stretch_is_another_item(tmp_path, encoded):
     embed(manifest, tmp_path / "s", snippets=["whole"])
     assert sorted(encoded) == [RATE_HZ, 24_000]
     snippets = open_store(tmp_path / "s").read(None, "mfcc.max")
-    assert snippets.items == [
-        "one",
-        "three",
-        "two",
-    ]  # a store takes several manifests: what one leaves out stays
+    # A store takes several manifests: what one leaves out stays.
+    assert snippets.items == ["one", "three", "two"]
     assert snippets.end_s.tolist() == [2.5, 4.0, 4.0]
 
 

@@ -1,4 +1,4 @@
-"""The encoder contract: what an ONNX file must say about itself (keys ``abxfast.*`` of its metadata)."""
+"""The encoder contract: what an ONNX file declares about itself, in the keys ``abxfast.*`` of its metadata."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ if TYPE_CHECKING:
 
 CONTRACT_VERSION = "1"
 INPUT_NAME = "input_values"
-"""float32 ``[batch, samples]``: mono waveforms of equal length, in [−1, 1]."""
+"""Input, float32 ``[batch, samples]``: mono waveforms of equal length, in [−1, 1]."""
 OUTPUT_NAME = "embeddings"
-"""float32 ``[batch, variants, dim]``: the pooled vectors of each waveform."""
+"""Output, float32 ``[batch, variants, dim]``: the pooled vectors of each waveform."""
 METADATA_PREFIX = "abxfast."
-RATES_HZ = (4_000, 384_000)
+SAMPLE_RATES_HZ = (4_000, 384_000)
+"""Lowest and highest sample rate."""
 MAX_LEAST_SAMPLES_S = 60
-"""Seconds that an encoder may need at least; as long as the longest snippet."""
-MAX_SHOWN = 60
-"""Characters of a value that a message shows."""
+"""Upper bound of an encoder's shortest waveform and of its frame hop in seconds: the longest snippet."""
+MAX_SHOWN_CHARACTERS = 60
+"""Characters of a value that an error message shows."""
 
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """What an encoder file says about itself.
+    """What an encoder file declares about itself.
 
     Attributes
     ----------
     name : str
-        The name that stands in every output.
+        Name of the encoder, recorded in every output.
     variants : tuple of str
-        Names of the vectors of a snippet, ``layer21.max``; the second axis of the output.
+        Names of the vectors of a snippet, such as ``layer21.max``: the second axis of the output.
     default_variant : str
-        The one of `variants` that is scored unless another is asked for.
+        The member of `variants` that is scored by default.
     sample_rate_hz : int
-        Rate of the waveforms.
+        Sample rate of the waveforms.
     least_samples : int
-        The shortest waveform that the encoder takes.
+        Length of the shortest waveform that the encoder takes.
     frame_hop_samples : int
-        Samples between two frames, before pooling.
+        Samples between consecutive frames, before pooling.
     normalisation : str
-        What the graph does to a waveform first: ``none`` or ``zero-mean unit-variance``.
+        Normalisation of the waveform inside the graph: ``none`` or ``zero-mean unit-variance``.
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
     source, revision, sha256 : str
-        The checkpoint that the file was made from, and the SHA-256 of its weights; empty where there is none.
+        The checkpoint that the file was made from, its commit, and the SHA-256 of its weights; empty if none.
     licence : str
         Licence of the weights.
     tools : dict
         Versions of the programs that made the file.
     parity : dict
-        What the export measured against the reference; empty where there is none.
+        Report of the comparison with the reference; empty if none was made.
     """
 
     name: str
@@ -72,7 +73,7 @@ class EncoderInfo:
     parity: dict[str, object] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, str]:
-        """Give the key–value pairs that an exporter writes into ``metadata_props``."""
+        """Return the key–value pairs for ``metadata_props`` of an ONNX file."""
         values = {
             "contract": CONTRACT_VERSION,
             "name": self.name,
@@ -94,50 +95,50 @@ class EncoderInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], file: str) -> EncoderInfo:
-        """Read the pairs back.
+        """Read the description from the metadata of an ONNX file.
 
         Parameters
         ----------
         metadata : mapping of str to str
             The ``metadata_props`` of an ONNX file.
         file : str
-            Its name, for messages.
+            Name of the file, for error messages.
 
         Raises
         ------
         EncoderError
-            Where a key is missing or cannot be read.
+            If a key is missing or its value is invalid.
         """
-        pairs = _Pairs(metadata, file)
-        if pairs.text("contract") != CONTRACT_VERSION:
+        reader = _MetadataReader(metadata, file)
+        if reader.text("contract") != CONTRACT_VERSION:
             raise EncoderError(
-                f"{file}: keeps encoder contract {pairs.text('contract')!r}, this abxfast reads {CONTRACT_VERSION}; "
+                f"{file}: keeps encoder contract {reader.text('contract')!r}, this abxfast reads {CONTRACT_VERSION}; "
                 "export the encoder again, or update abxfast"
             )
-        variants, default = pairs.names("variants"), pairs.text("default_variant")
+        variants, default = reader.names("variants"), reader.text("default_variant")
         if default not in variants:
-            raise EncoderError(f"{file}: default variant {default!r} is none of {', '.join(variants)}")
-        rate_hz = pairs.whole("sample_rate_hz", *RATES_HZ)
+            raise EncoderError(f"{file}: default variant {default!r} is not one of {', '.join(variants)}")
+        rate_hz = reader.integer("sample_rate_hz", *SAMPLE_RATES_HZ)
         return cls(
-            name=pairs.word("name"),
+            name=reader.word("name"),
             variants=variants,
             default_variant=default,
             sample_rate_hz=rate_hz,
-            least_samples=pairs.whole("least_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
-            frame_hop_samples=pairs.whole("frame_hop_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
-            normalisation=pairs.word("normalisation"),
-            precision=pairs.word("precision"),
-            source=pairs.text("source"),
-            revision=pairs.text("revision"),
-            sha256=pairs.text("sha256"),
-            licence=pairs.text("licence"),
-            tools=pairs.mapping("tools"),
-            parity=pairs.mapping("parity"),
+            least_samples=reader.integer("least_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
+            frame_hop_samples=reader.integer("frame_hop_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
+            normalisation=reader.word("normalisation"),
+            precision=reader.word("precision"),
+            source=reader.text("source"),
+            revision=reader.text("revision"),
+            sha256=reader.text("sha256"),
+            licence=reader.text("licence"),
+            tools=reader.mapping("tools"),
+            parity=reader.mapping("parity"),
         )
 
 
-class _Pairs:
-    """The pairs of one file, read with an error that names file and key."""
+class _MetadataReader:
+    """Reads values from the metadata of one file; errors name the file and the key."""
 
     def __init__(self, metadata: Mapping[str, str], file: str) -> None:
         self._metadata = metadata
@@ -147,20 +148,20 @@ class _Pairs:
         try:
             return self._metadata[METADATA_PREFIX + key]
         except KeyError:
-            hint = "abxfast export makes files that do" if key == "contract" else "export it again"
+            hint = "make the file with `abxfast.export`" if key == "contract" else "export it again"
             raise EncoderError(
                 f"{self._file}: does not keep the encoder contract: no metadata '{METADATA_PREFIX}{key}'; {hint}"
             ) from None
 
     def word(self, key: str) -> str:
         text = self.text(key)
-        return text if text.strip() and text.isprintable() else self._refuse(key, "a word")
+        return text if text.strip() and text.isprintable() else self._reject(key, "a word")
 
-    def whole(self, key: str, least: int, most: int) -> int:
+    def integer(self, key: str, minimum: int, maximum: int) -> int:
         text = self.text(key)
-        if text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most:
+        if text.isdecimal() and len(text) <= len(str(maximum)) and minimum <= int(text) <= maximum:
             return int(text)
-        return self._refuse(key, f"a whole number from {least} to {most}")
+        return self._reject(key, f"an integer from {minimum} to {maximum}")
 
     def names(self, key: str) -> tuple[str, ...]:
         value = self._json(key)
@@ -168,11 +169,11 @@ class _Pairs:
             names = tuple(value)
             if len(set(names)) == len(names):
                 return names
-        return self._refuse(key, "a JSON list of different names")
+        return self._reject(key, "a JSON list of distinct names")
 
     def mapping(self, key: str) -> dict[str, Any]:
         value = self._json(key)
-        return value if isinstance(value, dict) else self._refuse(key, "a JSON object")
+        return value if isinstance(value, dict) else self._reject(key, "a JSON object")
 
     def _json(self, key: str) -> object:
         try:
@@ -180,9 +181,9 @@ class _Pairs:
         except json.JSONDecodeError:
             return None
 
-    def _refuse(self, key: str, expected: str) -> NoReturn:
-        found = self.text(key)
-        shown = found if len(found) <= MAX_SHOWN else found[:MAX_SHOWN] + "…"
+    def _reject(self, key: str, expected: str) -> NoReturn:
+        text = self.text(key)
+        shown = text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "…"
         raise EncoderError(
             f"{self._file}: does not keep the encoder contract: metadata '{METADATA_PREFIX}{key}' is {shown!r}, "
             f"expected {expected}; export it again"

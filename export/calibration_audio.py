@@ -1,4 +1,4 @@
-"""The audio that an export is calibrated and checked on."""
+"""The audio on which an export is calibrated and checked."""
 
 from __future__ import annotations
 
@@ -21,88 +21,90 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_S = 640.0
-"""Seconds that are used, an equal share of each recording."""
-CALIBRATION_SHARE = 0.125
-"""Of the audio; the parity check never hears it."""
-PIECE_S = 10.0
+"""Seconds that are used at most, an equal share of each recording."""
 MIN_S = 10.0
+"""Seconds that are needed."""
+CALIBRATION_SHARE = 0.125
+"""Share of the audio that is used for calibration, and never for the parity check."""
+SEGMENT_S = 10.0
 
 
-class Material(NamedTuple):
-    """Recordings, joined end to end.
+class CalibrationAudio(NamedTuple):
+    """Recordings, concatenated and divided between calibration and parity check.
 
     Attributes
     ----------
     name : str
-        What it is, for the record.
-    calibration : list of ndarray of float32
-        Pieces of at most 10 s, 16 kHz mono.
-    halves : tuple of ndarray of float32
-        Two stretches: what ABX scores of the check tell apart.
+        Description for the parity report.
+    segments : list of ndarray of float32, shape (samples,)
+        For calibration: segments of at most `SEGMENT_S`, 16 kHz mono.
+    parity_halves : tuple of two ndarray of float32, shape (samples,)
+        For the parity check, whose ABX scores compare one half with the other.
     """
 
     name: str
-    calibration: list[NDArray[np.float32]]
-    halves: tuple[NDArray[np.float32], NDArray[np.float32]]
+    segments: list[NDArray[np.float32]]
+    parity_halves: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def read_material(folder: Path | None) -> Material:
-    """Read recordings, or make those of ``abxfast demo`` where no folder is given.
+def read_calibration_audio(folder: Path | None) -> CalibrationAudio:
+    """Read the recordings in a folder, or create the stimuli of ``abxfast demo`` if it is None.
 
     Raises
     ------
     ExportError
-        Where the folder holds no audio, or too little.
+        If the folder holds no audio, or too little.
     """
     if folder is None:
         try:
-            with tempfile.TemporaryDirectory() as made:
-                write_corpus(Path(made))
-                return _cut(_joined(Path(made), "--check"), "stimuli of abxfast demo")
+            with tempfile.TemporaryDirectory() as temporary:
+                write_corpus(Path(temporary))
+                return _divide(_read_recordings(Path(temporary), "`check`"), "stimuli of abxfast demo", "`check`")
         except OSError as error:
             raise ExportError(
-                f"the stimuli of abxfast demo cannot be written to the temporary folder ({error}); make room there, "
-                "set TMPDIR, or give recordings with --check"
+                f"the demo stimuli cannot be written to the temporary folder ({error}); free some space there, "
+                "set TMPDIR, or pass a folder of recordings as `check`"
             ) from error
-    return _cut(_joined(folder, f"--check {folder}"), folder.resolve().name)
+    parameter = f"`check='{folder}'`"
+    return _divide(_read_recordings(folder, parameter), folder.resolve().name, parameter)
 
 
-def _joined(folder: Path, origin: str) -> NDArray[np.float32]:
+def _read_recordings(folder: Path, parameter: str) -> NDArray[np.float32]:
+    """Read the start of each recording, and concatenate them."""
     try:
         paths = list(dict.fromkeys(item.path for item in load_manifest(folder).items))
     except ManifestError as error:
-        raise ExportError(f"{origin}: {error}") from error
-    share = round(MAX_S / len(paths) * SAMPLE_RATE_HZ) if paths else 0
-    parts, problems = [], []
+        raise ExportError(f"{parameter}: {error}") from error
+    max_samples = round(MAX_S / len(paths) * SAMPLE_RATE_HZ) if paths else 0
+    waves, problems = [], []
     for path in paths:
         try:
-            parts.append(_start(path, share))
+            waves.append(_read_start(path, max_samples))
         except AudioError as error:
             problems.append(str(error))
-    if not parts:
-        raise ExportError(f"{origin}: no recording that can be read{f' ({problems[0]})' if problems else ''}")
+    if not waves:
+        raise ExportError(f"{parameter}: no readable recording{f' ({problems[0]})' if problems else ''}")
     for problem in problems:
-        logger.warning("%s: left out: %s", origin, problem)
-    return np.concatenate(parts)
+        logger.warning("%s: skipped: %s", parameter, problem)
+    return np.concatenate(waves)
 
 
-def _start(path: Path, samples: int) -> NDArray[np.float32]:
-    blocks, have = [], 0
+def _read_start(path: Path, max_samples: int) -> NDArray[np.float32]:
+    blocks, n_samples = [], 0
     for block in stream(path, SAMPLE_RATE_HZ):
         blocks.append(block)
-        have += len(block)
-        if have >= samples:
+        n_samples += len(block)
+        if n_samples >= max_samples:
             break
-    return np.concatenate(blocks)[:samples]
+    return np.concatenate(blocks)[:max_samples]
 
 
-def _cut(wave: NDArray[np.float32], name: str) -> Material:
+def _divide(wave: NDArray[np.float32], name: str, parameter: str) -> CalibrationAudio:
     if len(wave) < MIN_S * SAMPLE_RATE_HZ:
-        found = len(wave) / SAMPLE_RATE_HZ
-        raise ExportError(f"--check {name}: {found:.1f} s of audio, expected at least {MIN_S:g} s")
+        raise ExportError(f"{parameter}: {len(wave) / SAMPLE_RATE_HZ:.1f} s of audio, expected at least {MIN_S:g} s")
     end = round(len(wave) * CALIBRATION_SHARE)
-    step = round(PIECE_S * SAMPLE_RATE_HZ)
-    pieces = [wave[i : min(i + step, end)] for i in range(0, end, step)]
-    pieces = [piece for piece in pieces if len(piece) >= SAMPLE_RATE_HZ or len(pieces) == 1]
+    length = round(SEGMENT_S * SAMPLE_RATE_HZ)
+    segments = [wave[i : min(i + length, end)] for i in range(0, end, length)]
+    segments = [segment for segment in segments if len(segment) >= SAMPLE_RATE_HZ or len(segments) == 1]
     middle = (end + len(wave)) // 2
-    return Material(name, pieces, (wave[end:middle], wave[middle:]))
+    return CalibrationAudio(name, segments, (wave[end:middle], wave[middle:]))

@@ -1,4 +1,4 @@
-"""What a product costs: multiplications for each frame, by the name of the input of its linear layers."""
+"""Cost of the linear layers in multiplications per frame, by the name of their input."""
 
 from __future__ import annotations
 
@@ -8,23 +8,36 @@ if TYPE_CHECKING:
     from abxfast.export.architecture import Architecture
 
 
-def multiplications(shape: Architecture, layers: int) -> dict[str, int]:
-    """Give the multiplications with weights that one frame takes."""
-    found = {}
-    rows, before = shape.hop, 1
-    for i, (width, kernel, stride) in enumerate(
-        zip(shape.conv_channels, shape.conv_kernels, shape.conv_strides, strict=True)
+def multiplications_per_frame(architecture: Architecture, n_blocks: int) -> dict[str, int]:
+    """Return the multiplications with weights that one frame takes.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    n_blocks : int
+        Blocks that the encoder keeps.
+
+    Returns
+    -------
+    dict of str to int
+        By the name of the input. The first convolution, which is always in fp32, is left out.
+    """
+    counts = {}
+    hidden = architecture.hidden_size
+    rows_per_frame, in_channels = architecture.hop_samples, 1
+    for i, (channels, kernel, stride) in enumerate(
+        zip(architecture.conv_channels, architecture.conv_kernels, architecture.conv_strides, strict=True)
     ):
-        rows //= stride
-        if i:  # the first is in fp32 in any case
-            found[f"conv.{i}"] = rows * kernel * before * width
-        before = width
-    found["projection"] = before * shape.hidden
-    found["position"] = shape.pos_kernel * shape.hidden * (shape.hidden // shape.pos_groups)
-    for i in range(layers):
-        found[f"blocks.{i}.qkv"] = 3 * shape.hidden**2
-        found[f"blocks.{i}.out"] = shape.hidden**2
-        found[f"blocks.{i}.ffn1"] = found[f"blocks.{i}.ffn2"] = shape.hidden * shape.feed_forward
-        if shape.adapter:
-            found[f"blocks.{i}.linear_1"] = found[f"blocks.{i}.linear_2"] = shape.hidden * shape.adapter
-    return found
+        rows_per_frame //= stride
+        if i:
+            counts[f"conv.{i}"] = rows_per_frame * kernel * in_channels * channels
+        in_channels = channels
+    counts["projection"] = in_channels * hidden
+    counts["position"] = architecture.pos_kernel * hidden * (hidden // architecture.pos_groups)
+    for i in range(n_blocks):
+        counts[f"blocks.{i}.qkv"] = 3 * hidden**2
+        counts[f"blocks.{i}.out"] = hidden**2
+        counts[f"blocks.{i}.ffn1"] = counts[f"blocks.{i}.ffn2"] = hidden * architecture.feed_forward_size
+        if architecture.adapter_size:
+            counts[f"blocks.{i}.linear_1"] = counts[f"blocks.{i}.linear_2"] = hidden * architecture.adapter_size
+    return counts

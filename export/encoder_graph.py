@@ -1,4 +1,4 @@
-"""The whole encoder: waveform, front end, blocks, pooling, as one ONNX model."""
+"""The whole encoder as one ONNX model: waveform, front end, blocks, pooling."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from onnx import helper
 
 from abxfast.encoders import INPUT_NAME, OUTPUT_NAME
-from abxfast.export.frontend import FrontEnd, normalised
+from abxfast.export.frontend import FrontEnd, normalise_waves
 from abxfast.export.graph import Graph, value_info
-from abxfast.export.linear import Linears, Rounded
+from abxfast.export.linear import LinearLayers, QuantizedWeight
 from abxfast.export.transformer import Transformer
 
 if TYPE_CHECKING:
@@ -22,40 +22,39 @@ if TYPE_CHECKING:
 
     from abxfast.export.architecture import Architecture
 
-POOLINGS = ("max", "mean", "std")
-CHUNK = 25
-"""Frames, half a second, that the front end takes at once on a processor."""
+CHUNK_FRAMES = 25
+"""Frames (half a second) that the front end computes at once on a processor."""
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What makes two graphs of one checkpoint differ.
+class GraphOptions:
+    """The choices by which two graphs of one checkpoint differ.
 
     Attributes
     ----------
     layers : tuple of int
-        Hidden states that are put out, ascending.
+        Hidden states in the output, ascending.
     poolings : tuple of str
-        Of `POOLINGS`.
+        Of ``max``, ``mean`` and ``std``.
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
-    kept : frozenset of str
-        Inputs of linear layers that stay in fp32.
+    fp32_inputs : frozenset of str
+        Inputs whose linear layers stay in fp32.
     smoothing : mapping of str to ndarray of float32
         Scales of the channels of inputs of linear layers.
-    rounded : mapping of str to Rounded
+    quantized : mapping of str to QuantizedWeight
         Weights in int8, by the name of the linear layer.
-    chunk : int
-        Frames that the front end takes at once; 0 for all.
+    chunk_frames : int
+        Frames that the front end computes at once; 0 for all.
     """
 
     layers: tuple[int, ...]
     poolings: tuple[str, ...] = ("max",)
     precision: str = "fp32"
-    kept: frozenset[str] = frozenset()
+    fp32_inputs: frozenset[str] = frozenset()
     smoothing: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    rounded: Mapping[str, Rounded] = field(default_factory=dict)
-    chunk: int = CHUNK
+    quantized: Mapping[str, QuantizedWeight] = field(default_factory=dict)
+    chunk_frames: int = CHUNK_FRAMES
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -63,19 +62,19 @@ class Recipe:
         return tuple(f"layer{layer}.{pooling}" for layer in self.layers for pooling in self.poolings)
 
 
-def build(
-    shape: Architecture, weights: Mapping[str, NDArray[np.float32]], recipe: Recipe, *, normalise: bool
+def build_encoder(
+    architecture: Architecture, weights: Mapping[str, NDArray[np.float32]], options: GraphOptions, *, normalise: bool
 ) -> onnx.ModelProto:
     """Build the model, without metadata.
 
     Parameters
     ----------
-    shape : Architecture
+    architecture : Architecture
     weights : mapping of str to ndarray of float32
         See `read_weights`.
-    recipe : Recipe
+    options : GraphOptions
     normalise : bool
-        Whether a waveform is brought to zero mean and unit variance first.
+        Whether waveforms are normalised to zero mean and unit variance first.
 
     Returns
     -------
@@ -84,33 +83,33 @@ def build(
         ``[batch, variants, hidden]``.
     """
     g = Graph()
-    wave = normalised(g, INPUT_NAME) if normalise else INPUT_NAME
-    linears = Linears(recipe.precision, recipe.kept, recipe.rounded)
-    hidden = FrontEnd(shape, weights, linears, recipe.chunk).put(g, wave)
-    transformer = Transformer(shape, weights, linears, recipe.smoothing)
+    wave = normalise_waves(g, INPUT_NAME) if normalise else INPUT_NAME
+    layers = LinearLayers(options.precision, options.fp32_inputs, options.quantized)
+    hidden = FrontEnd(architecture, weights, layers, options.chunk_frames).add(g, wave)
+    transformer = Transformer(architecture, weights, layers, options.smoothing)
     hidden = transformer.embed(g, hidden)
     pooled = []
-    for layer in range(max(recipe.layers) + 1):
+    for layer in range(max(options.layers) + 1):
         if layer:
             hidden = transformer.block(g, hidden, layer - 1)
-        if layer in recipe.layers:
-            state = transformer.last_norm(g, hidden) if layer == shape.layers else hidden
-            pooled += [_pooled(g, state, pooling) for pooling in recipe.poolings]
+        if layer in options.layers:
+            state = transformer.last_norm(g, hidden) if layer == architecture.n_blocks else hidden
+            pooled += [_pool(g, state, pooling) for pooling in options.poolings]
     g.nodes.append(helper.make_node("Concat", pooled, [OUTPUT_NAME], axis=1))
     return g.model(
         "abxfast",
         [value_info(INPUT_NAME, ["batch", "samples"])],
-        [value_info(OUTPUT_NAME, ["batch", len(recipe.variants), shape.hidden])],
+        [value_info(OUTPUT_NAME, ["batch", len(options.variants), architecture.hidden_size])],
     )
 
 
-def _pooled(g: Graph, frames: str, pooling: str) -> str:
+def _pool(g: Graph, frames: str, pooling: str) -> str:
     """Pool ``[batch, frames, hidden]`` to ``[batch, 1, hidden]``."""
-    time = g.ints(1)
+    time = g.vector(1)
     if pooling == "max":
         return g("ReduceMax", frames, time)
     mean = g("ReduceMean", frames, time)
     if pooling == "mean":
         return mean
-    off = g("Sub", frames, mean)
-    return g("Sqrt", g("ReduceMean", g("Mul", off, off), time))
+    deviation = g("Sub", frames, mean)
+    return g("Sqrt", g("ReduceMean", g("Mul", deviation, deviation), time))

@@ -1,9 +1,9 @@
-"""The front end: waveform to frames, convolutions as products of matrices over channels-last values.
+"""The front end: waveform to frames, with convolutions as matrix products over channels-last values.
 
-A convolution of kernel k and stride s over ``[frames, channels]`` reads, for each output, k rows from every s-th on.
-With rows folded s at a time, ``[frames / s, s · channels]`` (which moves nothing), that is the fold itself, the fold
-one further, and so on: views laid side by side, and one product. The layer norms, which run over channels, need no
-transposition, and the weights become constants of a product, which can be int8.
+A convolution of kernel k and stride s over ``[frames, channels]`` reads k rows for each output, starting at every s-th.
+With s rows folded into one, ``[frames / s, s · channels]`` (which moves no data), these are the folded row, the next
+one, and so on: shifted slices side by side, and one product. Layer norms over channels then need no transposition, and
+the weights are constants of a product, which can be int8.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from onnx import TensorProto, helper
 
-from abxfast.export.graph import DOUBLE, FLOAT
-from abxfast.export.linear import Linear
+from abxfast.export.graph import DOUBLE, FLOAT, value_info
+from abxfast.export.linear import LinearLayer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,190 +24,187 @@ if TYPE_CHECKING:
 
     from abxfast.export.architecture import Architecture
     from abxfast.export.graph import Graph
-    from abxfast.export.linear import Linears
+    from abxfast.export.linear import LinearLayers
 
-NORM_EPS = 1e-5
-"""Of the norms beside the convolutions: PyTorch's default, which config.json does not change."""
+CONV_NORM_EPS = 1e-5
+"""Epsilon of the norms of the convolutions: PyTorch's default, which config.json does not change."""
 WAVE_EPS = 1e-7
-"""Added to the variance of a waveform, as the feature extractor of transformers does."""
+"""Added to the variance of a waveform, as by the feature extractor of transformers."""
 
 
-def normalised(g: Graph, wave: str) -> str:
-    """Bring each waveform ``[batch, samples]`` to zero mean and unit variance."""
-    last = g.ints(1)
-    centred = g("Sub", wave, g("ReduceMean", wave, last))
-    variance = g("ReduceMean", g("Mul", centred, centred), last)
+def normalise_waves(g: Graph, wave: str) -> str:
+    """Add the normalisation of waveforms ``[batch, samples]`` to zero mean and unit variance."""
+    last_axis = g.vector(1)
+    centred = g("Sub", wave, g("ReduceMean", wave, last_axis))
+    variance = g("ReduceMean", g("Mul", centred, centred), last_axis)
     return g("Div", centred, g("Sqrt", g("Add", variance, g.constant(WAVE_EPS, np.float32))))
 
 
-def samples_for(shape: Architecture, frames: int) -> int:
-    """Give the samples that the folded convolutions take for so many frames; some more than the receptive field."""
-    rows = frames
-    for kernel, stride in zip(reversed(shape.conv_kernels), reversed(shape.conv_strides), strict=True):
+def layer_norm(g: Graph, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32], eps: float) -> str:
+    """Add a layer norm over the last axis."""
+    return g(
+        "LayerNormalization", value, g.constant(weight, np.float32), g.constant(bias, np.float32), axis=-1, epsilon=eps
+    )
+
+
+def required_samples(architecture: Architecture, n_frames: int) -> int:
+    """Return the samples that the folded convolutions read for a number of frames: at least the receptive field."""
+    rows = n_frames
+    for kernel, stride in zip(reversed(architecture.conv_kernels), reversed(architecture.conv_strides), strict=True):
         rows = stride * (rows + -(-kernel // stride) - 1)
     return rows
 
 
 class FrontEnd:
-    """Puts the convolutions into a graph.
+    """Adds the convolutions to a graph.
 
     Parameters
     ----------
-    shape : Architecture
+    architecture : Architecture
     weights : mapping of str to ndarray
         See `read_weights`.
-    linears : Linears
-    chunk : int
+    layers : LinearLayers
+    chunk_frames : int
         Frames that are taken through all convolutions at once; 0 for all. A quarter to half a second stays in a
-        processor's cache, where the 32,000 rows of the first convolution of 10 s (65 MB) do not, and keeps memory flat
-        at any length.
+        processor's cache, while the 32,000 rows of the first convolution for 10 s (65 MB) do not. Chunks also keep
+        memory constant at any length.
     """
 
     def __init__(
-        self, shape: Architecture, weights: Mapping[str, NDArray[np.float32]], linears: Linears, chunk: int
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, NDArray[np.float32]],
+        layers: LinearLayers,
+        chunk_frames: int,
     ) -> None:
-        self._shape = shape
+        self._architecture = architecture
         self._weights = weights
-        self._linears = linears
-        self._chunk = chunk
+        self._layers = layers
+        self._chunk_frames = chunk_frames
 
-    def put(self, g: Graph, wave: str) -> str:
-        """Take ``[batch, samples]`` to ``[batch, frames, channels]``."""
-        shape = self._shape
+    def add(self, g: Graph, wave: str) -> str:
+        """Add the convolutions of ``[batch, samples]``; return ``[batch, frames, channels]``."""
+        architecture, hop = self._architecture, self._architecture.hop_samples
         samples = g.size(wave, 1)
-        frames = g("Add", g("Div", g("Sub", samples, g.ints(shape.receptive)), g.ints(shape.hop)), g.ints(1))
-        first = self._first_of_group(g, wave, samples) if shape.conv_norm == "group" else self._first(g)
-        extra = samples_for(shape, 0)
-        if self._chunk:
-            step = g.ints(self._chunk)
-            chunks = g("Div", g("Add", frames, g.ints(self._chunk - 1)), step)
-            padded = _padded(
-                g, wave, samples, g("Add", g("Mul", chunks, g.ints(self._chunk * shape.hop)), g.ints(extra))
-            )
-            values = self._looped(g, padded, chunks, first)
+        hops = g("Div", g("Sub", samples, g.vector(architecture.receptive_field_samples)), g.vector(hop))
+        frames = g("Add", hops, g.vector(1))
+        is_group_norm = architecture.conv_norm == "group"
+        first = self._first_matrices_normed(g, wave, samples) if is_group_norm else self._first_matrix(g)
+        extra = required_samples(architecture, 0)
+        if self._chunk_frames:
+            chunk = g.vector(self._chunk_frames)
+            chunks = g("Div", g("Add", frames, g.vector(self._chunk_frames - 1)), chunk)
+            length = g("Add", g("Mul", chunks, g.vector(self._chunk_frames * hop)), g.vector(extra))
+            values = self._convolve_in_chunks(g, _set_length(g, wave, samples, length), chunks, first)
         else:
-            padded = _padded(g, wave, samples, g("Add", g("Mul", frames, g.ints(shape.hop)), g.ints(extra)))
-            values = self._convolved(g, padded, first)
-        return g.cut(values, g.ints(0), frames, 1)
+            length = g("Add", g("Mul", frames, g.vector(hop)), g.vector(extra))
+            values = self._convolve(g, _set_length(g, wave, samples, length), first)
+        return g.slice(values, g.vector(0), frames, 1)
 
-    def _looped(self, g: Graph, wave: str, chunks: str, first: str) -> str:
-        from onnx import TensorProto, helper
-
-        shape, body = self._shape, g.body()
-        start = body("Mul", "chunk", body.whole(self._chunk * shape.hop))
-        start = body("Reshape", start, body.ints(1))
-        end = body("Add", start, body.ints(samples_for(shape, self._chunk)))
-        values = self._convolved(body, body.cut(wave, start, end, 1), first)
+    def _convolve_in_chunks(self, g: Graph, wave: str, chunks: str, first: str) -> str:
+        architecture, body = self._architecture, g.subgraph()
+        channels = architecture.conv_channels[-1]
+        start = body("Mul", "chunk", body.scalar(self._chunk_frames * architecture.hop_samples))
+        start = body("Reshape", start, body.vector(1))
+        end = body("Add", start, body.vector(required_samples(architecture, self._chunk_frames)))
+        values = self._convolve(body, body.slice(wave, start, end, 1), first)
         body.rename("going", "still_going")
         body.rename(values, "frames_of_chunk")
         graph = helper.make_graph(
             body.nodes,
             "front_end",
-            [
-                helper.make_tensor_value_info("chunk", TensorProto.INT64, []),
-                helper.make_tensor_value_info("going", TensorProto.BOOL, []),
-            ],
-            [
-                helper.make_tensor_value_info("still_going", TensorProto.BOOL, []),
-                helper.make_tensor_value_info(
-                    "frames_of_chunk", TensorProto.FLOAT, ["batch", None, shape.conv_channels[-1]]
-                ),
-            ],
+            [value_info("chunk", [], TensorProto.INT64), value_info("going", [], TensorProto.BOOL)],
+            [value_info("still_going", [], TensorProto.BOOL), value_info("frames_of_chunk", ["batch", None, channels])],
         )
-        stacked = g("Loop", g("Squeeze", chunks, g.ints(0)), "", body=graph)  # [chunks, batch, frames, channels]
+        stacked = g("Loop", g("Squeeze", chunks, g.vector(0)), "", body=graph)  # [chunks, batch, frames, channels]
         in_order = g("Transpose", stacked, perm=[1, 0, 2, 3])
-        return g("Reshape", in_order, g.ints(0, -1, shape.conv_channels[-1]))
+        return g("Reshape", in_order, g.vector(0, -1, channels))
 
-    def _convolved(self, g: Graph, wave: str, first: str) -> str:
-        shape = self._shape
-        value = wave
-        for i, (kernel, stride) in enumerate(zip(shape.conv_kernels, shape.conv_strides, strict=True)):
-            at = f"feature_extractor.conv_layers.{i}"
-            before = 1 if i == 0 else shape.conv_channels[i - 1]
-            views = partial(_views, g, kernel=kernel, stride=stride, channels=before)
+    def _convolve(self, g: Graph, wave: str, first: str) -> str:
+        architecture = self._architecture
+        value, in_channels = wave, 1
+        for i, (channels, kernel, stride) in enumerate(
+            zip(architecture.conv_channels, architecture.conv_kernels, architecture.conv_strides, strict=True)
+        ):
+            unfold = partial(_unfold, g, kernel=kernel, stride=stride, channels=in_channels)
             if i == 0:
-                taps = g("Pad", views(value), g.ints(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
-                value = g("MatMul", taps, first)
+                rows = g("Pad", unfold(value), g.vector(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
+                value = g("MatMul", rows, first)
             else:
-                value = self._linears.full(g, self._linears.convolve(g, value, self._linear(i), views))
-            if shape.conv_norm == "layer":
-                value = layer_norm(
-                    g, value, self._weights[f"{at}.layer_norm.weight"], self._weights[f"{at}.layer_norm.bias"], NORM_EPS
-                )
+                value = self._layers.to_float32(g, self._layers.add_unfolded(g, value, self._layer(i), unfold))
+            if architecture.conv_norm == "layer":
+                norm = f"feature_extractor.conv_layers.{i}.layer_norm"
+                weight, bias = self._weights[f"{norm}.weight"], self._weights[f"{norm}.bias"]
+                value = layer_norm(g, value, weight, bias, CONV_NORM_EPS)
             value = g("Gelu", value)
+            in_channels = channels
         return value
 
-    def _linear(self, i: int) -> Linear:
-        """Turn a kernel ``(outer, inner, k)`` into a matrix ``(k · inner, outer)``, row by row in the order of time."""
-        at = f"feature_extractor.conv_layers.{i}.conv"
-        weight = self._weights[f"{at}.weight"]
-        matrix = np.ascontiguousarray(weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]))
-        bias = self._weights.get(f"{at}.bias") if self._shape.conv_bias else None
-        return Linear(f"conv.{i}", matrix, bias)
+    def _layer(self, i: int) -> LinearLayer:
+        """Return convolution i as a matrix ``(k · inner, outer)``, rows in the order of time."""
+        prefix = f"feature_extractor.conv_layers.{i}.conv"
+        kernels = self._weights[f"{prefix}.weight"]  # (outer, inner, k)
+        matrix = np.ascontiguousarray(kernels.transpose(2, 1, 0).reshape(-1, kernels.shape[0]))
+        bias = self._weights.get(f"{prefix}.bias") if self._architecture.conv_bias else None
+        return LinearLayer(f"conv.{i}", matrix, bias)
 
-    def _first(self, g: Graph) -> str:
-        """Give the first convolution, in fp32 always, as one matrix: its bias is the last row, which meets a one."""
-        weight, bias = self._linear(0)[1:]
+    def _first_matrix(self, g: Graph) -> str:
+        """Return the first convolution, always in fp32, as ``[k + 1, outer]``: the last row, the bias, meets a 1."""
+        _, weight, bias = self._layer(0)
         return g.constant(np.vstack([weight, np.zeros(weight.shape[1]) if bias is None else bias]), np.float32)
 
-    def _first_of_group(self, g: Graph, wave: str, samples: str) -> str:
-        """Give the first convolution with its norm over time as one matrix for each waveform; see `_first`.
+    def _first_matrices_normed(self, g: Graph, wave: str, samples: str) -> str:
+        """Return the first convolution and its norm over time as one matrix for each waveform; see `_first_matrix`.
 
-        The mean and variance over time of w · x are w · mean(x) and w · cov(x) · w, so nothing of the size of the
-        convolution's output is needed. In float64, since the product takes differences of large sums.
+        The mean and variance over time of w · x are w · mean(x) and w · cov(x) · w, so that the output of the
+        convolution is never held. In float64, since the product takes differences of large sums.
 
         Returns
         -------
         str
             Value ``[batch, k + 1, outer]``.
         """
-        shape = self._shape
-        kernel, stride = shape.conv_kernels[0], shape.conv_strides[0]
-        rows = g("Add", g("Div", g("Sub", samples, g.ints(kernel)), g.ints(stride)), g.ints(1))
-        fold = -(-kernel // stride) - 1
-        padded = _padded(g, wave, samples, g("Mul", g("Add", rows, g.ints(fold)), g.ints(stride)))
-        taps = g("Cast", _views(g, padded, kernel, stride, 1), to=DOUBLE)  # [batch, rows, k] in float64
-        linear = self._linear(0)
-        weight = g.constant(linear.weight, np.float64)
-        mean = g("ReduceMean", taps, g.ints(1), keepdims=1)
-        off = g("Sub", taps, mean)
-        count = g("Cast", g("Squeeze", rows, g.ints(0)), to=DOUBLE)
-        covariance = g("Div", g("MatMul", g("Transpose", off, perm=[0, 2, 1]), off), count)
-        variance = g("ReduceSum", g("Mul", g("MatMul", covariance, weight), weight), g.ints(1), keepdims=1)
-        at = "feature_extractor.conv_layers.0.layer_norm"
+        kernel, stride = self._architecture.conv_kernels[0], self._architecture.conv_strides[0]
+        n_rows = g("Add", g("Div", g("Sub", samples, g.vector(kernel)), g.vector(stride)), g.vector(1))
+        n_extra = -(-kernel // stride) - 1
+        length = g("Mul", g("Add", n_rows, g.vector(n_extra)), g.vector(stride))
+        padded = _set_length(g, wave, samples, length)
+        rows = g("Cast", _unfold(g, padded, kernel, stride, 1), to=DOUBLE)  # [batch, rows, k]
+        weight = g.constant(self._layer(0).weight, np.float64)
+        mean = g("ReduceMean", rows, g.vector(1), keepdims=1)
+        deviation = g("Sub", rows, mean)
+        count = g("Cast", g("Squeeze", n_rows, g.vector(0)), to=DOUBLE)
+        covariance = g("Div", g("MatMul", g("Transpose", deviation, perm=[0, 2, 1]), deviation), count)
+        variance = g("ReduceSum", g("Mul", g("MatMul", covariance, weight), weight), g.vector(1), keepdims=1)
+        norm = "feature_extractor.conv_layers.0.layer_norm"
         gain = g(
             "Div",
-            g.constant(self._weights[f"{at}.weight"], np.float64),
-            g("Sqrt", g("Add", variance, g.constant(NORM_EPS, np.float64))),
+            g.constant(self._weights[f"{norm}.weight"], np.float64),
+            g("Sqrt", g("Add", variance, g.constant(CONV_NORM_EPS, np.float64))),
         )
-        shift = g("Sub", g.constant(self._weights[f"{at}.bias"], np.float64), g("Mul", g("MatMul", mean, weight), gain))
+        shift = g(
+            "Sub", g.constant(self._weights[f"{norm}.bias"], np.float64), g("Mul", g("MatMul", mean, weight), gain)
+        )
         return g("Cast", g("Concat", g("Mul", weight, gain), shift, axis=1), to=FLOAT)
 
 
-def layer_norm(g: Graph, value: str, weight: NDArray[np.float32], bias: NDArray[np.float32], eps: float) -> str:
-    """Norm over the last axis."""
-    return g(
-        "LayerNormalization", value, g.constant(weight, np.float32), g.constant(bias, np.float32), axis=-1, epsilon=eps
-    )
-
-
-def _views(g: Graph, value: str, kernel: int, stride: int, channels: int) -> str:
-    """Lay the rows that each output reads side by side: ``[batch, rows, kernel · channels]``."""
-    folded = g("Reshape", value, g.ints(0, -1, stride * channels))
-    n_views = -(-kernel // stride)
-    if n_views == 1:
+def _unfold(g: Graph, value: str, kernel: int, stride: int, channels: int) -> str:
+    """Add the rows that each output of a convolution reads, side by side: ``[batch, rows, kernel · channels]``."""
+    folded = g("Reshape", value, g.vector(0, -1, stride * channels))
+    n_slices = -(-kernel // stride)
+    if n_slices == 1:
         return folded
-    parts = []
-    for i in range(n_views):
-        end = i + 1 - n_views
+    slices = []
+    for i in range(n_slices):
+        end = i + 1 - n_slices
         width = min(stride, kernel - i * stride) * channels
         starts, ends = [i, 0], [end or np.iinfo(np.int64).max, width]
-        parts.append(g("Slice", folded, g.ints(*starts), g.ints(*ends), g.ints(1, 2)))
-    return g("Concat", *parts, axis=-1)
+        slices.append(g("Slice", folded, g.vector(*starts), g.vector(*ends), g.vector(1, 2)))
+    return g("Concat", *slices, axis=-1)
 
 
-def _padded(g: Graph, wave: str, samples: str, wanted: str) -> str:
-    """Lengthen ``[batch, samples]`` with zeros."""
-    lack = g("Max", g("Sub", wanted, samples), g.ints(0))
-    padded = g("Pad", wave, g("Concat", g.ints(0, 0, 0), lack, axis=0))
-    return g.cut(padded, g.ints(0), wanted, 1)
+def _set_length(g: Graph, wave: str, samples: str, length: str) -> str:
+    """Pad ``[batch, samples]`` with zeros at the end, or cut it, to a length."""
+    missing = g("Max", g("Sub", length, samples), g.vector(0))
+    padded = g("Pad", wave, g("Concat", g.vector(0, 0, 0), missing, axis=0))
+    return g.slice(padded, g.vector(0), length, 1)

@@ -1,4 +1,4 @@
-"""Linear layers of the graph, in the precision that each is to run in."""
+"""Linear layers of the graph, each in the precision that it is to run in."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from abxfast.export.graph import Graph
 
 INT8_MAX = 127
-"""Weights are symmetric signed int8: the only ones that the fast kernels of every processor take."""
+"""Weights are symmetric signed int8: the only ones for which every processor has fast kernels."""
 
 
-class Linear(NamedTuple):
-    """A product with a constant matrix.
+class LinearLayer(NamedTuple):
+    """A product with a constant matrix, and a bias.
 
     Attributes
     ----------
     name : str
-        ``blocks.3.ffn2``.
+        Such as ``blocks.3.ffn2``.
     weight : ndarray of float32, shape (inner, outer)
     bias : ndarray of float32, shape (outer,), or None
     """
@@ -36,8 +36,8 @@ class Linear(NamedTuple):
     bias: NDArray[np.float32] | None
 
 
-class Rounded(NamedTuple):
-    """A matrix in int8: ``weight · scale``.
+class QuantizedWeight(NamedTuple):
+    """A matrix in int8, whose value is ``weight · scale``.
 
     Attributes
     ----------
@@ -49,102 +49,104 @@ class Rounded(NamedTuple):
     scale: NDArray[np.float32]
 
 
-def nearest(weight: NDArray[np.float32]) -> Rounded:
-    """Round a matrix ``(inner, outer)`` to int8, column by column, each weight by itself."""
+def round_to_nearest(weight: NDArray[np.float32]) -> QuantizedWeight:
+    """Round a matrix ``(inner, outer)`` to int8, with a scale for each column."""
     scale = np.abs(weight).max(axis=0) / INT8_MAX
     scale[scale == 0] = 1
-    return Rounded(np.round(weight / scale).astype(np.int8), scale.astype(np.float32))
+    return QuantizedWeight(np.round(weight / scale).astype(np.int8), scale.astype(np.float32))
 
 
-class Watched(NamedTuple):
-    """What a graph holds of the layers on an input.
+class LayerRecord(NamedTuple):
+    """The layers of a graph that share an input, and the values around them.
 
     Attributes
     ----------
     value : str
         The input.
-    layers : list of Linear
-    numbers : list of str
-        Values that are in float16 where the layers are: the input, and products with and without bias.
-    attention : tuple of str
-        Queries and keys, where that is what the layers give.
+    layers : list of LinearLayer
+    fp16_values : list of str
+        Values that are in float16 if the layers are: the input, and the products with and without bias.
+    queries_keys : tuple of str
+        Queries and keys, if the layers compute these.
     """
 
     value: str
-    layers: list[Linear]
-    numbers: list[str]
-    attention: tuple[str, ...] = ()
+    layers: list[LinearLayer]
+    fp16_values: list[str]
+    queries_keys: tuple[str, ...] = ()
 
 
 @dataclass
-class Linears:
-    """Puts linear layers into a graph, and takes note of what it put there.
+class LinearLayers:
+    """Adds linear layers to a graph, and optionally records them.
 
     Attributes
     ----------
     precision : str
-        ``fp32``, ``fp16`` or ``int8``: of every layer whose input `kept` does not name.
-    kept : frozenset of str
+        ``fp32``, ``fp16`` or ``int8``: of every layer whose input is not in `fp32_inputs`.
+    fp32_inputs : frozenset of str
         Names of inputs (``blocks.3.qkv``) whose layers stay in fp32.
-    rounded : mapping of str to Rounded
-        Weights in int8 by the name of the layer; `nearest` for those that it lacks.
-    watched : dict of str to Watched, or None
-        Filled with what is put into the graph, by the name of the input; None where nobody asks.
-    halves : set of str
+    quantized : mapping of str to QuantizedWeight
+        Weights in int8 by the name of the layer. Others are rounded to nearest.
+    records : dict of str to LayerRecord, or None
+        Filled with the layers that are added in fp32, by the name of the input; None to record nothing.
+    fp16_values : set of str
         Filled with the values that are in float16; all others are in float32.
     """
 
     precision: str = "fp32"
-    kept: frozenset[str] = frozenset()
-    rounded: Mapping[str, Rounded] = field(default_factory=dict)
-    watched: dict[str, Watched] | None = None
-    halves: set[str] = field(default_factory=set)
+    fp32_inputs: frozenset[str] = frozenset()
+    quantized: Mapping[str, QuantizedWeight] = field(default_factory=dict)
+    records: dict[str, LayerRecord] | None = None
+    fp16_values: set[str] = field(default_factory=set)
 
-    def of(self, name: str) -> str:
-        """Give the precision of the layers on an input."""
-        return "fp32" if name in self.kept else self.precision
+    def precision_of(self, name: str) -> str:
+        """Return the precision of the layers on an input."""
+        return "fp32" if name in self.fp32_inputs else self.precision
 
-    def put(self, g: Graph, value: str, layers: Sequence[Linear], name: str) -> list[str]:
-        """Put layers that share an input ``[..., inner]``, and give their outputs ``[..., outer]``.
+    def add(self, g: Graph, value: str, layers: Sequence[LinearLayer], name: str) -> list[str]:
+        """Add layers that share an input.
 
-        In fp16 these are in float16; see `full`.
+        Parameters
+        ----------
+        g : Graph
+        value : str
+            The input, ``[..., inner]``.
+        layers : sequence of LinearLayer
+        name : str
+            Name of the input.
+
+        Returns
+        -------
+        list of str
+            Outputs ``[..., outer]``, in float16 if the precision is fp16; see `to_float32`.
         """
-        precision = self.of(name)
+        precision = self.precision_of(name)
         if precision == "int8":
-            rounded = _rounded(g, value)
-            return [self.integer(g, rounded, layer) for layer in layers]
+            uint8_input = quantize_dynamically(g, value)
+            return [self.add_int8(g, uint8_input, layer) for layer in layers]
         if precision == "fp16":
-            half = value if value in self.halves else g("Cast", value, to=FLOAT16)
-            outputs = [_product(g, half, layer, np.float16)[-1] for layer in layers]
-            self.halves.update(outputs)
+            half = value if value in self.fp16_values else g("Cast", value, to=FLOAT16)
+            outputs = [_add_product(g, half, layer, np.float16)[-1] for layer in layers]
+            self.fp16_values.update(outputs)
             return outputs
-        value = self.full(g, value)
-        products = [_product(g, value, layer, np.float32) for layer in layers]
-        if self.watched is not None:
-            numbers = [value, *(number for product in products for number in product)]
-            self.watched[name] = Watched(value, list(layers), numbers)
+        value = self.to_float32(g, value)
+        products = [_add_product(g, value, layer, np.float32) for layer in layers]
+        if self.records is not None:
+            fp16_values = [value, *(output for product in products for output in product)]
+            self.records[name] = LayerRecord(value, list(layers), fp16_values)
         return [product[-1] for product in products]
 
-    def full(self, g: Graph, value: str) -> str:
-        """Give a value in float32."""
-        return g("Cast", value, to=FLOAT) if value in self.halves else value
+    def add_unfolded(self, g: Graph, value: str, layer: LinearLayer, unfold: Callable[[str], str]) -> str:
+        """Add a layer on an unfolded value; int8 is unfolded after quantization, which moves a quarter of the bytes."""
+        if self.precision_of(layer.name) == "int8":
+            value, scale, zero_point = quantize_dynamically(g, value)
+            return self.add_int8(g, (unfold(value), scale, zero_point), layer)
+        return self.add(g, unfold(value), [layer], layer.name)[0]
 
-    def like(self, value: str, other: str) -> str:
-        """Take note that a value is of the type of another."""
-        if other in self.halves:
-            self.halves.add(value)
-        return value
-
-    def convolve(self, g: Graph, value: str, layer: Linear, views: Callable[[str], str]) -> str:
-        """Put a layer on views of a value; in int8 they are laid out after rounding, at a quarter of the traffic."""
-        if self.of(layer.name) == "int8":
-            value, scale, zero = _rounded(g, value)
-            return self.integer(g, (views(value), scale, zero), layer)
-        return self.put(g, views(value), [layer], layer.name)[0]
-
-    def integer(self, g: Graph, value: tuple[str, str, str], layer: Linear) -> str:
-        """Put a layer on a value in uint8, given with its scale and its zero."""
-        weight, scale = self.rounded.get(layer.name) or nearest(layer.weight)
+    def add_int8(self, g: Graph, value: tuple[str, str, str], layer: LinearLayer) -> str:
+        """Add a layer in int8 on a uint8 value, given with its scale and zero point."""
+        weight, scale = self.quantized.get(layer.name) or round_to_nearest(layer.weight)
         return g(
             "MatMulIntegerToFloat",
             value[0],
@@ -157,13 +159,24 @@ class Linears:
             domain=CONTRIB,
         )
 
+    def to_float32(self, g: Graph, value: str) -> str:
+        """Return a value in float32."""
+        return g("Cast", value, to=FLOAT) if value in self.fp16_values else value
 
-def _rounded(g: Graph, value: str) -> tuple[str, str, str]:
-    integer, scale, zero = g.op("DynamicQuantizeLinear", value, outputs=3)
-    return integer, scale, zero
+    def mark_same_type(self, value: str, other: str) -> str:
+        """Record that a value has the type of another, and return it."""
+        if other in self.fp16_values:
+            self.fp16_values.add(value)
+        return value
 
 
-def _product(g: Graph, value: str, layer: Linear, dtype: type) -> list[str]:
-    """Put a product, and give it without its bias, if it has one, and as it is."""
-    out = g("MatMul", value, g.constant(layer.weight, dtype))
-    return [out] if layer.bias is None else [out, g("Add", out, g.constant(layer.bias, dtype))]
+def quantize_dynamically(g: Graph, value: str) -> tuple[str, str, str]:
+    """Return a value in uint8, its scale and its zero point, all computed at run time."""
+    quantized, scale, zero_point = g.op("DynamicQuantizeLinear", value, outputs=3)
+    return quantized, scale, zero_point
+
+
+def _add_product(g: Graph, value: str, layer: LinearLayer, dtype: type) -> list[str]:
+    """Add a layer; return the product without its bias, if it has one, and the output."""
+    product = g("MatMul", value, g.constant(layer.weight, dtype))
+    return [product] if layer.bias is None else [product, g("Add", product, g.constant(layer.bias, dtype))]

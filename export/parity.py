@@ -1,4 +1,4 @@
-"""Parity: what an encoder's vectors have in common with those of PyTorch on the original checkpoint."""
+"""Parity: the vectors of an encoder compared with those of PyTorch on the original checkpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from abxfast._threads import usable_threads
 from abxfast.encoders import Encoder
 from abxfast.errors import ExportError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
-from abxfast.export.checkpoint import PREPROCESSOR
+from abxfast.export.checkpoint_files import PREPROCESSOR
 from abxfast.scoring import score_embeddings
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.export.calibration_audio import Material
+    from abxfast.export.calibration_audio import CalibrationAudio
     from abxfast.export.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 
 LENGTHS_S = (1.0, 5.0, 10.0, 20.0)
-PER_HALF = 23
-"""Snippets of each half: 23 · 22 · 23 = 11,638 triplets a cell."""
+SNIPPETS_PER_HALF = 23
+"""23 · 22 · 23 = 11,638 triplets in a cell."""
 MIN_HOP_S = 0.1
-"""Between two snippets; more alike than that they say nothing new."""
+"""Between the starts of two snippets; closer ones are too alike to add information."""
 
 
-class Row(NamedTuple):
+class ParityRow(NamedTuple):
     """The parity of one variant at one snippet length.
 
     Attributes
@@ -42,13 +42,13 @@ class Row(NamedTuple):
     variant : str
     snippet_s : float
     difference : float
-        Greatest |Δ| over greatest |reference|.
+        Maximum |Δ| over maximum |reference|.
     angle : float
-        Greatest 1 − cos of a vector with its reference.
+        Maximum 1 − cos of a vector and its reference.
     drift, drift95 : float
         Mean and 95th percentile of (1 − cos(vector, reference)) / mean distance between snippets.
     abx : float
-        Greatest change of an ABX score.
+        Maximum change of an ABX score.
     """
 
     variant: str
@@ -60,76 +60,169 @@ class Row(NamedTuple):
     abx: float
 
 
-def cut(material: Material, length_s: float) -> NDArray[np.float32] | None:
-    """Cut `PER_HALF` snippets of one length out of each half, evenly spread; None where a half is too short.
+class ReferenceVectors(NamedTuple):
+    """Snippets of one length, and the vectors that PyTorch computes for them.
 
-    Returns
-    -------
-    ndarray of float32, shape (2 · PER_HALF, samples), or None
+    Attributes
+    ----------
+    snippet_s : float
+    waves : ndarray of float32, shape (snippets, samples)
+    vectors : ndarray of float64, shape (snippets, variants, hidden)
     """
-    samples = round(length_s * SAMPLE_RATE_HZ)
-    snippets = []
-    for half in material.halves:
-        last = len(half) - samples
-        if last < (PER_HALF - 1) * MIN_HOP_S * SAMPLE_RATE_HZ:
-            return None
-        starts = np.linspace(0, last, PER_HALF).astype(int)
-        snippets += [half[start : start + samples] for start in starts]
-    return np.stack(snippets)
+
+    snippet_s: float
+    waves: NDArray[np.float32]
+    vectors: NDArray[np.float64]
 
 
-class Reference:
-    """PyTorch in fp32, on the original checkpoint, whole.
+class TorchReference:
+    """The complete original checkpoint in PyTorch, in fp32.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-    layers, poolings : sequences
+    layers : sequence of int
+    poolings : sequence of str
         Of the variants.
 
     Raises
     ------
     ExportError
-        Where transformers cannot load it, or had to fill in weights.
+        If transformers cannot load the checkpoint, or would initialise missing weights.
     """
 
     def __init__(self, checkpoint: Checkpoint, layers: Sequence[int], poolings: Sequence[str]) -> None:
         import torch
         from transformers import AutoModel
-        from transformers.utils import logging as chatter
+        from transformers.utils import logging as transformers_logging
 
-        chatter.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         try:
-            model, told = AutoModel.from_pretrained(
+            model, loading_info = AutoModel.from_pretrained(
                 checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
             )
-            self._extract = _extractor(checkpoint)
+            self._extract = _feature_extractor(checkpoint)
         except Exception as error:
             reason = shorten(str(error) or type(error).__name__, 200, placeholder=" …")
             raise ExportError(
-                f"{checkpoint.source}: transformers, which the encoder is checked against, cannot load it ({reason})"
+                f"{checkpoint.source}: transformers, the reference for encoders, cannot load it ({reason})"
             ) from error
-        filled = [name for name in told["missing_keys"] if "masked_spec_embed" not in name]
-        if filled:
-            raise ExportError(f"{checkpoint.source}: transformers finds no {filled[0]} and would fill in noise")
+        missing = [name for name in loading_info["missing_keys"] if "masked_spec_embed" not in name]
+        if missing:
+            raise ExportError(
+                f"{checkpoint.source}: transformers does not find {missing[0]}, and would initialise it at random"
+            )
         self._model = model.eval()
         self._layers, self._poolings = layers, poolings
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give the vectors of one snippet, float64 ``(variants, hidden)``."""
+        """Compute the vectors of one snippet: float64 ``(variants, hidden)``."""
         import torch
 
         with torch.inference_mode():
             states = self._model(torch.from_numpy(self._extract(wave))[None], output_hidden_states=True).hidden_states
-        rows = []
+        vectors = []
         for layer in self._layers:
             frames = states[layer][0].numpy().astype(np.float64)
-            rows += [getattr(frames, pooling)(axis=0) for pooling in self._poolings]
-        return np.stack(rows)
+            vectors += [getattr(frames, pooling)(axis=0) for pooling in self._poolings]
+        return np.stack(vectors)
 
 
-def _extractor(checkpoint: Checkpoint) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Give what brings a waveform to what the model takes: transformers' own, where the checkpoint has its settings."""
+def compute_references(reference: TorchReference, audio: CalibrationAudio) -> list[ReferenceVectors]:
+    """Compute the vectors of snippets of each of `LENGTHS_S` for which the audio is long enough."""
+    references, omitted = [], []
+    for length_s in LENGTHS_S:
+        waves = cut_snippets(audio, length_s)
+        if waves is None:
+            omitted.append(f"{length_s:g}")
+            continue
+        logger.info("reference: PyTorch on %d snippets of %g s", len(waves), length_s)
+        references.append(ReferenceVectors(length_s, waves, np.stack([reference(wave) for wave in waves])))
+    if omitted:
+        logger.warning("parity: the audio is too short to check snippets of %s s", ", ".join(omitted))
+    return references
+
+
+def cut_snippets(audio: CalibrationAudio, length_s: float) -> NDArray[np.float32] | None:
+    """Cut evenly spaced snippets of one length from each half of the audio for the parity check.
+
+    Returns
+    -------
+    ndarray of float32, shape (2 · SNIPPETS_PER_HALF, samples), or None
+        None if a half is too short.
+    """
+    samples = round(length_s * SAMPLE_RATE_HZ)
+    snippets = []
+    for half in audio.parity_halves:
+        last_start = len(half) - samples
+        if last_start < (SNIPPETS_PER_HALF - 1) * MIN_HOP_S * SAMPLE_RATE_HZ:
+            return None
+        starts = np.linspace(0, last_start, SNIPPETS_PER_HALF).astype(int)
+        snippets += [half[start : start + samples] for start in starts]
+    return np.stack(snippets)
+
+
+def measure_parity(path: Path, references: Sequence[ReferenceVectors]) -> list[ParityRow]:
+    """Compare an encoder file with the references; return a row for each variant and length.
+
+    Raises
+    ------
+    EncoderError
+        If the file does not keep the encoder contract, or the graph fails.
+    """
+    encoder = Encoder(path, "cpu")
+    rows = []
+    for reference in references:
+        with ThreadPoolExecutor(usable_threads()) as pool:
+            vectors = np.concatenate(list(pool.map(lambda wave: encoder.encode(wave[None]), reference.waves)))
+        for i, variant in enumerate(encoder.info.variants):
+            rows.append(
+                compare(variant, reference.snippet_s, vectors[:, i].astype(np.float64), reference.vectors[:, i])
+            )
+    return rows
+
+
+def compare(variant: str, snippet_s: float, vectors: NDArray[np.float64], exact: NDArray[np.float64]) -> ParityRow:
+    """Compare vectors with their references.
+
+    Parameters
+    ----------
+    variant : str
+    snippet_s : float
+    vectors, exact : ndarray of float64, shape (snippets, hidden)
+        As many snippets of the first half of the audio as of the second.
+    """
+    unit, unit_exact = _normalise(vectors), _normalise(exact)
+    angles = 1 - (unit * unit_exact).sum(axis=1)
+    distances = 1 - unit_exact @ unit_exact.T
+    mean_distance = distances[np.triu_indices(len(exact), 1)].mean()
+    drift = angles / max(float(mean_distance), np.finfo(np.float64).tiny)
+    labels = {"half": np.repeat(["first", "second"], len(exact) // 2)}
+    scores = [
+        np.array(score_embeddings(np.ascontiguousarray(v), labels, on="half").table["score"]) for v in (vectors, exact)
+    ]
+    return ParityRow(
+        variant,
+        snippet_s,
+        float(np.abs(vectors - exact).max() / np.abs(exact).max()),
+        float(angles.max()),
+        float(drift.mean()),
+        float(np.percentile(drift, 95)),
+        float(np.abs(scores[0] - scores[1]).max()),
+    )
+
+
+def parity_metadata(rows: Sequence[ParityRow], audio_name: str) -> dict[str, object]:
+    """Return the report as it is kept in the metadata of an encoder."""
+    rounded = [
+        {key: float(f"{value:.3g}") if isinstance(value, float) else value for key, value in row._asdict().items()}
+        for row in rows
+    ]
+    return {"against": "PyTorch fp32 on the original checkpoint", "audio": audio_name, "rows": rounded}
+
+
+def _feature_extractor(checkpoint: Checkpoint) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return the preprocessing of waveforms: that of transformers, if the checkpoint has settings for it."""
     if (checkpoint.folder / PREPROCESSOR).is_file():
         from transformers import AutoFeatureExtractor
 
@@ -141,69 +234,7 @@ def _extractor(checkpoint: Checkpoint) -> Callable[[NDArray[np.float32]], NDArra
     return lambda wave: ((wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)).astype(np.float32)
 
 
-class References(NamedTuple):
-    """Snippets of one length, and what PyTorch gives for them."""
-
-    snippet_s: float
-    waves: NDArray[np.float32]
-    vectors: NDArray[np.float64]
-
-
-def references(reference: Reference, material: Material) -> list[References]:
-    """Run PyTorch over the snippets of each length that the material is long enough for."""
-    found, left_out = [], []
-    for length_s in LENGTHS_S:
-        waves = cut(material, length_s)
-        if waves is None:
-            left_out.append(f"{length_s:g}")
-            continue
-        logger.info("reference: PyTorch on %d snippets of %g s", len(waves), length_s)
-        found.append(References(length_s, waves, np.stack([reference(wave) for wave in waves])))
-    if left_out:
-        logger.warning("parity: the audio is too short to check snippets of %s s", ", ".join(left_out))
-    return found
-
-
-def measure(path: Path, wanted: Sequence[References]) -> list[Row]:
-    """Hold an encoder file against the references, row by variant and length."""
-    encoder = Encoder(path, "cpu")
-    rows = []
-    for reference in wanted:
-        with ThreadPoolExecutor(usable_threads()) as pool:
-            vectors = np.concatenate(list(pool.map(lambda wave: encoder.encode(wave[None]), reference.waves)))
-        for i, variant in enumerate(encoder.info.variants):
-            rows.append(_row(variant, reference.snippet_s, vectors[:, i].astype(np.float64), reference.vectors[:, i]))
-    return rows
-
-
-def _row(variant: str, snippet_s: float, vectors: NDArray[np.float64], exact: NDArray[np.float64]) -> Row:
-    unit, unit_exact = _unit(vectors), _unit(exact)
-    off = 1 - (unit * unit_exact).sum(axis=1)
-    distances = 1 - unit_exact @ unit_exact.T
-    apart = distances[np.triu_indices(len(exact), 1)].mean()
-    drift = off / max(float(apart), np.finfo(np.float64).tiny)
-    labels = {"half": np.repeat(["first", "second"], len(exact) // 2)}
-    scores = [
-        np.array(score_embeddings(np.ascontiguousarray(v), labels, on="half").table["score"]) for v in (vectors, exact)
-    ]
-    return Row(
-        variant,
-        snippet_s,
-        float(np.abs(vectors - exact).max() / np.abs(exact).max()),
-        float(off.max()),
-        float(drift.mean()),
-        float(np.percentile(drift, 95)),
-        float(np.abs(scores[0] - scores[1]).max()),
-    )
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: NDArray[np.float64] = vectors / np.maximum(norms, np.finfo(np.float64).tiny)
     return unit
-
-
-def to_metadata(rows: Sequence[Row], name: str) -> dict[str, object]:
-    """Give the report as an encoder's metadata keeps it."""
-    kept = [{key: float(f"{v:.3g}") if isinstance(v, float) else v for key, v in row._asdict().items()} for row in rows]
-    return {"against": "PyTorch fp32 on the original checkpoint", "audio": name, "rows": kept}

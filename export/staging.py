@@ -1,4 +1,4 @@
-"""A file that comes into being beside its place, and is there whole or not at all."""
+"""Writing a large file in several steps, so that it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def aside_of(path: Path) -> Iterator[Path]:
-    """Give a place for the file, beside the one that it is to have, of which nothing is left."""
+def staged_path(path: Path) -> Iterator[Path]:
+    """Yield the path of a file to be written in a temporary folder beside `path`, which is removed at the end."""
     with disk_errors(path):
-        made = TemporaryDirectory(prefix=f"{path.name}.making-", dir=path.parent, ignore_cleanup_errors=True)
-    with made as folder:
+        temporary = TemporaryDirectory(prefix=f"{path.name}.making-", dir=path.parent, ignore_cleanup_errors=True)
+    with temporary as folder:
         yield Path(folder) / path.name
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Tell in one line that the file cannot be written, and why."""
+    """Convert an `OSError` to an `ExportError` that names a file in one line."""
     try:
         yield
     except OSError as error:
-        raise ExportError(f"{path}: cannot be written ({error.strerror}); make room, or name another folder") from error
+        raise ExportError(
+            f"{path}: cannot be written ({error.strerror}); free some space, or choose another folder"
+        ) from error

@@ -1,5 +1,6 @@
-"""Tiny seeded checkpoints of every form that export takes, and what transformers itself makes of them."""
+"""Tiny seeded checkpoints of every supported form, and the hidden states that transformers computes from them."""
 
+import shutil
 from functools import lru_cache
 
 import numpy as np
@@ -13,45 +14,46 @@ SMALL = {
     "conv_dim": [32] * 7,
     "num_conv_pos_embeddings": 128,
     "num_conv_pos_embedding_groups": 16,
-    "initializer_range": 0.12,  # of the published 0.02, blocks of this width would hardly touch what they add to
+    "initializer_range": 0.12,  # with the published 0.02, blocks of this width would hardly change their input
 }
-OF_WAV2VEC2 = {"codevector_dim": 32, "proj_codevector_dim": 32, "num_codevectors_per_group": 8, "vocab_size": 12}
-LAYER = {"feat_extract_norm": "layer", "conv_bias": True}
-GROUP = {"feat_extract_norm": "group", "conv_bias": False}
-STABLE, POST = {"do_stable_layer_norm": True}, {"do_stable_layer_norm": False}
+WAV2VEC2_ONLY = {"codevector_dim": 32, "proj_codevector_dim": 32, "num_codevectors_per_group": 8, "vocab_size": 12}
+LAYER_NORM = {"feat_extract_norm": "layer", "conv_bias": True}
+GROUP_NORM = {"feat_extract_norm": "group", "conv_bias": False}
+PRE_NORM, POST_NORM = {"do_stable_layer_norm": True}, {"do_stable_layer_norm": False}
 FORMS = {
-    # name: class of transformers, config, do_normalize of the preprocessor (None: there is no such file)
-    "xlsr": ("Wav2Vec2ForPreTraining", LAYER | STABLE, True),
-    "layer, post norm": ("Wav2Vec2ForCTC", LAYER | POST | {"adapter_attn_dim": 16}, False),  # has none
-    "base": ("Wav2Vec2ForPreTraining", GROUP | POST, True),
-    "group, stable": ("Wav2Vec2ForCTC", GROUP | STABLE, None),
-    "layer, no bias": ("Wav2Vec2Model", LAYER | STABLE | {"conv_bias": False}, None),
-    "group, bias": ("Wav2Vec2Model", GROUP | POST | {"conv_bias": True}, False),
-    "mms": ("Wav2Vec2ForCTC", LAYER | STABLE | {"adapter_attn_dim": 16}, True),
-    "odd positions": ("Wav2Vec2Model", LAYER | STABLE | {"num_conv_pos_embeddings": 19}, False),
-    "hubert base": ("HubertModel", GROUP | POST | {"feat_proj_layer_norm": False}, False),
-    "hubert large": ("HubertForCTC", LAYER | STABLE, True),
-    "hubert, adapter": ("HubertModel", LAYER | STABLE | {"adapter_attn_dim": 16}, True),
+    # name: class in transformers, config, do_normalize of the preprocessor (None: there is no preprocessor_config.json)
+    "xlsr": ("Wav2Vec2ForPreTraining", LAYER_NORM | PRE_NORM, True),
+    "layer, post norm": ("Wav2Vec2ForCTC", LAYER_NORM | POST_NORM | {"adapter_attn_dim": 16}, False),  # no adapter
+    "base": ("Wav2Vec2ForPreTraining", GROUP_NORM | POST_NORM, True),
+    "group, pre norm": ("Wav2Vec2ForCTC", GROUP_NORM | PRE_NORM, None),
+    "layer, no bias": ("Wav2Vec2Model", LAYER_NORM | PRE_NORM | {"conv_bias": False}, None),
+    "group, bias": ("Wav2Vec2Model", GROUP_NORM | POST_NORM | {"conv_bias": True}, False),
+    "mms": ("Wav2Vec2ForCTC", LAYER_NORM | PRE_NORM | {"adapter_attn_dim": 16}, True),
+    "odd positions": ("Wav2Vec2Model", LAYER_NORM | PRE_NORM | {"num_conv_pos_embeddings": 19}, False),
+    "hubert base": ("HubertModel", GROUP_NORM | POST_NORM | {"feat_proj_layer_norm": False}, False),
+    "hubert large": ("HubertForCTC", LAYER_NORM | PRE_NORM, True),
+    "hubert, adapter": ("HubertModel", LAYER_NORM | PRE_NORM | {"adapter_attn_dim": 16}, True),
 }
 
 
 def make_checkpoint(folder, form="xlsr", seed=0, **options):
-    """Save a checkpoint with no weight at its neutral value: norms that are swapped or left out show."""
+    """Save a checkpoint with no weight at its neutral value, so that a swapped or missing norm changes the output."""
     import torch
     import transformers
 
-    kind, config, normalise = FORMS[form]
-    of_kind = {} if kind.startswith("Hubert") else OF_WAV2VEC2
-    config_class = transformers.HubertConfig if kind.startswith("Hubert") else transformers.Wav2Vec2Config
+    class_name, config, normalise = FORMS[form]
+    is_hubert = class_name.startswith("Hubert")
+    config_class = transformers.HubertConfig if is_hubert else transformers.Wav2Vec2Config
     torch.manual_seed(seed)
-    model = getattr(transformers, kind)(config_class(**SMALL | of_kind | config | options)).eval()
+    settings = SMALL | ({} if is_hubert else WAV2VEC2_ONLY) | config | options
+    model = getattr(transformers, class_name)(config_class(**settings)).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if (weight.ndim == 1 and "layer_norm" in name) or name.endswith((".bias", "adapter_layer.norm.weight")):
                 weight += 0.2 * torch.randn_like(weight)
             elif "adapter_layer.linear" in name:
                 weight.normal_(0, 0.2)
-            elif "original0" in name:  # strength of the positions
+            elif "original0" in name:  # norm of the position embedding's weight
                 weight *= 1 + 0.3 * torch.randn_like(weight)
     model.save_pretrained(folder)
     if normalise is not None:
@@ -59,25 +61,72 @@ def make_checkpoint(folder, form="xlsr", seed=0, **options):
     return folder
 
 
-def stress(folder):
+def make_stress_checkpoint(folder):
     """Save "xlsr" with the stress recipe of DESIGN.md, scaled down: outlier channels between and inside of blocks."""
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
-    weights = load_file(make_checkpoint(folder) / "model.safetensors")
+    weights = load_weights(make_checkpoint(folder))
     for i in range(SMALL["num_hidden_layers"]):
-        at = f"wav2vec2.encoder.layers.{i}.feed_forward"
+        prefix = f"wav2vec2.encoder.layers.{i}.feed_forward"
         between, inside = [7, 30], [11, 40, 77, 100]
-        weights[f"{at}.output_dense.weight"][between] *= 20
-        weights[f"{at}.output_dense.bias"][between] *= 20
-        weights[f"{at}.intermediate_dense.weight"][inside] *= 20
-        weights[f"{at}.intermediate_dense.bias"][inside] *= 20
-        weights[f"{at}.output_dense.weight"][:, inside] /= 20
+        weights[f"{prefix}.output_dense.weight"][between] *= 20
+        weights[f"{prefix}.output_dense.bias"][between] *= 20
+        weights[f"{prefix}.intermediate_dense.weight"][inside] *= 20
+        weights[f"{prefix}.intermediate_dense.bias"][inside] *= 20
+        weights[f"{prefix}.output_dense.weight"][:, inside] /= 20
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
+def load_weights(folder):
+    """Return the tensors of a checkpoint by their names in the file."""
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def copy_checkpoint(checkpoint, folder, weights, name="model.safetensors"):
+    """Copy a checkpoint with other weights: tensors by name, or the bytes of a file."""
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(exist_ok=True)
+    for file in checkpoint.iterdir():
+        if not file.name.startswith("model"):
+            shutil.copy(file, folder)
+    if isinstance(weights, bytes):
+        (folder / name).write_bytes(weights)
+    elif name.endswith(".bin"):
+        torch.save(weights, folder / name)
+    else:
+        save_file(weights, folder / name)
+    return folder
+
+
+def load_checkpoint(source, revision=None):
+    """Return the description of a checkpoint, with the paths of its weights."""
+    from abxfast.export.checkpoint import describe_checkpoint, fetch_weights
+
+    return fetch_weights(describe_checkpoint(str(source), revision))
+
+
+def open_model(model):
+    """Return an onnxruntime session on the CPU of an ONNX model."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def cache_checkpoint(cache, checkpoint, source, commit):
+    """Copy a checkpoint into a cache of the hub as the main branch of a model; return its folder there."""
+    model = cache / f"models--{source.replace('/', '--')}"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(commit)
+    return shutil.copytree(checkpoint, model / "snapshots" / commit)
+
+
 def voice(seconds, seed=0, offset=0.01, pitch_hz=90, noise=0.01):
-    """A buzz whose pitch and loudness wander, over noise, off zero: float32 ``(samples,)``."""
+    """Return a buzz of varying pitch and loudness, with noise and an offset: float32 ``(samples,)``."""
     rng = np.random.default_rng(seed)
     samples = round(seconds * RATE_HZ)
     knots = np.arange(0, samples + 2_000, 2_000)
@@ -88,22 +137,23 @@ def voice(seconds, seed=0, offset=0.01, pitch_hz=90, noise=0.01):
 
 
 @lru_cache
-def whole_model(folder):
+def load_model(folder):
+    """Return the complete model in transformers."""
     import transformers
 
     return transformers.AutoModel.from_pretrained(folder, local_files_only=True).eval()
 
 
 def hidden_states(folder, wave):
-    """What the whole model gives: float64 ``(layers + 1, frames, hidden)`` of one waveform."""
+    """Return the hidden states of the complete model for one waveform: float64 ``(layers + 1, frames, hidden)``."""
     import torch
     import transformers
 
-    model = whole_model(folder)
+    model = load_model(folder)
     try:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
         wave = extractor(wave, sampling_rate=RATE_HZ).input_values[0]
-    except OSError:  # the rule of the design where the file is missing
+    except OSError:  # no preprocessor_config.json: feat_extract_norm decides
         if model.config.feat_extract_norm == "layer":
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
     with torch.inference_mode():
@@ -112,12 +162,12 @@ def hidden_states(folder, wave):
 
 
 def drift_of(vectors, exact):
-    """(1 − cos(vector, exact)) / mean distance between snippets, of each snippet: DESIGN.md."""
-    found, exact = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in np.asarray([vectors, exact], np.float64))
-    apart = (1 - exact @ exact.T)[np.triu_indices(len(exact), 1)].mean()
-    return (1 - (found * exact).sum(axis=1)) / apart
+    """Return (1 − cos(vector, exact)) / mean distance between snippets for each snippet, as DESIGN.md defines it."""
+    unit, exact = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in np.asarray([vectors, exact], np.float64))
+    mean_distance = (1 - exact @ exact.T)[np.triu_indices(len(exact), 1)].mean()
+    return (1 - (unit * exact).sum(axis=1)) / mean_distance
 
 
 def pooled(states, poolings=("max", "mean", "std")):
-    """Pool ``(layers, frames, hidden)`` as the contract orders it: ``(layers · poolings, hidden)``."""
+    """Pool ``(layers, frames, hidden)`` in the order of the contract: ``(layers · poolings, hidden)``."""
     return np.stack([getattr(frames, pooling)(axis=0) for frames in states for pooling in poolings])

@@ -131,6 +131,6 @@ def test_int8_products_never_saturate(tmp_path, monkeypatch, avoid_saturation):
 
 
 def test_the_saturation_probe_is_what_its_script_writes():
-    from abxfast.export.saturation import build as build_probe
+    from abxfast.export.saturation import build_probe
 
     assert (files("abxfast.encoders") / "saturation.onnx").read_bytes() == build_probe()

@@ -466,7 +466,7 @@ def test_the_worst_come_back_within_the_budget(checkpoint_of, recordings, tmp_pa
 
 
 def exporting_shape(source):
-    return open_checkpoint(str(source)).architecture
+    return load_checkpoint(source).architecture
 
 
 def test_what_is_asked_to_stay_stays(run, checkpoint_of, recordings, tmp_path):
@@ -747,7 +747,7 @@ def test_what_transformers_cannot_load(checkpoint_of, tmp_path, file, change):
     folder = shutil.copytree(checkpoint_of("xlsr"), tmp_path / "odd")
     (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | change))
     with pytest.raises(ExportError, match="transformers, which the encoder is checked against, cannot load it"):
-        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
+        parity.Reference(load_checkpoint(folder), [1], ["max"])
 
 
 def test_weights_that_transformers_would_fill_in(checkpoint_of, tmp_path):
@@ -756,7 +756,7 @@ def test_weights_that_transformers_would_fill_in(checkpoint_of, tmp_path):
     with pytest.raises(
         ExportError, match=r"transformers finds no encoder\.layers\.1\.feed_forward\.output_dense\.bias"
     ):
-        parity.Reference(open_checkpoint(str(folder)), [1], ["max"])
+        parity.Reference(load_checkpoint(folder), [1], ["max"])
 
 
 def test_no_place_for_the_stimuli(monkeypatch):

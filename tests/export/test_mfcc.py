@@ -1,3 +1,5 @@
+"""The mfcc encoder, against librosa and numpy."""
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -15,7 +17,7 @@ RATE_HZ = 16_000
 
 def session(*, pooled):
     return onnxruntime.InferenceSession(
-        mfcc.build(pooled=pooled).SerializeToString(), providers=["CPUExecutionProvider"]
+        mfcc.build_mfcc(pooled=pooled).SerializeToString(), providers=["CPUExecutionProvider"]
     )
 
 
@@ -27,7 +29,7 @@ def run(graph, wave):
 
 
 def reference(wave):
-    """MFCC as librosa makes them, in float64: ``(frames, 26)``."""
+    """Return the MFCC of librosa in float64: ``(frames, 26)``."""
     power = librosa.feature.melspectrogram(
         y=np.asarray(wave, np.float32).astype(np.float64),
         sr=RATE_HZ,
@@ -52,7 +54,7 @@ def noise(seed=0, level=0.1, seconds=2.0):
 
 
 def voice():
-    """A buzz whose pitch and loudness move, over a little noise: what a recorded voice is to a spectrum."""
+    """Return a buzz of varying pitch and loudness with a little noise, which has the spectrum of a voice."""
     t = time_s()
     turns = np.cumsum(120 + 20 * np.sin(2 * np.pi * 3 * t)) / RATE_HZ
     buzz = sum(np.sin(2 * np.pi * k * turns) / k**1.5 for k in range(1, 30))
@@ -73,13 +75,13 @@ SIGNALS = {
 @pytest.mark.parametrize("name", SIGNALS)
 def test_frames_are_those_of_librosa(name):
     wave, tolerance_db = SIGNALS[name]
-    found, expected = run(FRAMES, wave), reference(wave)
-    assert found.shape == expected.shape == ((len(wave) - 400) // 160 + 1, 26)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance_db)
+    actual, expected = run(FRAMES, wave), reference(wave)
+    assert actual.shape == expected.shape == ((len(wave) - 400) // 160 + 1, 26)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance_db)
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-def test_pooled_vectors_are_numpys(name):
+def test_pooled_vectors_are_those_of_numpy(name):
     frames = run(FRAMES, SIGNALS[name][0]).astype(np.float64)
     expected = np.stack([frames.max(axis=0), frames.mean(axis=0), frames.std(axis=0)])
     np.testing.assert_allclose(run(POOLED, SIGNALS[name][0]), expected, rtol=1e-4, atol=1e-4)
@@ -87,12 +89,12 @@ def test_pooled_vectors_are_numpys(name):
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(400, 3_000))
-def test_any_length_has_all_its_frames(seed, samples):
+def test_any_length_has_all_frames(seed, samples):
     wave = noise(seed)[:samples]
-    found = run(FRAMES, wave)
-    assert found.shape == ((samples - 400) // 160 + 1, 26)
-    if len(found) >= 5:  # librosa takes no fewer for its slopes
-        np.testing.assert_allclose(found, reference(wave), rtol=0, atol=1e-3)
+    actual = run(FRAMES, wave)
+    assert actual.shape == ((samples - 400) // 160 + 1, 26)
+    if len(actual) >= 5:  # librosa needs as many for deltas
+        np.testing.assert_allclose(actual, reference(wave), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("gain", [0.05, 0.5, 4.0])
@@ -106,17 +108,17 @@ def test_silence_is_the_zero_vector(samples):
     assert not run(POOLED, np.zeros(samples)).any()
 
 
-def test_the_file_in_the_package_is_what_the_script_makes(tmp_path, monkeypatch):
+def test_the_file_in_the_package_is_what_the_script_writes(tmp_path, monkeypatch):
     written = tmp_path / "mfcc.onnx"
     monkeypatch.setattr("sys.argv", ["mfcc", "-o", str(written)])
     mfcc.main()
     packaged = find_encoder("mfcc").read_bytes()
     assert len(packaged) < 10_000
-    # Not the bytes: how protobuf lays them out is its own affair.
+    # Not the bytes: their layout depends on the version of protobuf.
     assert onnx.load_from_string(packaged) == onnx.load(written)
 
 
-def test_the_graph_is_sound_and_says_what_it_is():
+def test_the_graph_is_valid_and_describes_itself():
     model = onnx.load(find_encoder("mfcc"))
     onnx.checker.check_model(model, full_check=True)
     info = EncoderInfo.from_metadata({pair.key: pair.value for pair in model.metadata_props}, "mfcc.onnx")
@@ -126,4 +128,4 @@ def test_the_graph_is_sound_and_says_what_it_is():
         "mfcc.max",
     )
     assert (info.sample_rate_hz, info.least_samples, info.frame_hop_samples) == (RATE_HZ, 400, 160)
-    assert not onnx.load_from_string(mfcc.build(pooled=False).SerializeToString()).metadata_props
+    assert not onnx.load_from_string(mfcc.build_mfcc(pooled=False).SerializeToString()).metadata_props

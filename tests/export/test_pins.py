@@ -10,7 +10,7 @@ transformers = pytest.importorskip("transformers", reason=WHY)
 pytest.importorskip("optimum.exporters.onnx", reason=WHY)
 
 
-@pytest.mark.filterwarnings("ignore")  # theirs, and many
+@pytest.mark.filterwarnings("ignore")  # raised inside optimum and torch
 def test_optimum_exports_wav2vec2(tmp_path):
     from optimum.exporters.onnx import export
     from optimum.exporters.onnx.model_configs import Wav2Vec2OnnxConfig
@@ -38,5 +38,5 @@ def test_optimum_exports_wav2vec2(tmp_path):
     with torch.no_grad():
         expected = model(torch.from_numpy(wave)).last_hidden_state.numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (found,) = session.run(["last_hidden_state"], {"input_values": wave})
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    (actual,) = session.run(["last_hidden_state"], {"input_values": wave})
+    np.testing.assert_allclose(actual, expected, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Rounding to int8: what it does, against onnxruntime, a textbook's GPTQ and products in float64."""
+"""Rounding to int8, against onnxruntime, GPTQ as its paper derives it, and products in float64."""
 
 import numpy as np
 import onnxruntime
@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from abxfast.export.linear import nearest
-from abxfast.export.rounding import DAMPING, Losses, round_input, smoothing
+from abxfast.export.linear import round_to_nearest
+from abxfast.export.rounding import DAMPING, GptqRounder, round_activations, smoothing_scales
 
 torch = pytest.importorskip("torch", reason="needs the export extra: pip install '.[test,export]'")
 
@@ -39,7 +39,7 @@ def matrix(inner=150, outer=40, seed=1):
     return (np.random.default_rng(seed).standard_normal((inner, outer)) / np.sqrt(inner)).astype(np.float32)
 
 
-def lost(x, weight, rounded, x_rounded=None):
+def loss(x, weight, rounded, x_rounded=None):
     """Share of the power of the float64 product that rounding loses."""
     x, weight = x.astype(np.float64), weight.astype(np.float64)
     other = x if x_rounded is None else x_rounded.astype(np.float64)
@@ -53,49 +53,51 @@ def test_inputs_are_rounded_as_onnxruntime_does(seed, size, offset):
     x = ((np.random.default_rng(seed).standard_normal((7, 5)) + offset) * size).astype(np.float32)
     (expected,) = QUANTISER.run(None, {"x": x})
     step = (max(x.max(), 0) - min(x.min(), 0)) / 255
-    off = np.abs(round_input(x) - expected)
+    off = np.abs(round_activations(x) - expected)
     assert off.max() <= 1.01 * step  # a value between two steps may go either way in float32
     assert (off > 0.01 * step).mean() < 0.06
 
 
 def test_an_input_of_zeros():
-    assert not round_input(np.zeros((3, 4), np.float32)).any()
+    assert not round_activations(np.zeros((3, 4), np.float32)).any()
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-def test_nearest_is_within_half_a_step(seed):
+def test_round_to_nearest_is_within_half_a_step(seed):
     weight = matrix(seed=seed)
     weight[:, 3] = 0
-    rounded = nearest(weight)
+    rounded = round_to_nearest(weight)
     assert rounded.weight.dtype == np.int8
     assert np.abs(rounded.weight.astype(int)).max(axis=0)[[0, 1, 2, 4]].tolist() == [127] * 4
     assert not rounded.weight[:, 3].any()
     assert (np.abs(rounded.weight * rounded.scale.astype(np.float64) - weight) <= 0.5001 * rounded.scale).all()
 
 
-def test_rounding_for_the_inputs_loses_less():
-    """On the frames that it saw, and on others of the kind."""
+def test_gptq_loses_less_than_round_to_nearest():
+    """On the frames that it was given, and on others of the same distribution."""
     weight = matrix()
-    rounded = Losses(correlated(2_000)).round_weights(weight)
+    rounded = GptqRounder(correlated(2_000)).round(weight)
     for seed in (0, 5):
         x = correlated(2_000, seed=seed)
-        assert lost(x, weight, rounded) < 0.3 * lost(x, weight, nearest(weight))
+        assert loss(x, weight, rounded) < 0.3 * loss(x, weight, round_to_nearest(weight))
     assert np.abs(rounded.weight.astype(int)).max() <= 127
-    np.testing.assert_array_equal(rounded.scale, nearest(weight).scale)
+    np.testing.assert_array_equal(rounded.scale, round_to_nearest(weight).scale)
 
 
 @pytest.mark.parametrize(
     ("frames", "inner"), [(1, 1), (1, 5), (7, 5), (3, 50), (20, 150), (150, 150), (300, 1), (300, 20), (600, 150)]
 )
-def test_any_size_is_no_worse_than_nearest(frames, inner):
+def test_any_size_is_no_worse_than_round_to_nearest(frames, inner):
     """On average; also with fewer frames than channels, and on inputs without any correlation."""
-    found = []
+    actual = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
         x, weight = rng.standard_normal((frames, inner)).astype(np.float32), matrix(inner, 7, seed)
-        found.append([lost(x, weight, rounded) for rounded in (Losses(x).round_weights(weight), nearest(weight))])
-    ours, plain = np.mean(found, axis=0)
+        actual.append(
+            [loss(x, weight, rounded) for rounded in (GptqRounder(x).round(weight), round_to_nearest(weight))]
+        )
+    ours, plain = np.mean(actual, axis=0)
     assert ours <= 1.01 * plain + 1e-12
 
 
@@ -117,13 +119,13 @@ def textbook(x, weight):
     return out
 
 
-def test_it_is_the_gptq_of_the_paper():
+def test_weights_are_rounded_as_by_the_paper():
     x, weight = correlated(600), matrix()
-    found, expected = Losses(x).round_weights(weight).weight, textbook(x, weight)
+    actual, expected = GptqRounder(x).round(weight).weight, textbook(x, weight)
     assert len(x[0]) > 128  # so that a block ends on the way
     # A value between two integers goes either way in float32, and what follows makes up for it.
-    assert (found == expected).mean() > 0.97
-    assert np.abs(found - expected).max() <= 1
+    assert (actual == expected).mean() > 0.97
+    assert np.abs(actual - expected).max() <= 1
 
 
 def with_outliers(x, channels=(7, 30), factor=30):
@@ -136,30 +138,30 @@ def with_outliers(x, channels=(7, 30), factor=30):
 def test_outlier_channels_are_smoothed(folded):
     x, weight = with_outliers(correlated()), matrix()
     weight[[7, 30]] /= 30
-    scale = smoothing(x, weight, folded=folded)
+    scale = smoothing_scales(x, weight, folded=folded)
     assert scale is not None
     assert np.log(scale).mean() == pytest.approx(0, abs=1e-4)
     assert scale[[7, 30]].min() > 3 * np.median(scale)
     smooth, heavier = (x / scale).astype(np.float32), weight * scale[:, None]
     np.testing.assert_allclose(smooth.astype(np.float64) @ heavier, x.astype(np.float64) @ weight, rtol=0, atol=1e-4)
-    naive = lost(x, weight, nearest(weight), round_input(x))
-    assert lost(smooth, heavier, nearest(heavier), round_input(smooth)) < 0.1 * naive
-    assert lost(smooth, heavier, Losses(smooth).round_weights(heavier), round_input(smooth)) < 0.1 * naive
+    naive = loss(x, weight, round_to_nearest(weight), round_activations(x))
+    assert loss(smooth, heavier, round_to_nearest(heavier), round_activations(smooth)) < 0.1 * naive
+    assert loss(smooth, heavier, GptqRounder(smooth).round(heavier), round_activations(smooth)) < 0.1 * naive
 
 
-def test_what_is_even_is_left_alone():
-    """A product at run time has to earn its keep."""
+def test_channels_of_equal_range_are_not_smoothed():
+    """A product at run time must reduce the error."""
     x = np.random.default_rng(0).uniform(-1, 1, (400, 64)).astype(np.float32)
-    assert smoothing(x, matrix(64), folded=False) is None
+    assert smoothing_scales(x, matrix(64), folded=False) is None
 
 
-def test_dead_channels_do_no_harm():
+def test_zero_channels():
     x, weight = with_outliers(correlated()), matrix()
     x[:, 3] = 0
     weight[5] = 0
-    scale = smoothing(x, weight, folded=True)
+    scale = smoothing_scales(x, weight, folded=True)
     assert np.isfinite(scale).all()
     assert (scale > 0).all()
-    rounded = Losses(x / scale).round_weights(weight * scale[:, None])
+    rounded = GptqRounder(x / scale).round(weight * scale[:, None])
     assert np.isfinite(rounded.scale).all()
-    assert smoothing(np.zeros_like(x), weight, folded=True) is None or np.isfinite(lost(x, weight, rounded))
+    assert smoothing_scales(np.zeros_like(x), weight, folded=True) is None or np.isfinite(loss(x, weight, rounded))

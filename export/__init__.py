@@ -1,7 +1,7 @@
 """Export: encoders made from published speech models, and checked against PyTorch before they are written.
 
 A wav2vec 2.0 or HuBERT checkpoint, from the Hugging Face hub or a folder, becomes one ONNX file that keeps the encoder
-contract: truncated after the last layer that is asked for, with pooling inside the graph, in int8, fp16 or fp32. int8
+contract: truncated after the last requested layer, with pooling inside the graph, in int8, fp16 or fp32. int8
 weights are calibrated on real audio. Needs the ``export`` extra (torch, transformers, onnx), which nothing else in
 abxfast does: encoders run without it. The public names are imported when they are used, so that importing the package
 needs no extra.

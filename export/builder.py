@@ -124,7 +124,7 @@ class EncoderBuilder:
         self._keep_in_fp32(kept)
 
     def provenance(self) -> dict[str, object]:
-        """Return further entries of the parity report: where settings come from, and what calibration measured."""
+        """Return further entries of the parity report: the source of the normalisation, and results of calibration."""
         return {
             "normalisation by": self._checkpoint.normalise_from,
             "greatest |x| of each hidden state": [float(f"{x:.4g}") for x in self._calibration.hidden_peaks],

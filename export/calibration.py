@@ -41,7 +41,7 @@ class Calibration(NamedTuple):
         Maximum |x| of each hidden state, from 0 on.
     input_peaks : dict of str to float
         Maximum |x| in any frame of the inputs, constants and outputs of the linear layers on an input; attention scores
-        count as outputs of ``qkv``. Empty if weights are quantized, since measuring takes its time.
+        count as outputs of ``qkv``. Empty if weights are quantized, since measuring is slow.
     """
 
     smoothing: dict[str, NDArray[np.float32]]

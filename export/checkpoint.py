@@ -32,7 +32,7 @@ class Checkpoint:
     normalise : bool
         Whether the model takes waveforms of zero mean and unit variance.
     normalise_from : str
-        Where `normalise` comes from: a file, or the rule that replaces it.
+        Source of `normalise`: a file, or the rule that is used without one.
     licence : str
         Licence according to the model card; empty if it names none.
     weights : tuple of Path

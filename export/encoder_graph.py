@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from abxfast.export.architecture import Architecture
 
 CHUNK_FRAMES = 25
-"""Frames (half a second) that the front end computes at once on a processor."""
+"""Frames (half a second) that the front end computes at once on a CPU."""
 
 
 @dataclass(frozen=True)

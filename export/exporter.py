@@ -144,7 +144,7 @@ def _reduce_drift(
 ) -> list[ParityRow]:
     """Keep the lossiest layers in fp32 if the drift is above `TARGET_DRIFT` or ABX scores change too much.
 
-    How far a score changed does not say how much to keep: the whole budget is used then.
+    A changed score implies no target for the drift, so the whole budget is used then.
     """
     drift = max(row.drift95 for row in rows)
     scores_changed = violations(rows, Tolerances(abx=TOLERANCES["int8"].abx))

@@ -1,4 +1,4 @@
-"""Checks of what `export` is asked for: its arguments, the packages, the model, and the space on the disk."""
+"""Checks of a request for an export: arguments, installed packages, size of the model, and disk space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POOLINGS = ("max", "mean", "std")
 REQUIRED_PACKAGES = ("torch", "transformers", "onnx", "huggingface_hub", "safetensors", "onnxruntime")
 BYTES_PER_WEIGHT = {"fp32": 4, "fp16": 2, "int8": 1}
 MAX_BYTES = 2_000_000_000
-"""Of a file: protobuf ends at 2 GiB, and weights in a second file would be left behind when the first is copied."""
+"""Of a file: protobuf ends at 2 GiB, and weights in a second file could be forgotten when the first is copied."""
 FREE_SPACE_FACTOR = 1.2
 """Free space that is required, relative to the size of the weights."""
 

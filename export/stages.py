@@ -87,7 +87,7 @@ def run_stages(
     normalise : bool
         Whether waveforms are normalised to zero mean and unit variance first.
     measure_peaks : bool
-        Whether `LayerInput.peak` is measured, which takes its time.
+        Whether `LayerInput.peak` is measured, which is slow.
 
     Yields
     ------

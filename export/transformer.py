@@ -75,7 +75,7 @@ class Transformer:
         return self._norm(g, hidden, "encoder.layer_norm") if self._architecture.pre_norm else hidden
 
     def attention_scores(self, g: Graph, queries: str, keys: str) -> str:
-        """Add the input of the softmax of attention, which `MultiHeadAttention` does not put out."""
+        """Add the input of the softmax of attention, which `MultiHeadAttention` does not output."""
         n_heads = self._architecture.n_heads
         width = self._architecture.hidden_size // n_heads
         by_head = g.vector(0, 0, n_heads, width)

@@ -133,10 +133,10 @@ def first_line(error: Exception) -> str:
 
 @cache
 def int8_saturates() -> bool:
-    """Return whether int8 products are wrong on this processor unless onnxruntime is told to avoid saturation.
+    """Return whether int8 products are wrong on this processor unless onnxruntime is configured to avoid saturation.
 
     A product is computed to find out. On x86 without VNNI, pairs of products are added in 16 bits, which 2 · 255 · 127
-    overflows. The option that avoids it makes int8 three times slower where it is not needed (measured with AMX).
+    overflows. The option that avoids it makes int8 three times slower on processors that do not need it (measured with AMX).
     """
     ort = _import_onnxruntime()
     session = ort.InferenceSession(

@@ -136,7 +136,7 @@ def int8_saturates() -> bool:
     """Return whether int8 products are wrong on this processor unless onnxruntime is configured to avoid saturation.
 
     A product is computed to find out. On x86 without VNNI, pairs of products are added in 16 bits, which 2 · 255 · 127
-    overflows. The option that avoids it makes int8 three times slower on processors that do not need it (measured with AMX).
+    overflows. The option that avoids it makes int8 three times slower on other processors (measured with AMX).
     """
     ort = _import_onnxruntime()
     session = ort.InferenceSession(

@@ -1,7 +1,7 @@
 """Messages of the library in the words of the command line.
 
-The library names parameters in backticks, `` `hop_s` ``, also with a value, `` `remainder='keep'` ``. Here they become the
-options and commands that a user of the command line knows.
+The library names parameters in backticks, `` `hop_s` ``, also with a value, `` `remainder='keep'` ``. Here they become
+the options and commands that a user of the command line knows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMANDS = {
     "abxfast.plan_study": "abxfast plan",
     "abxfast.run_study": "abxfast run",
     "abxfast.score_store": "abxfast score",
-    "abxfast.export.export": "abxfast export",
+    "abxfast.export": "abxfast export",
     "abxfast.study.write_study": "abxfast init",
 }
 _REFERENCE = re.compile(r"`(?P<name>[A-Za-z_][\w.]*)(?:=(?P<quote>['\"]?)(?P<value>[^`'\"]*)(?P=quote))?`")

@@ -45,10 +45,10 @@ def embed_command(
     if bool(recordings) == (manifest is not None):
         raise AbxfastError("embed: give either recordings (folders, files) or --manifest")
     with cli_logging(quiet=quiet, verbose=verbose) as console:
+        configure_process()
         from abxfast.embedding import embed
         from abxfast.encoders import DEFAULT_ENCODER
 
-        configure_process()
         if encoder is None:
             inform(
                 "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
@@ -104,9 +104,9 @@ def score_command(
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
     with cli_logging(quiet=quiet, verbose=verbose):
+        configure_process()
         from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
 
-        configure_process()
         if output is not None:
             check_output(output)
         scores = score_store(

@@ -44,9 +44,9 @@ def plan_command(
 ) -> None:
     """Check a study, and estimate what it takes: snippets, triplets, disk, memory, and time left on this machine."""
     with cli_logging(quiet=quiet, verbose=verbose):
+        configure_process()
         from abxfast.study import plan_study
 
-        configure_process()
         plan = plan_study(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
         typer.echo(format_json(plan.to_json()) if as_json else "\n".join(plan.lines()))
 
@@ -65,10 +65,10 @@ def run_command(
 ) -> None:
     """Carry out a study: embed what is missing, score, test, draw. Run it again to resume."""
     with cli_logging(quiet=quiet, verbose=verbose) as console:
+        configure_process()
         from abxfast.embedding import format_clock
         from abxfast.study import run_study
 
-        configure_process()
         try:
             with cli_progress(console, quiet=quiet) as progress:
                 run = run_study(
@@ -96,9 +96,9 @@ def demo_command(
 ) -> None:
     """Create a small corpus with known answers, embed and score it: the whole pipeline in a minute, offline."""
     with cli_logging(quiet=quiet, verbose=verbose) as console:
+        configure_process()
         from abxfast.cli.demo import run_demo
 
-        configure_process()
         with cli_progress(console, quiet=quiet) as progress:
             text = run_demo(folder, inform=inform, progress=progress)
         typer.echo(text)

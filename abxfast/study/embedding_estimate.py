@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.store import open_store
-from abxfast.study.embedding_jobs import is_store, missing_snippets, store_path
+from abxfast.store import is_store, open_store
+from abxfast.study.embedding_jobs import missing_snippets, store_path
 from abxfast.study.throughput import encoding_speeds
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from abxfast.audio import END_SLACK_S, MAX_WHOLE_S, make_plans
 from abxfast.manifest import Item, Manifest
-from abxfast.store import open_store
+from abxfast.store import is_store, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,11 +99,6 @@ def store_path(resolved: ResolvedStudy, name: str, results: Path) -> Path:
     encoder = resolved.encoders[name].info.name
     stem = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in encoder)
     return resolved.study.stores.get(name, results / STORES_FOLDER / f"{stem}.store")
-
-
-def is_store(path: Path) -> bool:
-    """Return whether a folder is a store."""
-    return (path / "store.json").exists()
 
 
 def missing_snippets(

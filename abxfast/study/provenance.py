@@ -69,7 +69,9 @@ def _count_snippets(resolved: ResolvedStudy, stores: Mapping[str, Store]) -> dic
     """Return the number of snippets of each length."""
     counts = {}
     for length in resolved.study.snippets:
-        entries = {state.entry.item: len(state.done) for store in stores.values() for state in store.complete_entries(length)}
+        entries = {
+            state.entry.item: len(state.done) for store in stores.values() for state in store.complete_entries(length)
+        }
         name = "whole" if length is None else f"{length:g}"
         counts[name] = sum(entries.get(item.item, 0) for item in resolved.manifest.items)
     return counts

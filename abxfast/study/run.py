@@ -14,11 +14,11 @@ from abxfast._files import relative_path, remove_stale, write_atomic
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
 from abxfast.results import PARTIAL_FOLDER, RUN_FILE, STUDY_FILE, TABLES, TABLES_FOLDER, write_tables
-from abxfast.store import open_store
+from abxfast.store import is_store, open_store
 from abxfast.study.cached_analysis import make_analyses, measure_recordings
 from abxfast.study.compute import compute_tables
 from abxfast.study.config import read_study
-from abxfast.study.embedding_jobs import embedding_jobs, is_store, missing_snippets, required_snippets, store_path
+from abxfast.study.embedding_jobs import embedding_jobs, missing_snippets, required_snippets, store_path
 from abxfast.study.provenance import describe_run
 from abxfast.study.resolve import ResolvedStudy, resolve
 from abxfast.study.results_folder import (

@@ -9,10 +9,10 @@ import numpy as np
 
 from abxfast.results import PARTIAL_FOLDER
 from abxfast.scoring import make_cells
-from abxfast.store import open_store
+from abxfast.store import is_store, open_store
 from abxfast.study.cached_analysis import cached_quality, make_analyses
 from abxfast.study.embedding_estimate import count_snippets
-from abxfast.study.embedding_jobs import fits, is_store, store_path
+from abxfast.study.embedding_jobs import fits, store_path
 from abxfast.study.results_folder import ResultCache
 from abxfast.study.selection import value_of
 from abxfast.study.throughput import ScoringSpeeds, scoring_speeds

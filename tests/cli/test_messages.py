@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 import abxfast
+from abxfast.cli.app import app
 from abxfast.cli.messages import COMMANDS, OPTIONS, PARAMETERS, to_command_line
 from abxfast.export import export
 from abxfast.study import write_study
@@ -33,6 +34,7 @@ def test_every_translated_parameter_is_one():
 
 
 def test_every_translated_command_exists():
-    for name in COMMANDS:
+    for name, command in COMMANDS.items():
         module, _, function = name.rpartition(".")
-        assert callable(getattr(__import__(module, fromlist=[function]), function))
+        assert hasattr(__import__(module, fromlist=[function]), function)
+        assert command.removeprefix("abxfast ") in {command.name for command in app.registered_commands}

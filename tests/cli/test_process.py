@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import os, pathlib, sys
-before = dict(os.environ)
+before = dict(os.environ) | {'ARROW_DEFAULT_MEMORY_POOL': 'system'}
 from abxfast.cli.process import configure_process
 configure_process()
 import pyarrow as pa

@@ -166,3 +166,4 @@ def test_an_error_of_a_library_function_names_the_key(folder, key, value, expect
     assert f"study.toml line {line_of(text, key)}: " in message
     assert expected in message
     assert "`" not in message
+    assert "--" not in message

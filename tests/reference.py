@@ -25,7 +25,7 @@ def unit(vectors):
 
 
 def distances(vectors):
-    """Give all cosine distances, 1 − cos."""
+    """Return all cosine distances, 1 − cos."""
     vectors = unit(vectors)
     return 1.0 - vectors @ vectors.T
 
@@ -62,7 +62,7 @@ def marginals(d, a_rows, b_rows, x_rows, allowed=lambda _a, _x: True):
 
 
 def score(vectors, labels, on, by=(), across=()):
-    """Give ``{cell: (wins2, triplets)}``; a cell is ON, ON of B, BY …, then ACROSS and ACROSS of X in turn."""
+    """Return ``{cell: (wins2, triplets)}``; a cell is ON, ON of B, BY …, then ACROSS and ACROSS of X in turn."""
     d = distances(vectors)
     cells = defaultdict(lambda: [0, 0])
     for a, b, x in itertools.product(range(len(vectors)), repeat=3):

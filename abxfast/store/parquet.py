@@ -123,5 +123,5 @@ def damaged(path: Path) -> StoreError:
     """Return the error for a file whose content is not what was written, with its remedy."""
     return StoreError(
         f"{path}: is damaged or cut short; delete this file and run `abxfast.embed` again: "
-        "only what it held is embedded anew"
+        "only what it held is embedded again"
     )

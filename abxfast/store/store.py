@@ -90,7 +90,7 @@ class Store:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the footers of all parts anew.
+        """Read the footers of all parts again.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What ``benchmarks/encoding/embed.py`` runs on: seeded checkpoints, plain exports, snippets, our encoders."""
+"""The input of ``benchmarks/encoding/embed.py``: seeded checkpoints, plain exports, abxfast's encoders, snippets."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import subprocess
 import sys
 
 import numpy as np
-from runners import load_truncated, pooled
+from runners import load_truncated, run_pooled
 
 RATE_HZ = 16_000
-SNIPPETS = 50
+N_SNIPPETS = 50
 LENGTHS_S = (1, 5, 10, 20)
 DRIFT_S = 10
 
 
-def abxfast():
-    """Give the program, of the environment that this runs in."""
+def abxfast_command():
+    """Return the command line that starts abxfast in this environment."""
     return [sys.executable, "-c", "from abxfast.cli.app import main; main()"]
 
 
 def make(folder, speech, *, gpu):
-    """Make checkpoints, exports and snippets, each only if it is missing."""
+    """Make the checkpoints, exports and snippets that are missing."""
     folder.mkdir(parents=True, exist_ok=True)
     cut_snippets(folder, speech)
     if not (folder / "full").exists():
@@ -34,25 +34,37 @@ def make(folder, speech, *, gpu):
     precisions = [("full", "fp32"), ("full", "int8"), ("stress", "int8"), *([("full", "fp16")] if gpu else [])]
     for name, precision in precisions:
         path = folder / f"{name}.{precision}.onnx"
-        check = speech if precision == "int8" else folder / "check"  # the others calibrate nothing: a short check
+        check = (
+            speech if precision == "int8" else folder / "check"
+        )  # only int8 is calibrated on it; for the others, 12 s do
         if not path.exists():
-            program = [*abxfast(), "export", folder / name, "-o", path, "--precision", precision, "--check", check]
-            subprocess.run(program, check=True)  # noqa: S603
+            command = [
+                *abxfast_command(),
+                "export",
+                folder / name,
+                "-o",
+                path,
+                "--precision",
+                precision,
+                "--check",
+                check,
+            ]
+            subprocess.run(command, check=True)  # noqa: S603
 
 
 def read_prompts(speech):
-    """Give the recordings of a folder, mono, and their rate; one that has another rate than the first is left out."""
+    """Return the mono recordings of a folder and their rate; those of another rate than the first are left out."""
     import soundfile
 
-    found = [soundfile.read(path, dtype="float32", always_2d=True) for path in sorted(speech.rglob("*.wav"))]
-    if not found:
-        raise SystemExit(f"{speech}: no wav in it; fetch some with benchmarks/studies/speech.py --fetch")
-    rate_hz = found[0][1]
-    return [wave.mean(axis=1) for wave, rate in found if rate == rate_hz], rate_hz
+    recordings = [soundfile.read(path, dtype="float32", always_2d=True) for path in sorted(speech.rglob("*.wav"))]
+    if not recordings:
+        raise SystemExit(f"{speech}: contains no wav file; fetch some with benchmarks/studies/speech.py --fetch")
+    rate_hz = recordings[0][1]
+    return [wave.mean(axis=1) for wave, rate in recordings if rate == rate_hz], rate_hz
 
 
 def cut_snippets(folder, speech):
-    """Cut snippets of each length, spread evenly over the joined recordings; and 12 s to check fp32 on."""
+    """Cut snippets of each length, spread evenly over the joined recordings, and 12 s for the check of fp32."""
     import soundfile
     import soxr
 
@@ -60,16 +72,16 @@ def cut_snippets(folder, speech):
         return
     prompts, rate_hz = read_prompts(speech)
     wave = soxr.resample(np.concatenate(prompts), rate_hz, RATE_HZ)
-    for seconds in LENGTHS_S:
-        size = seconds * RATE_HZ
-        starts = np.linspace(0, len(wave) - size, SNIPPETS).astype(int)
-        np.save(folder / f"snippets-{seconds}.npy", np.stack([wave[start : start + size] for start in starts]))
+    for length_s in LENGTHS_S:
+        size = length_s * RATE_HZ
+        starts = np.linspace(0, len(wave) - size, N_SNIPPETS).astype(int)
+        np.save(folder / f"snippets-{length_s}.npy", np.stack([wave[start : start + size] for start in starts]))
     (folder / "check").mkdir()
     soundfile.write(folder / "check/12s.wav", wave[: 12 * RATE_HZ], RATE_HZ)
 
 
 def make_checkpoint(folder):
-    """Save a model of the shape of XLSR-53 with seeded weights."""
+    """Save a model in the shape of XLSR-53 with seeded weights."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForPreTraining
 
@@ -90,7 +102,7 @@ def make_checkpoint(folder):
 
 
 def make_stress(source, folder):
-    """Copy a checkpoint and give it outlier channels: 20 times as large, in the residual and in the feed-forward."""
+    """Copy a checkpoint and add outlier channels, 20 times as large, to the residual stream and the feed-forward."""
     from safetensors.torch import load_file, save_file
 
     shutil.copytree(source, folder)
@@ -98,7 +110,7 @@ def make_stress(source, folder):
     residual, inner = [7, 300, 511, 900], [11, 222, 1033, 1444, 2055, 2666, 3277, 3888]
     for i in range(24):
         name = f"wav2vec2.encoder.layers.{i}.feed_forward."
-        if i < 20:  # noqa: PLR2004 - the last four bring them back
+        if i < 20:  # noqa: PLR2004 - the last four blocks bring them back
             weights[name + "output_dense.weight"][residual] *= 20
             weights[name + "output_dense.bias"][residual] *= 20
         weights[name + "intermediate_dense.weight"][inner] *= 20
@@ -108,7 +120,7 @@ def make_stress(source, folder):
 
 
 def export_plain(source, path, path8):
-    """Export as Optimum does, and quantise the MatMuls as onnxruntime does."""
+    """Export with Optimum, and quantise the MatMuls with onnxruntime."""
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from optimum.exporters.onnx import export
@@ -121,7 +133,7 @@ def export_plain(source, path, path8):
             self.model = model
 
         def forward(self, input_values):
-            return {"embeddings": pooled(self.model, input_values)}
+            return {"embeddings": run_pooled(self.model, input_values)}
 
     class Config(Wav2Vec2OnnxConfig):
         inputs = {"input_values": {0: "batch", 1: "samples"}}  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""What ``benchmarks/encoding/embed.py`` runs: encoders of one checkpoint, ours and its peers."""
+"""The runners of ``benchmarks/encoding/embed.py``: one checkpoint, run by abxfast and by its peers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,24 @@ import numpy as np
 
 LAYERS = 21
 GEMM = (499, 1024, 4096)
+"""Rows, terms and columns of the product whose int8 rate is measured: the feed-forward of a 10 s snippet."""
 
 
 class Runner(NamedTuple):
-    """What is timed: its name in the table, what opens it, its file, its precision."""
+    """What is timed.
+
+    Attributes
+    ----------
+    label : str
+        Name in the table.
+    kind : str
+        Key of `OPENERS`.
+    file : str
+        Checkpoint or ONNX file within the benchmark's folder.
+    precision : str
+    timed : bool
+        False if only its vectors are needed.
+    """
 
     label: str
     kind: str
@@ -32,9 +46,9 @@ CPU = {
     "ort-int8": Runner("ONNX Runtime int8, MatMul only", "ort", "full.plain8.onnx", "int8"),
     "openvino-f32": Runner("OpenVINO f32", "openvino", "full.plain.onnx", "f32"),
     "openvino-bf16": Runner("OpenVINO bf16", "openvino", "full.plain.onnx", "bf16"),
-    "ours-fp32": Runner("abxfast fp32", "ours", "full.fp32.onnx", "fp32"),
-    "ours-int8": Runner("abxfast int8", "ours", "full.int8.onnx", "int8"),
-    "stress-ours-int8": Runner("abxfast int8, stress checkpoint", "ours", "stress.int8.onnx", "int8"),
+    "abxfast-fp32": Runner("abxfast fp32", "abxfast", "full.fp32.onnx", "fp32"),
+    "abxfast-int8": Runner("abxfast int8", "abxfast", "full.int8.onnx", "int8"),
+    "stress-abxfast-int8": Runner("abxfast int8, stress checkpoint", "abxfast", "stress.int8.onnx", "int8"),
     "stress-ort-int8": Runner("ONNX Runtime int8, stress checkpoint", "ort", "stress.plain8.onnx", "int8", timed=False),
     "stress-torch-fp32": Runner("reference of the stress checkpoint", "torch", "stress", "fp32", timed=False),
 }
@@ -42,13 +56,13 @@ CUDA = {
     "torch-fp32": Runner("transformers, PyTorch fp32, GPU", "torch", "full", "fp32"),
     "torch-fp16": Runner("transformers, PyTorch fp16, GPU", "torch", "full", "fp16"),
     "ort-fp32": Runner("ONNX Runtime fp32, plain export, GPU", "ort", "full.plain.onnx", "fp32"),
-    "ours-fp16": Runner("abxfast fp16, GPU", "ours", "full.fp16.onnx", "fp16"),
+    "abxfast-fp16": Runner("abxfast fp16, GPU", "abxfast", "full.fp16.onnx", "fp16"),
 }
 RUNNERS = {"cpu": CPU, "cuda": CUDA}
 
 
 def load_truncated(folder, attention):
-    """Load the first 21 blocks, whose last hidden state is that of the whole model."""
+    """Load the first 21 blocks, without the final layer norm: their output is hidden state 21 of the whole model."""
     import torch
     from transformers import Wav2Vec2Model
 
@@ -59,7 +73,7 @@ def load_truncated(folder, attention):
     return model
 
 
-def pooled(model, wave):
+def run_pooled(model, wave):
     """Normalise as the checkpoint's preprocessor does, run, pool."""
     import torch
 
@@ -77,12 +91,12 @@ def open_torch(path, precision, threads, device):
 
     def run(waves):
         with torch.inference_mode():
-            return pooled(model, torch.from_numpy(waves).to(device)).float().cpu().numpy()
+            return run_pooled(model, torch.from_numpy(waves).to(device)).float().cpu().numpy()
 
     return run
 
 
-def open_ort(path, precision, threads, device):  # noqa: ARG001 - the file has its precision
+def open_ort(path, precision, threads, device):  # noqa: ARG001 - the file has its own precision
     """Open a plain export in ONNX Runtime."""
     import onnxruntime
 
@@ -94,23 +108,23 @@ def open_ort(path, precision, threads, device):  # noqa: ARG001 - the file has i
 
 
 def open_openvino(path, precision, threads, device):  # noqa: ARG001
-    """Open a plain export in OpenVINO, with as many streams as threads that will call."""
+    """Open a plain export in OpenVINO, with one stream per calling thread."""
     import openvino
 
-    streams = max(1, usable() // threads)
-    hints = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": usable(), "NUM_STREAMS": streams}
+    streams = max(1, usable_threads() // threads)
+    hints = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": usable_threads(), "NUM_STREAMS": streams}
     model = openvino.Core().compile_model(str(path), "CPU", hints)
-    own = threading.local()
+    local = threading.local()
 
     def run(waves):
-        if not hasattr(own, "request"):
-            own.request = model.create_infer_request()
-        return own.request.infer({0: waves})[0].copy()
+        if not hasattr(local, "request"):
+            local.request = model.create_infer_request()
+        return local.request.infer({0: waves})[0].copy()
 
     return run
 
 
-def open_ours(path, precision, threads, device):  # noqa: ARG001
+def open_abxfast(path, precision, threads, device):  # noqa: ARG001
     """Open an encoder as ``abxfast embed`` does."""
     from abxfast.encoders import Encoder
 
@@ -118,16 +132,16 @@ def open_ours(path, precision, threads, device):  # noqa: ARG001
     return lambda waves: encoder.encode(waves)[:, 0]
 
 
-OPENERS = {"torch": open_torch, "ort": open_ort, "openvino": open_openvino, "ours": open_ours}
+OPENERS = {"torch": open_torch, "ort": open_ort, "openvino": open_openvino, "abxfast": open_abxfast}
 
 
-def usable():
-    """Give the number of processors that this process may use."""
+def usable_threads():
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def int8_rate():
-    """Give the int8 products that onnxruntime reaches, GOP/s: a bare MatMulInteger on each thread at once."""
+def measure_int8_rate():
+    """Return the rate of onnxruntime's int8 products in GOP/s: a bare MatMulInteger on each thread at once."""
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -144,8 +158,8 @@ def int8_rate():
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     feed = {"x": rng.integers(0, 256, (m, k)).astype(np.uint8)}
-    times, count = [], 100 * usable()
-    with ThreadPoolExecutor(usable()) as pool:
+    times, count = [], 100 * usable_threads()
+    with ThreadPoolExecutor(usable_threads()) as pool:
         for _ in range(5):
             started = time.perf_counter()
             list(pool.map(lambda _: session.run(None, feed), range(count)))

@@ -1,4 +1,4 @@
-"""What ``benchmarks/encoding/embed.py`` tells: the section of RESULTS.md, its bars, its figure."""
+"""The section of RESULTS.md on encoders, with its bars, and the figure of ``benchmarks/encoding/embed.py``."""
 
 from __future__ import annotations
 
@@ -11,168 +11,191 @@ from pathlib import Path
 
 import numpy as np
 from prepare import DRIFT_S, LENGTHS_S
-from runners import CPU, GEMM, RUNNERS, usable
+from runners import CPU, GEMM, RUNNERS, usable_threads
 
-GFLOP_A_SECOND = 34
-"""That a second of audio takes through 21 blocks."""
+GFLOP_PER_AUDIO_SECOND = 34
+"""Of the 21 blocks."""
 REFERENCE = "torch-fp32"
-QUIET = 0.05
+MAX_OTHER_LOAD = 0.05
 """Share of the machine that other work may take in a run that counts."""
-FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "i8mm")
+CPU_FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "i8mm")
 PACKAGES = ("onnxruntime", "torch", "transformers", "openvino", "optimum-onnx", "numpy")
+LENGTHS = tuple(str(length_s) for length_s in LENGTHS_S)
+"""The lengths as they stand in the results."""
+DRIFT_LENGTH = str(DRIFT_S)
 
 
 def drift(vectors, reference):
-    """Give mean and 95th percentile of (1 − cos to the reference) / mean distance of snippets."""
+    """Return mean and 95th percentile of (1 − cos to the reference) / mean distance between snippets."""
     a, b = (v.astype(np.float64) / np.linalg.norm(v, axis=1, keepdims=True) for v in (vectors, reference))
-    apart = (1 - b @ b.T)[np.triu_indices(len(b), 1)].mean()
-    off = np.maximum(1 - (a * b).sum(axis=1), 0) / apart  # rounding takes some below 0
-    return off.mean(), np.percentile(off, 95)
+    mean_distance = (1 - b @ b.T)[np.triu_indices(len(b), 1)].mean()
+    drifts = np.maximum(1 - (a * b).sum(axis=1), 0) / mean_distance  # rounding puts some below 0
+    return drifts.mean(), np.percentile(drifts, 95)
 
 
-def drifts(folder, device):
-    """Give the drifts of the runners whose vectors are there, each against PyTorch fp32 on its checkpoint."""
-    found = {}
+def read_drifts(folder, device):
+    """Return the drifts of the runners that have vectors, each relative to PyTorch fp32 on the same checkpoint."""
+    drifts = {}
     for name in RUNNERS[device]:
         path = folder / f"vectors-{device}-{name}.npy"
         reference = "stress-torch-fp32" if name.startswith("stress-") else REFERENCE
-        wanted = folder / f"vectors-cpu-{reference}.npy"
-        if path.exists() and wanted.exists() and path != wanted:
-            found[name] = drift(np.load(path), np.load(wanted))
-    return found
+        reference_path = folder / f"vectors-cpu-{reference}.npy"
+        if path.exists() and reference_path.exists() and path != reference_path:
+            drifts[name] = drift(np.load(path), np.load(reference_path))
+    return drifts
 
 
-def machine():
-    """Describe the processor and the packages."""
+def describe_machine():
+    """Return a line with the processor and the versions of the packages."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.exists() else ""
     model, flags = re.search(r"model name\s*: (.*)", text), re.search(r"(?:flags|Features)\s*: (.*)", text)
-    have = [flag for flag in FLAGS if flags and flag in flags[1].split()]
+    present = [flag for flag in CPU_FLAGS if flags and flag in flags[1].split()]
     packages = ", ".join(f"{name} {version(name).split('-')[0]}" for name in PACKAGES)
     return (
-        f"{usable()} processors, {model[1] if model else platform.machine()} (`{' '.join(have)}`), {packages}, "
-        f"Python {platform.python_version()}"
+        f"{usable_threads()} processors, {model[1] if model else platform.machine()} (`{' '.join(present)}`), "
+        f"{packages}, Python {platform.python_version()}"
     )
 
 
-def collect(folder, device):
-    """Give the findings by runner: speed by length and the better way of it; load and peak of that way at 10 s."""
-    kept = folder / "results.jsonl"
-    if not kept.is_file():
-        raise SystemExit(f"{kept}: is not there; make and run first")
-    lines = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
+def read_results(folder):
+    """Return the lines of results.jsonl."""
+    path = folder / "results.jsonl"
+    if not path.is_file():
+        raise SystemExit(f"{path}: does not exist; run `make` and `run` first")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def summarize(lines, device):
+    """Return the measurements by runner: best speed and workers by length; load and peak of those at 10 s."""
     rows = {}
     for name in RUNNERS[device]:
-        own = [line for line in lines if line["runner"] == name and line.get("device") == device]
-        own = [line for line in own if len(line["speed"]) == len(LENGTHS_S)]  # not those that `program` is held against
-        if not own:
+        runs = [line for line in lines if line["runner"] == name and line.get("device") == device]
+        runs = [line for line in runs if len(line["speed"]) == len(LENGTHS)]  # without the bare runs of `program`
+        if not runs:
             continue
-        ways = {way: [line for line in own if line["workers"] == way] for way in {line["workers"] for line in own}}
-        speeds = {way: {str(s): undisturbed(found, str(s)) for s in LENGTHS_S} for way, found in ways.items()}
-        best = {s: max(ways, key=lambda way, s=s: speeds[way][s]) for s in map(str, LENGTHS_S)}
-        chosen = ways[best[str(DRIFT_S)]]
+        by_workers = {n: [line for line in runs if line["workers"] == n] for n in {line["workers"] for line in runs}}
+        speeds = {n: {s: undisturbed_speed(own, s) for s in LENGTHS} for n, own in by_workers.items()}
+        best = {s: max(speeds, key=lambda n, s=s: speeds[n][s]) for s in LENGTHS}
+        chosen = by_workers[best[DRIFT_LENGTH]]
         rows[name] = {
-            "speed": {s: speeds[way][s] for s, way in best.items()},
-            "way": best,
-            "ways": speeds,
+            "speed": {s: speeds[n][s] for s, n in best.items()},
+            "workers": best,
+            "speed_by_workers": speeds,
             "load_s": statistics.median(line["load_s"] for line in chosen),
             "file_mb": chosen[0]["file_mb"],
             "peak_mb": max(line["peak_mb"] for line in chosen),
         }
-    return rows, lines
+    return rows
 
 
-def undisturbed(lines, seconds):
-    """Give the median speed of the runs that other work did not disturb, or the speed of the least disturbed one."""
-    lines = [line for line in lines if seconds in line["speed"]]
-    least = max(QUIET, min(line["others"][seconds] for line in lines))
-    return statistics.median(line["speed"][seconds] for line in lines if line["others"][seconds] <= least)
+def undisturbed_speed(lines, length):
+    """Return the median speed of the runs that other work did not disturb, or that of the least disturbed one."""
+    lines = [line for line in lines if length in line["speed"]]
+    limit = max(MAX_OTHER_LOAD, min(line["others"][length] for line in lines))
+    return statistics.median(line["speed"][length] for line in lines if line["others"][length] <= limit)
 
 
 def to_markdown(folder, device):
-    """Give the section of RESULTS.md: machine, table, bars."""
-    rows, lines = collect(folder, device)
-    off, seconds = drifts(folder, device), [str(s) for s in LENGTHS_S]
-    out = [machine() + ".", "", "| runner | " + " | ".join(f"{s} s" for s in seconds)]
-    out[-1] += " | load s | file MB | peak MB | drift, mean | drift, p95 |"
-    out.append("|---|" + "--:|" * (len(seconds) + 5))
+    """Return the section of RESULTS.md: machine, table, bars."""
+    lines = read_results(folder)
+    rows, drifts = summarize(lines, device), read_drifts(folder, device)
+    header = (
+        f"| runner | {' | '.join(f'{s} s' for s in LENGTHS)} | load s | file MB | peak MB | drift, mean | drift, p95 |"
+    )
+    out = [describe_machine() + ".", "", header, "|---|" + "--:|" * (len(LENGTHS) + 5)]
     for name, runner in RUNNERS[device].items():
-        told = [f"{x:.4f}" for x in off[name]] if name in off else ["", ""]
         if name in rows:
             row = rows[name]
-            marks = ["" if row["way"][s] == 1 or runner.kind == "ours" else "²" for s in seconds]
-            cells = [f"{row['speed'][s]:.3g}{mark}" for s, mark in zip(seconds, marks, strict=True)]
+            marks = ["" if row["workers"][s] == 1 or runner.kind == "abxfast" else "²" for s in LENGTHS]
+            cells = [f"{row['speed'][s]:.3g}{mark}" for s, mark in zip(LENGTHS, marks, strict=True)]
             cells += [f"{row['load_s']:.1f}", f"{row['file_mb']:.0f}", f"{row['peak_mb']:.0f}"]
-        elif name in off:
-            cells = [""] * (len(seconds) + 3)
+        elif name in drifts:
+            cells = [""] * (len(LENGTHS) + 3)
         else:
             continue
-        out.append(f"| {runner.label} | {' | '.join([*cells, *told])} |")
+        cells += [f"{value:.4f}" for value in drifts[name]] if name in drifts else ["", ""]
+        out.append(f"| {runner.label} | {' | '.join(cells)} |")
     if device == "cpu" and all(name in rows for name, runner in CPU.items() if runner.timed):
-        out += ["", *bars(rows, off, lines)]
+        out += ["", *format_bars(compare(rows, drifts, lines)), *format_int8_rate(rows, lines)]
     return "\n".join(out)
 
 
-def bars(rows, off, lines):
-    """Hold the figures against what was asked for."""
+def compare(rows, drifts, lines):
+    """Return the bars: what is measured, its value, what it must and should reach, and ``×`` if more is better."""
     speed = {name: row["speed"] for name, row in rows.items()}
-    ten, peers = str(DRIFT_S), [name for name in speed if CPU[name].kind != "ours"]
-    told = [("int8 against PyTorch fp32, 10 s", speed["ours-int8"][ten] / speed[REFERENCE][ten], 5, 7, "×")]
-    ratio = speed["ours-int8"][ten] / rows[REFERENCE]["ways"][1][ten]
-    told.append(("… with all its threads on a snippet, as it comes", ratio, 5, 7, "×"))
-    for s in speed["ours-int8"]:
+    peers = [name for name in speed if CPU[name].kind != "abxfast"]
+    reference, int8, fp32 = speed[REFERENCE][DRIFT_LENGTH], speed["abxfast-int8"], speed["abxfast-fp32"]
+    shared_threads = rows[REFERENCE]["speed_by_workers"][1][DRIFT_LENGTH]
+    bars = [
+        ("int8 vs PyTorch fp32, 10 s", int8[DRIFT_LENGTH] / reference, 5, 7, "×"),
+        ("… with all threads on one snippet, the default", int8[DRIFT_LENGTH] / shared_threads, 5, 7, "×"),
+    ]
+    for s in LENGTHS:
         peer = max(peers, key=lambda name, s=s: speed[name][s])
-        ratio = speed["ours-int8"][s] / speed[peer][s]
-        told.append((f"int8 against the fastest peer, {s} s: {CPU[peer].label}", ratio, 1.15, 1.5, "×"))
-    told.append(("int8 drift, p95", off["ours-int8"][1], 0.03, 0.01, ""))
-    told.append(("stress checkpoint: int8 drift, p95", off["stress-ours-int8"][1], 0.05, 0.02, ""))
-    stress = speed["stress-ours-int8"][ten] / speed[REFERENCE][ten]
-    told.append(("stress checkpoint: int8 against PyTorch fp32, 10 s", stress, 4.5, 4.5, "×"))
-    for s in speed["ours-fp32"]:
-        ratio = speed["ours-fp32"][s] / speed["ort-fp32"][s]
-        told.append((f"fp32 against plain ONNX Runtime fp32, {s} s", ratio, 1, 1.2, "×"))
-    told.append(("int8 file, MB", rows["ours-int8"]["file_mb"], 400, 320, ""))
-    for line in [line for line in lines if line["runner"] == "program"][-1:]:
-        told.append(
-            (f"`abxfast embed`, {line['minutes']} min, of bare speed", line["speed"] / line["bare"], 0.9, 0.9, "×")
-        )
-        most = rows["ours-int8"]["file_mb"] + 1200
-        told.append(("`abxfast embed`: peak memory, MB", line["peak_mb"], most, most, ""))
-    for line in [line for line in lines if line["runner"] == "export"][-1:]:
-        told.append(("`abxfast export` in int8, parity check apart, minutes", line["minutes"], 10, 4, ""))
-        told.append(("`abxfast export`, the same: peak memory, MB", line["peak_mb"], 8000, 5000, ""))
+        label = f"int8 vs the fastest peer, {s} s: {CPU[peer].label}"
+        bars.append((label, int8[s] / speed[peer][s], 1.15, 1.5, "×"))
+    stress = speed["stress-abxfast-int8"][DRIFT_LENGTH] / reference
+    bars += [
+        ("int8 drift, p95", drifts["abxfast-int8"][1], 0.03, 0.01, ""),
+        ("stress checkpoint: int8 drift, p95", drifts["stress-abxfast-int8"][1], 0.05, 0.02, ""),
+        ("stress checkpoint: int8 vs PyTorch fp32, 10 s", stress, 4.5, 4.5, "×"),
+    ]
+    bars += [(f"fp32 vs plain ONNX Runtime fp32, {s} s", fp32[s] / speed["ort-fp32"][s], 1, 1.2, "×") for s in LENGTHS]
+    file_mb = rows["abxfast-int8"]["file_mb"]
+    bars.append(("int8 file, MB", file_mb, 400, 320, ""))
+    latest = {line["runner"]: line for line in lines if line["runner"] in ("program", "export")}
+    if program := latest.get("program"):
+        label = f"`abxfast embed`, {program['minutes']} min, of the bare encoder's speed"
+        bars.append((label, program["speed"] / program["bare"], 0.9, 0.9, "×"))
+        bars.append(("`abxfast embed`: peak memory, MB", program["peak_mb"], file_mb + 1200, file_mb + 1200, ""))
+    if export := latest.get("export"):
+        bars.append(("`abxfast export` in int8, without the parity check, minutes", export["minutes"], 10, 4, ""))
+        bars.append(("`abxfast export`, the same: peak memory, MB", export["peak_mb"], 8000, 5000, ""))
+    return bars
+
+
+def format_bars(bars):
+    """Return the lines of the table of bars."""
     out = ["| bar | measured | must | aim | |", "|---|--:|--:|--:|---|"]
-    for what, value, must, aim, unit in told:
-        kept = [value >= bar if unit else value <= bar for bar in (must, aim)]
-        verdict = "aim" if all(kept) else "must" if kept[0] else "**missed**"
+    for label, value, must, aim, unit in bars:
         sign = "≥" if unit else "≤"
-        out.append(f"| {what} | {value:.3g} {unit} | {sign} {must:.4g} | {sign} {aim:.4g} | {verdict} |")
-    rates = [line["gops"] for line in lines if line["runner"] == "int8-rate"]
-    if rates:
-        share = GFLOP_A_SECOND * speed["ours-int8"][ten] / max(rates)
-        out += [
-            "",
-            f"MatMulInteger {' × '.join(map(str, GEMM))} on every thread at once: {max(rates):.0f} ",
-        ]
-        out[-1] += f"GOP/s. At 10 s int8 uses {share:.0%} of that ({GFLOP_A_SECOND} GFLOP a second of audio)."
+        reached = [value >= bar if unit else value <= bar for bar in (must, aim)]
+        verdict = "aim" if all(reached) else "must" if reached[0] else "**missed**"
+        out.append(f"| {label} | {value:.3g} {unit} | {sign} {must:.4g} | {sign} {aim:.4g} | {verdict} |")
     return out
 
 
+def format_int8_rate(rows, lines):
+    """Return the lines on int8 products, if they were measured."""
+    rates = [line["gops"] for line in lines if line["runner"] == "int8-rate"]
+    if not rates:
+        return []
+    share = GFLOP_PER_AUDIO_SECOND * rows["abxfast-int8"]["speed"][DRIFT_LENGTH] / max(rates)
+    product = f"MatMulInteger {' × '.join(map(str, GEMM))} on all threads at once: {max(rates):.0f} GOP/s"
+    return [
+        "",
+        f"{product}. At 10 s int8 uses {share:.0%} of that ({GFLOP_PER_AUDIO_SECOND} GFLOP per second of audio).",
+    ]
+
+
 def draw(folder, device, path):
-    """Draw the speeds, a panel a length."""
+    """Draw the speeds, one panel per length."""
     from matplotlib import pyplot as plt
 
-    rows, _ = collect(folder, device)
-    order = [name for name in RUNNERS[device] if name in rows][::-1]
-    figure, panels = plt.subplots(1, len(LENGTHS_S), figsize=(11, 3.6), sharey=True, layout="constrained")
-    for panel, seconds in zip(panels, LENGTHS_S, strict=True):
-        speeds = [rows[name]["speed"][str(seconds)] for name in order]
-        colours = ["#0072B2" if RUNNERS[device][name].kind == "ours" else "#BBBBBB" for name in order]
-        drawn = panel.barh([RUNNERS[device][name].label for name in order], speeds, color=colours)
-        panel.bar_label(drawn, fmt="%.3g", padding=3, fontsize=8)
-        panel.set(title=f"{seconds} s snippets", xlim=(0, max(speeds) * 1.2))
+    rows = summarize(read_results(folder), device)
+    names = [name for name in RUNNERS[device] if name in rows][::-1]
+    labels = [RUNNERS[device][name].label for name in names]
+    colours = ["#0072B2" if RUNNERS[device][name].kind == "abxfast" else "#BBBBBB" for name in names]
+    figure, panels = plt.subplots(1, len(LENGTHS), figsize=(11, 3.6), sharey=True, layout="constrained")
+    for panel, length in zip(panels, LENGTHS, strict=True):
+        speeds = [rows[name]["speed"][length] for name in names]
+        bars = panel.barh(labels, speeds, color=colours)
+        panel.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+        panel.set(title=f"{length} s snippets", xlim=(0, max(speeds) * 1.2))
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    figure.supxlabel(f"seconds of audio a second (× real time), {usable()} threads; seeded weights", fontsize=9)
+    label = f"seconds of audio per second (× real time), {usable_threads()} threads, seeded weights"
+    figure.supxlabel(label, fontsize=9)
     for target in {path, path.with_suffix(".svg")}:
         figure.savefig(target, dpi=150)

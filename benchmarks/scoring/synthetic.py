@@ -95,7 +95,7 @@ def write_store(folder, sizes):
     store = create_store(folder / "synthetic.store", SimpleNamespace(info=info, sha256="0" * 64, dim=DIM))
     (folder / "rows.csv").write_text("\n".join(["path", *(f"r{k:03}.wav" for k in range(len(sizes)))]))
     manifest = read_manifest(folder / "rows.csv", need_audio=False)
-    store.put_manifest(manifest)
+    store.save_manifest(manifest)
     with StoreWriter(store) as writer:
         for k, (item, size) in enumerate(zip(manifest.items, sizes, strict=True)):
             entry = StoreEntry(

@@ -52,7 +52,7 @@ def report(names, folder, figure):
         print(f"\n### {name}\n\n{to_markdown(folder / name / 'results')}")
     if figure is not None:
         draw(folder, figure)
-        for name in MATRICES:
+        for name in set(names).intersection(MATRICES):
             draw_matrices(folder / name / "results", figure.with_stem(f"{figure.stem}-{name}"))
 
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def measured():
-    program = [sys.executable, str(ROOT / "benchmarks" / "speech.py"), PACKAGES, "--json"]
+    program = [sys.executable, str(ROOT / "benchmarks" / "studies" / "speech.py"), PACKAGES, "--json"]
     done = subprocess.run(program, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return {row["design"].strip(): row for row in json.loads(done.stdout)}
@@ -67,11 +67,11 @@ def test_the_studies_of_the_benchmarks_fit_their_recordings(name, tmp_path):
         pytest.skip("needs the speech of festival: apt-get install festival festvox-kallpc16k")
     if name == "languages" and not (Path(PACKAGES) / "usr/share/klettres").is_dir():
         pytest.skip("needs the speech of klettres-data: python benchmarks/studies/speech.py --fetch DIR")
-    sys.path.insert(0, str(ROOT / "benchmarks"))
+    sys.path.insert(0, str(ROOT / "benchmarks" / "studies"))
     try:
-        from experiments_material import DESIGNS
+        from recordings import DESIGNS
     finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+        sys.path.remove(str(ROOT / "benchmarks" / "studies"))
     DESIGNS[name](Path(PACKAGES), tmp_path)
     shutil.copy(ROOT / "benchmarks" / "studies" / f"{name}.toml", tmp_path / "study.toml")
     resolved = resolve(read_study(tmp_path / "study.toml"))

@@ -31,7 +31,7 @@ def _return_freed_memory() -> None:
     the system's pool 175 and 185 MB). Its Parquet writer honours only the environment variable, which is read when
     pyarrow is imported. glibc keeps freed memory too, on a heap for each thread, after a first large block was freed:
     the memory of a long recording would depend on how its threads happen to interleave, and was twice that of a short
-    one. The options cost the mfcc encoder a few seconds for three hours of audio, and a large encoder nothing, since its
+    one. The options cost the mfcc encoder a few seconds for three hours of audio, a large encoder nothing, since its
     buffers come from the arena of onnxruntime.
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 NEEDED = os.environ.get("ABXFAST_NEEDED", "").split()
 """Words such as ``export``: in CI, a test that skips since it "needs the export …" fails the run."""
 
@@ -13,3 +15,13 @@ def pytest_sessionfinish(session):
     if missed:
         reporter.write_line(f"ABXFAST_NEEDED={' '.join(NEEDED)}, but skipped: {', '.join(missed)}", red=True)
         session.exitstatus = 1
+
+
+@pytest.fixture(autouse=True)
+def _environment_is_restored():
+    """Keep what the command line sets in its process from reaching other tests."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)

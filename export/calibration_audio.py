@@ -13,7 +13,7 @@ from abxfast.audio import stream
 from abxfast.errors import AudioError, ExportError, ManifestError
 from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.manifest import load_manifest
-from abxfast.stimuli import write_corpus
+from abxfast.synthetic_speech import write_corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

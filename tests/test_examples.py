@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import abxfast
-from abxfast.stimuli import write_corpus
+from abxfast.synthetic_speech import write_corpus
 
 STUDY = """\
 [study]

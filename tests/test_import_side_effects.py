@@ -44,7 +44,7 @@ assert scores.table.num_rows == 6
 """
 EMBED = """\
 import abxfast
-from abxfast.stimuli import write_corpus
+from abxfast.synthetic_speech import write_corpus
 manifest = write_corpus({folder!r}, seconds=2.0)
 report = abxfast.embed(manifest, {folder!r} / "demo.store", snippets=[1])
 assert not report.failures

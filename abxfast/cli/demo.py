@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError
 from abxfast.scoring import AbxScores, score_store
-from abxfast.stimuli import write_corpus
 from abxfast.store import open_store
+from abxfast.synthetic_speech import write_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from abxfast.errors import StoreError, TaskError
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    from abxfast.stimuli import write_corpus
+    from abxfast.synthetic_speech import write_corpus
 
     folder = tmp_path_factory.mktemp("scoring")
     manifest = write_corpus(folder, seconds=6.0)

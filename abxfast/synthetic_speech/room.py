@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.stimuli.filtering import RATE_HZ, filter_spectrum
+from abxfast.synthetic_speech.filtering import RATE_HZ, filter_spectrum
 
 if TYPE_CHECKING:
-    from abxfast.stimuli.filtering import Signal
+    from abxfast.synthetic_speech.filtering import Signal
 
 _FIRST_REFLECTION = RATE_HZ // 200
 """Samples from the direct sound to the first reflection: 5 ms."""

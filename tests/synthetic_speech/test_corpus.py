@@ -8,7 +8,7 @@ import soundfile
 
 import abxfast
 from abxfast.errors import TaskError
-from abxfast.stimuli import BACK, DESIGN, FRONT, RATE_HZ, write_corpus
+from abxfast.synthetic_speech import BACK, DESIGN, FRONT, RATE_HZ, write_corpus
 
 SECONDS = 12.501
 """Not a whole number of frames."""

@@ -3,10 +3,10 @@
 ``abxfast demo`` scores it, and an exported encoder is calibrated on it unless recordings are given.
 """
 
-from abxfast.stimuli.corpus import DESIGN, write_corpus
-from abxfast.stimuli.filtering import RATE_HZ
-from abxfast.stimuli.room import HALL, STUDIO, Room, impulse_response, record
-from abxfast.stimuli.voice import BACK, FRONT, HIGH, HOP_SAMPLES, LOW, VOWELS_HZ, Voice, speak, syllables
+from abxfast.synthetic_speech.corpus import DESIGN, write_corpus
+from abxfast.synthetic_speech.filtering import RATE_HZ
+from abxfast.synthetic_speech.room import HALL, STUDIO, Room, impulse_response, record
+from abxfast.synthetic_speech.voice import BACK, FRONT, HIGH, HOP_SAMPLES, LOW, VOWELS_HZ, Voice, speak, syllables
 
 __all__ = [
     "BACK",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from abxfast.stimuli import BACK, FRONT, HIGH, HOP_SAMPLES, LOW, RATE_HZ, VOWELS_HZ, Voice, speak, syllables
+from abxfast.synthetic_speech import BACK, FRONT, HIGH, HOP_SAMPLES, LOW, RATE_HZ, VOWELS_HZ, Voice, speak, syllables
 
 
 def rng(seed=0):

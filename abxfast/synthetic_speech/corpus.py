@@ -15,9 +15,9 @@ import numpy as np
 
 from abxfast.audio import write_wav
 from abxfast.errors import TaskError
-from abxfast.stimuli.filtering import RATE_HZ
-from abxfast.stimuli.room import HALL, STUDIO, impulse_response, record
-from abxfast.stimuli.voice import BACK, FRONT, HIGH, LOW, speak, syllables
+from abxfast.synthetic_speech.filtering import RATE_HZ
+from abxfast.synthetic_speech.room import HALL, STUDIO, impulse_response, record
+from abxfast.synthetic_speech.voice import BACK, FRONT, HIGH, LOW, speak, syllables
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from abxfast.stimuli import HALL, RATE_HZ, STUDIO, Room, impulse_response, record
+from abxfast.synthetic_speech import HALL, RATE_HZ, STUDIO, Room, impulse_response, record
 
 OPEN_AIR = Room("open air", 0.1, direct_db=100.0, tilt_db=0.0, band_hz=(1e-3, 1e6), noise_db=-300.0)
 """Without audible reverberation, band limits or noise."""

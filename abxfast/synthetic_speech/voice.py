@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.kernels import compiled
-from abxfast.stimuli.filtering import RATE_HZ, filter_spectrum
+from abxfast.synthetic_speech.filtering import RATE_HZ, filter_spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abxfast.stimuli.filtering import Signal
+    from abxfast.synthetic_speech.filtering import Signal
 
 HOP_SAMPLES = 80
 """Samples from one frame of a track to the next: 5 ms, as in Klatt (1980)."""

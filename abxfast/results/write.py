@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from abxfast._csv import format_csv
-from abxfast._files import write_atomic
+from abxfast._files import format_csv, write_atomic
 from abxfast.results.schema import DICTIONARY_FILE, TABLES, Column
 
 if TYPE_CHECKING:

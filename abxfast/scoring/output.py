@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from abxfast._csv import format_csv
-from abxfast._files import write_atomic
+from abxfast._files import format_csv, write_atomic
 from abxfast.errors import TaskError
 from abxfast.scoring.scores import add_source_columns
 

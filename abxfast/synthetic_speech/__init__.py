@@ -1,4 +1,4 @@
-"""Stimuli: a small corpus with known answers, of a synthetic voice that speaks random syllables in synthetic rooms.
+"""Synthetic speech: a small corpus with known answers, of a voice that speaks random syllables in simulated rooms.
 
 ``abxfast demo`` scores it, and an exported encoder is calibrated on it unless recordings are given.
 """

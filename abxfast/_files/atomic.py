@@ -1,20 +1,18 @@
-"""Files: atomic writes, removal of temporary files, relative paths and digests."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import time
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from abxfast.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
 """Prefix of the names of files that are being written."""
@@ -81,19 +79,6 @@ def remove_stale(root: Path) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > STALE_S:
                     path.unlink()
-
-
-def relative_path(path: Path, folder: Path) -> str:
-    """Return a path relative to a folder, with forward slashes; the absolute path if they are on different drives."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:
-        return path.absolute().as_posix()
-
-
-def json_digest(value: object) -> str:
-    """Return the SHA-256 of a value's JSON text, as 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
 
 def _rename(temporary: Path, path: Path) -> None:

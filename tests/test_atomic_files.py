@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from abxfast import _files
 from abxfast._files import (
     STALE_S,
     TEMPORARY_PREFIX,
+    atomic,
     atomic_file,
     json_digest,
     relative_path,
@@ -97,8 +97,8 @@ def busy_replace(monkeypatch):
 
 def test_a_file_that_another_program_has_open_is_renamed_later_on_windows(tmp_path, monkeypatch, busy_replace):
     waits_s = []
-    monkeypatch.setattr(_files, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
-    monkeypatch.setattr(_files.time, "sleep", waits_s.append)
+    monkeypatch.setattr(atomic, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
+    monkeypatch.setattr(atomic.time, "sleep", waits_s.append)
     write_atomic(tmp_path / "x", b"x")
     assert (tmp_path / "x").read_bytes() == b"x"
     assert len(busy_replace) == 3
@@ -111,8 +111,8 @@ def test_a_file_that_stays_open_on_windows_is_an_error(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Access is denied")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    monkeypatch.setattr(_files, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
-    monkeypatch.setattr(_files.time, "sleep", lambda _: None)
+    monkeypatch.setattr(atomic, "os", SimpleNamespace(**{**vars(os), "name": "nt"}))
+    monkeypatch.setattr(atomic.time, "sleep", lambda _: None)
     with pytest.raises(OutputError, match=r"cannot be written \(Access is denied\)$"):
         write_atomic(tmp_path / "x", b"x")
     assert list(tmp_path.iterdir()) == []
@@ -128,7 +128,7 @@ def test_a_refused_rename_is_an_error_at_once_elsewhere(tmp_path):
 
 def test_only_stale_temporary_files_are_removed(tmp_path, monkeypatch):
     now_s = 1_700_000_000.0
-    monkeypatch.setattr(_files.time, "time", lambda: now_s)
+    monkeypatch.setattr(atomic.time, "time", lambda: now_s)
     (tmp_path / "parts" / "deeper").mkdir(parents=True)
     ages_s = {
         f"{TEMPORARY_PREFIX}1-00": STALE_S + 1,

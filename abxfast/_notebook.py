@@ -97,7 +97,8 @@ def plot_matrix(
     title : str
     names : sequence of str, length n
     score, low, high : ndarray of float64, shape (n, n)
-        Row: A and X; column: B. Scores whose interval excludes 0.5 are bold; NaN is missing.
+        Row: A and X; column: B. A score is bold if its interval excludes 0.5, which may be that of
+        the mean of both directions; NaN is missing.
 
     Returns
     -------

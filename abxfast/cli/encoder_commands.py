@@ -63,7 +63,7 @@ def export_command(
 
 
 def doctor_command(as_json: AsJson = False) -> None:
-    """Look for problems of this installation."""
+    """Check this installation for problems."""
     from abxfast.cli.doctor import diagnose
 
     diagnosis = diagnose()

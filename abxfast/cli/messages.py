@@ -42,7 +42,7 @@ COMMANDS = {
     "abxfast.export": "abxfast export",
     "abxfast.study.write_study": "abxfast init",
 }
-_REFERENCE = re.compile(r"`(?P<name>[A-Za-z_][\w.]*)(?:=(?P<quote>['\"]?)(?P<value>[^`'\"]*)(?P=quote))?`")
+_REFERENCE = re.compile(r"`(?P<name>[A-Za-z_][\w.]*)(?:=(?P<quote>['\"]?)(?P<value>[^`]*?)(?P=quote))?`")
 
 
 def to_command_line(message: str) -> str:

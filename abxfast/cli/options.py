@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+SOME_FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors and warnings only.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, including what libraries print.")]

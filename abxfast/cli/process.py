@@ -1,6 +1,6 @@
-"""What the program asks of its own process: memory that stays flat, and a usable compile cache.
+"""Settings of the program's own process: flat memory, and a usable cache of compiled code.
 
-The library leaves its process alone; a program that runs for a night may not.
+The library leaves its process as it is; only the program calls this.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _return_freed_memory() -> None:
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # musl has neither the call nor the habit
+        with contextlib.suppress(OSError, AttributeError):  # musl has no mallopt, and does not need it
             for option, value in _MALLOPT.values():
                 ctypes.CDLL(None).mallopt(option, value)
 

@@ -11,7 +11,7 @@ import typer
 from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
-from abxfast.errors import AbxfastError
+from abxfast.errors import AbxfastError, EncoderError
 
 if TYPE_CHECKING:
     from abxfast.embedding import EmbedReport
@@ -89,13 +89,17 @@ def score_command(
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
-    min_gap: Annotated[float, typer.Option(help="Least number of seconds between a and x of one recording.")] = 0.0,
+    min_gap: Annotated[float, typer.Option(help="Minimum number of seconds between a and x of one recording.")] = 0.0,
     different: Annotated[
         list[str] | None, typer.Option(help="A label in which x differs from a, such as recording; may be repeated.")
     ] = None,
-    max_size_group: Annotated[int | None, typer.Option(help="Draw at most so many snippets of each group.")] = None,
-    max_x_across: Annotated[int | None, typer.Option(help="Draw at most so many X for each A and B.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of these draws.")] = 0,
+    max_size_group: Annotated[
+        int | None, typer.Option(help="Maximum number of snippets of each group; more are subsampled.")
+    ] = None,
+    max_x_across: Annotated[
+        int | None, typer.Option(help="Maximum number of X for each A and B; more are subsampled.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the subsampling.")] = 0,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
     quiet: Quiet = False,
@@ -155,7 +159,11 @@ def info_command(
         else:
             from abxfast.encoders import find_encoder
 
-            pairs = list(describe_encoder(find_encoder(what)))
+            try:
+                path = find_encoder(what)
+            except EncoderError as error:
+                raise EncoderError(str(error).removeprefix("`encoder`: ")) from error
+            pairs = list(describe_encoder(path))
         print_pairs(pairs, as_json=as_json)
 
 

@@ -27,14 +27,14 @@ def init_command(
         from abxfast.study import write_study
 
         write_study(manifest, output, design or None)
-        inform(f"{output} is written: look through it, then abxfast plan {output}")
+        inform(f"wrote {output}: edit it, then run abxfast plan {output}")
 
 
 def plan_command(
     study: Annotated[Path, typer.Argument(help="A study file.")],
-    results: Annotated[Path, typer.Option("-o", "--results", help="The results so far, which count.")] = Path(
-        "results"
-    ),
+    results: Annotated[
+        Path, typer.Option("-o", "--results", help="The results folder; what is finished there is not counted again.")
+    ] = Path("results"),
     provider: Provider = "auto",
     memory_mb: MemoryMb = 512,
     threads: _Threads = None,

@@ -125,8 +125,8 @@ class Results:
     ) -> Any:
         """Draw the score matrix of one analysis.
 
-        Rows are the values that A and X share, columns those of B, both ordered by clustering. Scores whose 95%
-        confidence interval excludes 0.5 are bold. On the diagonal is the self-baseline of each recording.
+        Rows are the values that A and X share, columns those of B, both ordered by clustering. A score is bold
+        if the 95% confidence interval of the mean of both directions excludes 0.5. On the diagonal is the self-baseline of each recording.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Results:
         keys = _select(keys, "variant", default if variant is None else variant)
         key = keys[0] if snippet is None else _select(keys, "snippet", snippet)[0]
         matrix = score_matrix(key, self.groups("pairs")[key], self.groups("self_baselines").get(key))
-        title = f"{key.encoder} · {key.variant} · {key.length}"
+        title = f"{key.experiment} · {key.encoder} · {key.variant} · {key.length}"
         return plot_matrix(title, short_names(matrix.names), matrix.score, matrix.low, matrix.high)
 
     def __repr__(self) -> str:

@@ -110,15 +110,13 @@ class AbxScores:
 
     def _repr_html_(self) -> str:
         """Return the table as HTML, for notebooks."""
-        return format_html_table(
-            self.table, f"ABX {self.task} · {self._title()}" if self.encoder else f"ABX {self.task}"
-        )
+        return format_html_table(self.table, self._title())
 
     def _title(self) -> str:
         if self.encoder is None:
-            return str(self.task)
+            return f"ABX {self.task}"
         length = "whole items" if self.snippet == "whole" else f"{self.snippet} s"
-        return f"{self.encoder} · {self.variant} · {length}"
+        return f"ABX {self.task} · {self.encoder} · {self.variant} · {length}"
 
 
 def add_source_columns(scores: AbxScores) -> pa.Table:

@@ -30,7 +30,7 @@ class Task:
     Are phones discriminated within a context, by speakers other than that of A and B?
 
     >>> from abxfast import Task
-    >>> task = Task("phone", by=("context",), across=("speaker",))
+    >>> task = Task("phone", by="context", across="speaker")
     >>> print(task)
     ON phone BY context ACROSS speaker
 
@@ -45,7 +45,9 @@ class Task:
     across: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that every label is used once, and that all columns of the table have different names."""
+        """Take a single name for a tuple; check that every label is used once, and that all columns differ."""
+        object.__setattr__(self, "by", label_names(self.by))
+        object.__setattr__(self, "across", label_names(self.across))
         labels = self.labels
         for label in labels:
             if labels.count(label) > 1:

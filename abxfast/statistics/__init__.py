@@ -1,10 +1,10 @@
-"""Statistics of ABX scores: confidence intervals, tests and baselines. Arrays in, arrays out.
+"""Statistics of ABX scores: confidence intervals, tests and baselines, from arrays.
 
 Jackknife confidence intervals, permutation tests, corrections for multiple testing, self-baselines (how a recording
 scores against itself), classification by the lowest score, and confounds. The null hypothesis of a permutation test is
 that labels are exchangeable. Neighbouring snippets of a recording are alike, so labels are exchanged between the units
-that the design makes independent: blocks of a recording longer than its decorrelation lag, whole recordings, or single
-snippets.
+that the design makes exchangeable: blocks of neighbouring snippets, whole recordings, or single snippets; pairs of
+snippets closer than the decorrelation lag of a recording are left out of a test.
 """
 
 from abxfast.statistics.baselines import SelfBaselines, self_baselines

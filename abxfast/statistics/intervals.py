@@ -61,7 +61,7 @@ class Intervals:
 def jackknife_intervals(
     wins2: NDArray[np.int64],
     triplets: NDArray[np.int64],
-    shares: UnitMarginals,
+    marginals: UnitMarginals,
     row_of_cell: NDArray[np.int64],
     units: ExchangeableUnits,
     *,
@@ -74,7 +74,7 @@ def jackknife_intervals(
     ----------
     wins2, triplets : ndarray of int64, shape (cells,)
         2 · wins + ties, and the number of triplets, of each cell.
-    shares : UnitMarginals
+    marginals : UnitMarginals
         Of the same cells, by `sum_by_unit`.
     row_of_cell : ndarray of int64, shape (cells,)
         The row of the result that each cell is averaged into; −1 for none. Cells without triplets are left out.
@@ -105,7 +105,7 @@ def jackknife_intervals(
     summed over all cells that contain k, on either side, which accounts for the dependence of cells that share a value.
     """
     cells = score_cells(wins2, triplets, row_of_cell)
-    influences = unit_influences(cells, shares, units)
+    influences = unit_influences(cells, marginals, units)
     variances = unit_variances(influences, units, len(cells.mean))
     too_short = has_short_recording(influences, units, len(cells.mean))
     single = (variances.min_units < _MIN_UNITS) & ~too_short & (cells.n_cells > 0)

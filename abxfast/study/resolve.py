@@ -120,6 +120,8 @@ def _open_encoders(study: Study, provider: str) -> dict[str, EncoderSummary]:
         try:
             opened = open_encoder(name, provider)
         except EncoderError as error:
+            if str(error).startswith("`provider`"):  # not a matter of the study file
+                raise
             message = to_study_keys(str(error).removeprefix("`encoder`: "))
             raise study.document.error(("study", "encoders"), f"encoders: {message}") from error
         encoder = EncoderSummary(opened.path, opened.info, opened.sha256, opened.dim)

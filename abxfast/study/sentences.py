@@ -144,7 +144,10 @@ def describe_baselines(baselines: Sequence[Row]) -> Sentences:
             ),
         )
     else:
-        yield "baseline", f"The baseline {length} is unknown: no recording is long enough to be scored against itself."
+        yield (
+            "baseline",
+            f"The baseline {length} is unknown: no recording is long enough for alternating blocks of 30 s.",
+        )
     drifting = [row for row in baselines if _is_number(row["half_split_low"]) and row["half_split_low"] > CHANCE]
     if drifting:
         worst = max(drifting, key=lambda row: row["half_split"])

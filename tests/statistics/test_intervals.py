@@ -187,8 +187,8 @@ def token_intervals(vectors, on, across, row_of_cell=None):
     values = {
         name: np.stack((column[name], column[f"{name}_{x}"]), axis=1) for name, x in (("on", "b"), ("across", "x"))
     }
-    shares = sum_by_unit(scores.marginals, units.unit)
-    return jackknife_intervals(column["wins2"], column["triplets"], shares, row, units, values=values), column
+    marginals = sum_by_unit(scores.marginals, units.unit)
+    return jackknife_intervals(column["wins2"], column["triplets"], marginals, row, units, values=values), column
 
 
 def by_definition_over_values(column, names):

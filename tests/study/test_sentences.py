@@ -103,7 +103,7 @@ def test_a_baseline_counts_only_if_it_has_an_interval():
     assert "scores 0.55 at 10 s on average (0.50 to 0.60)" in text
     assert text.endswith("the baseline of all scores here; 2 of 4 recordings are too short.")
     ((_, text),) = describe_baselines(rows[2:])
-    assert text == "The baseline at 10 s is unknown: no recording is long enough to be scored against itself."
+    assert text == "The baseline at 10 s is unknown: no recording is long enough for alternating blocks of 30 s."
 
 
 @pytest.mark.parametrize(

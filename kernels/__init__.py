@@ -1,7 +1,12 @@
 """Numerical kernels: arrays in, arrays out.
 
-Exact ABX counts over very large sets of triplets, the marginals that say what each snippet contributed, counts under
-many relabellings, and a seeded subsample. Nothing here knows of files, labels or encoders.
+`abx_counts` counts triplets exactly, with the marginals of each snippet or block; `sort_neighbours` and
+`count_relabelled` count them under many labellings; `cap_per_group` draws a reproducible subsample. The kernels know
+nothing of files, labels or encoders.
+
+Within the package, `tiling` divides the work, `sweep` goes through it, `products` computes tiles of inner products,
+`sorted_distances` and `lookup` hold and search the distances of each x, `counting` counts a tile, and `near_ties`
+repeats comparisons that float64 leaves undecided. `cosine` has the error bounds.
 """
 
 from abxfast.kernels.abx import AbxCounts, abx_counts
@@ -9,6 +14,7 @@ from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import TIE, unit_vectors
 from abxfast.kernels.jit import compiled
 from abxfast.kernels.marginals import Marginals, RoleMarginals, expand_blocks
+from abxfast.kernels.pair_constraint import PairConstraint
 from abxfast.kernels.relabel import (
     LABELLINGS_PER_BATCH,
     ComparisonRules,
@@ -16,7 +22,6 @@ from abxfast.kernels.relabel import (
     count_relabelled,
     sort_neighbours,
 )
-from abxfast.kernels.sorted_distances import PairConstraint
 from abxfast.kernels.subsample import cap_per_group, splitmix64_keys
 
 __all__ = [

@@ -8,9 +8,10 @@ import numpy as np
 from numba import config
 
 from abxfast.kernels.layout import make_layout
-from abxfast.kernels.marginals import Marginals, count_triplets, empty_accumulators
-from abxfast.kernels.sorted_distances import PairConstraint
-from abxfast.kernels.sweep import Sweep, choose_tiling
+from abxfast.kernels.marginals import Marginals, allocate_accumulators, count_triplets
+from abxfast.kernels.pair_constraint import PairConstraint, constraint_of_positions
+from abxfast.kernels.sweep import Sweep
+from abxfast.kernels.tiling import choose_tiling
 from abxfast.kernels.vector_cache import UnitVectorCache
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
 
 class AbxCounts(NamedTuple):
-    """What `abx_counts` gives.
+    """The result of `abx_counts`.
 
     Attributes
     ----------
     wins2 : ndarray of int64, shape (cells,)
         2 · wins + ties.
     triplets : ndarray of int64, shape (cells,)
+        Number of triplets.
     marginals : Marginals or None
     """
 
@@ -39,79 +41,69 @@ def abx_counts(
     bounds: NDArray[np.int64],
     cells: NDArray[np.int64],
     *,
-    apart: PairConstraint | None = None,
+    constraint: PairConstraint | None = None,
     blocks: NDArray[np.int64] | None = None,
     memory_mb: float = 512,
     threads: int | None = None,
 ) -> AbxCounts:
-    """Count the triplets of every cell, wins twice and ties once.
+    """Count the triplets of each cell, wins twice and ties once.
 
-    A triplet (a, b, x) is won where d(a, x) < d(b, x), d being 1 − cos of the float64 unit vectors; distances that
-    differ by at most `TIE` are a tie. Where A and X are one group, a is never x.
+    A triplet (a, b, x) is won if d(a, x) < d(b, x), where d is 1 − cos of the float64 unit vectors; distances that
+    differ by at most `TIE` are tied. If A and X are the same group, a is never x.
 
     Parameters
     ----------
     embeddings : ndarray of float32 or float64, shape (n, dim)
-        Finite. May be mapped from a file.
+        Finite. May be memory-mapped.
     rows : ndarray of int64, shape (m,)
         Rows of `embeddings`, group by group; each at most once.
     bounds : ndarray of int64, shape (groups + 1,)
         Group g is ``rows[bounds[g]:bounds[g + 1]]``.
     cells : ndarray of int64, shape (cells, 3)
         The groups A, B and X of each cell.
-    apart : Apart, optional
-        Pairs (a, x) to leave out; its arrays are as long as `embeddings`.
+    constraint : PairConstraint, optional
+        Pairs (a, x) to exclude. Its arrays are indexed as `embeddings`.
     blocks : ndarray of int64, shape (m,), optional
-        Asks for marginals: the block of each of `rows` within its group, 0, 1, 2, …
-    memory_mb : float
-        Bound on the memory taken beyond the embeddings, the result and the list of cells.
+        The block of each of `rows` within its group: 0, 1, 2, … If given, marginals are computed.
+    memory_mb : float, default 512
+        Limit on memory beyond the embeddings, the result and `cells`, in megabytes.
     threads : int, optional
-        All that this process may use, unless given.
+        By default as many as there are CPUs that this process may use.
 
     Returns
     -------
     AbxCounts
-        Independent of `memory_mb`, `threads` and the order of rows, groups and cells, to the last triplet.
+        Exactly the same for any `memory_mb`, `threads` and order of rows, groups and cells.
 
     Notes
     -----
-    With n_A own distances sorted, the number of a for which d(a, x) < d(b, x) is the rank of d(b, x) among them, as in
-    the Mann–Whitney statistic: O((n_A + n_B) log n_A) for each x in place of O(n_A · n_B). Ties count one half, so
-    2 · wins + ties is the sum of two ranks, one with the tie band below and one with it above.
+    The number of a with d(a, x) < d(b, x) is the rank of d(b, x) among the n_A sorted distances of x to A, as in the
+    Mann–Whitney statistic: O((n_A + n_B) log n_A) for each x instead of O(n_A · n_B). 2 · wins + ties is the sum of two
+    ranks, one below the tie band and one above it.
 
-    Products are taken in float64 by BLAS, in any order. Where two of them lie closer to the edge of the tie band than
-    the worst-case error of both (`product_error`), the comparison is taken again in twice the precision
+    Products are computed in float64 by BLAS, which may sum in any order. Comparisons closer to an edge of the tie band
+    than the worst-case error of two products (`product_error`) are repeated in twice the precision
     (`resolve_near_ties`).
     """
-    plan, order = make_layout(rows, bounds, cells)
+    layout, order = make_layout(rows, bounds, cells)
     wins2, triplets = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
-    sink, marginals = empty_accumulators(plan, order, bounds, cells, blocks, wins2)
-    there = _sorted_apart(apart, plan.rows)
-    if len(plan.cell_id):
-        memory = int(memory_mb * 1e6) - sum(array.nbytes for array in plan)
-        dim = embeddings.shape[1]
-        sizes = choose_tiling(
+    accumulators, marginals = allocate_accumulators(order, bounds, cells, blocks, wins2)
+    constraint = constraint_of_positions(constraint, layout.rows)
+    if len(layout.cell_id):
+        memory = int(memory_mb * 1e6) - sum(array.nbytes for array in layout)
+        cache = UnitVectorCache(embeddings, layout.rows)
+        tiling = choose_tiling(
             max(memory, 0),
-            embeddings.itemsize * dim,
-            dim,
+            embeddings.itemsize * cache.dim,
+            cache.dim,
             threads or config.NUMBA_DEFAULT_NUM_THREADS,  # type: ignore[attr-defined]
-            plan,
-            marginals=sink.marginals,
+            layout,
+            marginals=accumulators.has_marginals,
         )
-        live = np.zeros(len(plan.pair_x), np.int64)
-        Sweep(plan, UnitVectorCache(embeddings, plan.rows), there, sink, live, dim, sizes).run()
-        n_b = np.diff(plan.bounds)[plan.cell_b]
-        triplets[plan.cell_id] = live[plan.cell_pair] * n_b
+        n_compared = np.zeros(len(layout.pair_x), np.int64)
+        Sweep(layout, cache, constraint, accumulators, n_compared, tiling).run()
+        n_b = np.diff(layout.bounds)[layout.cell_b]
+        triplets[layout.cell_id] = n_compared[layout.cell_pair] * n_b
         if marginals is not None:
-            count_triplets(plan, there, sink, marginals)
+            count_triplets(layout, constraint, accumulators, marginals)
     return AbxCounts(wins2, triplets, marginals)
-
-
-def _sorted_apart(apart: PairConstraint | None, rows: NDArray[np.int64]) -> PairConstraint:
-    if apart is None:
-        none, nowhere = np.empty(0, np.int64), np.empty(0)
-        return PairConstraint(np.empty((0, 0), np.int64), none, nowhere, nowhere, 0.0)
-    codes = np.ascontiguousarray(apart.codes[:, rows])
-    if apart.min_gap_s <= 0:
-        return PairConstraint(codes, np.empty(0, np.int64), np.empty(0), np.empty(0), 0.0)
-    return PairConstraint(codes, apart.recording[rows], apart.start_s[rows], apart.end_s[rows], float(apart.min_gap_s))

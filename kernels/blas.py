@@ -1,4 +1,4 @@
-"""BLAS on one thread while sweeps run, since the threads are ours."""
+"""BLAS on a single thread while our own threads use it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.Lock()
-_running: list[threadpool_limits] = []
-"""One entry a sweep; the first one holds the limits."""
+_active: list[threadpool_limits] = []
+"""The shared limits, once for each context that is open."""
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread.
+    """Limit BLAS to one thread within the context.
 
-    The setting is of the process. Of several sweeps at once the first one takes it and the last one gives it back: each
-    by itself would give back what another one had set.
+    The limit applies to the whole process. When contexts overlap, the first to open sets it and the last to close
+    restores the former number; otherwise each would restore what another had set.
     """
     with _lock:
-        limits = _running[0] if _running else threadpool_limits(1, user_api="blas")
-        _running.append(limits)
+        limits = _active[0] if _active else threadpool_limits(1, user_api="blas")
+        _active.append(limits)
     try:
         yield
     finally:
         with _lock:
-            _running.pop()
-            if not _running:
+            _active.pop()
+            if not _active:
                 limits.restore_original_limits()

@@ -1,4 +1,4 @@
-"""Settles what the error bound leaves open: comparisons nearer to the edge of the tie band than two products err."""
+"""Near ties: comparisons closer to an edge of the tie band than the error of two products, repeated more precisely."""
 
 from __future__ import annotations
 
@@ -7,102 +7,131 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.kernels.cosine import TIE, exact_products
-from abxfast.kernels.jit import atomic_add, compiled
-from abxfast.kernels.sorted_distances import kept_apart
+from abxfast.kernels.intrinsics import atomic_add
+from abxfast.kernels.jit import compiled
+from abxfast.kernels.pair_constraint import is_excluded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.counting import Accumulators
+    from abxfast.kernels.accumulators import Accumulators
     from abxfast.kernels.layout import CellLayout
-    from abxfast.kernels.sorted_distances import PairConstraint
+    from abxfast.kernels.pair_constraint import PairConstraint
     from abxfast.kernels.vector_cache import UnitVectorCache
 
 
 def resolve_near_ties(
-    plan: CellLayout,
-    units: UnitVectorCache,
-    apart: PairConstraint,
-    sink: Accumulators,
-    open_: NDArray[np.int64],
-    edge: float,
-    step: int,
+    layout: CellLayout,
+    cache: UnitVectorCache,
+    constraint: PairConstraint,
+    accumulators: Accumulators,
+    undecided: NDArray[np.int64],
+    tolerance: float,
+    chunk: int,
 ) -> None:
-    """Count the pairs (x, b) that `count_tile` left open: what lies on an edge with products in twice the precision.
+    """Count the pairs (x, b) that `count_tile` left undecided, with near ties in twice float64's precision.
 
-    What decides is the unit vectors of x, a and b and nothing else, so the counts do not depend on how the work was
-    cut up: a comparison further than `edge` from the edges of the tie band comes out the same with any products.
+    The outcome depends on the unit vectors of x, a and b only, not on tiles or threads: a comparison further than
+    `tolerance` from the edges of the tie band is the same with products in any order of summation.
 
     Parameters
     ----------
-    plan, units, apart, sink
-    open_ : ndarray of int64, shape (n, 3)
+    layout : CellLayout
+    cache : UnitVectorCache
+    constraint : PairConstraint
+        By position.
+    accumulators : Accumulators
+        Added to.
+    undecided : ndarray of int64, shape (n, 3)
         Position of x, position of b, cell.
-    edge : float
-        How far a comparison may err: two float64 products together, and with marginals the order of the own lists.
-    step : int
-        Unit vectors made at a time.
+    tolerance : float
+        Bound on the error of a comparison: that of two float64 products and, with marginals, that of the order of the
+        distance lists.
+    chunk : int
+        Number of unit vectors in memory at a time.
     """
-    pairs = plan.cell_pair[open_[:, 2]]
-    order = np.lexsort((pairs, open_[:, 0]))
-    open_, pairs = open_[order], pairs[order]
-    starts = np.flatnonzero((np.diff(open_[:, 0], prepend=-1) != 0) | (np.diff(pairs, prepend=-1) != 0))
-    for start, stop in zip(starts, np.append(starts[1:], len(open_)), strict=True):
-        i, a = int(open_[start, 0]), plan.pair_a[pairs[start]]
-        first, last = int(plan.bounds[a]), int(plan.bounds[a + 1])
-        x = units(i, i + 1)[0]
-        of_a = _Products(units, x, np.arange(first, last), step)
-        of_b = _Products(units, x, open_[start:stop, 1], step)
-        a_open, b_open = np.zeros(last - first, np.bool_), np.zeros(stop - start, np.bool_)
-        _find_open(of_a.high, of_b.high, edge, a_open, b_open)
-        of_a.refine(a_open)
-        of_b.refine(b_open)
-        _compare(plan, apart, sink, open_[start:stop], first, of_a.high, of_a.low, of_b.high, of_b.low)
+    pairs = layout.cell_pair[undecided[:, 2]]
+    order = np.lexsort((pairs, undecided[:, 0]))
+    undecided, pairs = undecided[order], pairs[order]
+    # One run for each x and set A.
+    starts = np.flatnonzero((np.diff(undecided[:, 0], prepend=-1) != 0) | (np.diff(pairs, prepend=-1) != 0))
+    for start, stop in zip(starts, np.append(starts[1:], len(undecided)), strict=True):
+        i, a = int(undecided[start, 0]), layout.pair_a[pairs[start]]
+        a0, a1 = int(layout.bounds[a]), int(layout.bounds[a + 1])
+        x = cache(i, i + 1)[0]
+        a_products = _Products(cache, x, np.arange(a0, a1), chunk)
+        b_products = _Products(cache, x, undecided[start:stop, 1], chunk)
+        a_is_near, b_is_near = np.zeros(a1 - a0, np.bool_), np.zeros(stop - start, np.bool_)
+        _find_near_ties(a_products.high, b_products.high, tolerance, a_is_near, b_is_near)
+        a_products.refine(a_is_near)
+        b_products.refine(b_is_near)
+        _count_undecided(
+            layout,
+            constraint,
+            accumulators,
+            undecided[start:stop],
+            a0,
+            (a_products.high, a_products.low),
+            (b_products.high, b_products.low),
+        )
 
 
 class _Products:
-    """The products of x with the vectors at some positions, high + low; in float64, and low 0, until refined."""
+    """The products of x with the vectors at some positions.
 
-    def __init__(self, units: UnitVectorCache, x: NDArray[np.float64], positions: NDArray[np.int64], step: int) -> None:
-        self._units, self._x, self._positions, self._step = units, x, positions, step
+    Each is a sum ``high + low``: in float64, with ``low`` 0, until it is refined.
+    """
+
+    def __init__(
+        self, cache: UnitVectorCache, x: NDArray[np.float64], positions: NDArray[np.int64], chunk: int
+    ) -> None:
+        self._cache, self._x, self._positions, self._chunk = cache, x, positions, chunk
         self.high, self.low = np.empty(len(positions)), np.zeros(len(positions))
-        for begin in range(0, len(positions), step):
-            self.high[begin : begin + step] = units.at(positions[begin : begin + step]) @ x
+        for start in range(0, len(positions), chunk):
+            self.high[start : start + chunk] = cache.take(positions[start : start + chunk]) @ x
 
-    def refine(self, which: NDArray[np.bool_]) -> None:
-        """Take some anew in twice the precision."""
-        places = np.flatnonzero(which)
-        for begin in range(0, len(places), self._step):
-            some = places[begin : begin + self._step]
-            high, low = np.empty(len(some)), np.empty(len(some))
-            exact_products(self._x, self._units.at(self._positions[some]), high, low)
-            self.high[some], self.low[some] = high, low
-
-
-@compiled
-def _find_open(near, far, edge, a_open, b_open):  # type: ignore[no-untyped-def]
-    for row in range(len(far)):
-        for k in range(len(near)):
-            if abs(abs(near[k] - far[row]) - TIE) <= edge:
-                a_open[k] = b_open[row] = True
+    def refine(self, mask: NDArray[np.bool_]) -> None:
+        """Compute some of the products again in twice float64's precision."""
+        indices = np.flatnonzero(mask)
+        for start in range(0, len(indices), self._chunk):
+            chunk = indices[start : start + self._chunk]
+            high, low = np.empty(len(chunk)), np.empty(len(chunk))
+            exact_products(self._x, self._cache.take(self._positions[chunk]), high, low)
+            self.high[chunk], self.low[chunk] = high, low
 
 
 @compiled
-def _compare(plan, apart, sink, open_, first, high, low, b_high, b_low):  # type: ignore[no-untyped-def]
-    i = open_[0, 0]
-    allowed = np.empty(len(high), np.bool_)
-    for k in range(len(high)):
-        allowed[k] = not kept_apart(apart, i, first + k)
-    for row in range(len(open_)):
-        target, total = plan.cell_id[open_[row, 2]], 0
-        for k in range(len(high)):
-            # d(b, x) − d(a, x); the high parts are close where it matters, so that their difference is exact
-            gap = (high[k] - b_high[row]) + (low[k] - b_low[row])
-            won = 2 * (gap > TIE) + (abs(gap) <= TIE) if allowed[k] else 0
+def _find_near_ties(a_products, b_products, tolerance, a_is_near, b_is_near):  # type: ignore[no-untyped-def]
+    """Mark the a and b of comparisons within `tolerance` of an edge of the tie band."""
+    for row in range(len(b_products)):
+        for k in range(len(a_products)):
+            if abs(abs(a_products[k] - b_products[row]) - TIE) <= tolerance:
+                a_is_near[k] = b_is_near[row] = True
+
+
+@compiled
+def _count_undecided(  # type: ignore[no-untyped-def]
+    layout, constraint, accumulators, undecided, first_a, a_products, b_products
+):
+    """Count the pairs (x, b) of one x and set A; products are tuples (high, low)."""
+    (a_high, a_low), (b_high, b_low) = a_products, b_products
+    i = undecided[0, 0]
+    is_compared = np.empty(len(a_high), np.bool_)
+    for k in range(len(a_high)):
+        is_compared[k] = not is_excluded(constraint, i, first_a + k)
+    for row in range(len(undecided)):
+        cell_id, total = layout.cell_id[undecided[row, 2]], 0
+        for k in range(len(a_high)):
+            # d(b, x) − d(a, x). In near ties the high parts are so close that their difference is exact.
+            difference = (a_high[k] - b_high[row]) + (a_low[k] - b_low[row])
+            won = 2 * (difference > TIE) + (abs(difference) <= TIE) if is_compared[k] else 0
             total += won
-            if sink.marginals and won:
-                atomic_add(sink.as_a, sink.a_at[target] + sink.slots[first + k], won)  # type: ignore[call-arg]
-        atomic_add(sink.cells, target, total)  # type: ignore[call-arg]
-        if sink.marginals:
-            atomic_add(sink.as_x, sink.x_at[target] + sink.slots[i], total)
-            atomic_add(sink.as_b, sink.b_at[target] + sink.slots[open_[row, 1]], total)
+            if accumulators.has_marginals and won:
+                a_slot = accumulators.a_offsets[cell_id] + accumulators.block_of[first_a + k]
+                atomic_add(accumulators.wins2_a, a_slot, won)  # type: ignore[call-arg]
+        atomic_add(accumulators.wins2, cell_id, total)  # type: ignore[call-arg]
+        if accumulators.has_marginals:
+            x_slot = accumulators.x_offsets[cell_id] + accumulators.block_of[i]
+            b_slot = accumulators.b_offsets[cell_id] + accumulators.block_of[undecided[row, 1]]
+            atomic_add(accumulators.wins2_x, x_slot, total)
+            atomic_add(accumulators.wins2_b, b_slot, total)

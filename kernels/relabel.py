@@ -1,4 +1,4 @@
-"""Scores under other labels: every x keeps its sorted list of the others, only the labels along it change."""
+"""Scores under other labellings: every x keeps its sorted list of neighbours, and only their labels change."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LABELLINGS_PER_BATCH = 64
-"""Labellings that are counted together, side by side in vector registers."""
+"""Number of labellings that are counted together, side by side in vector registers."""
 
 
 class ComparisonRules(NamedTuple):
-    """Which snippets may meet; int64 arrays of shape (n,) but `gap`.
+    """Which snippets may be compared with each other.
 
     Attributes
     ----------
-    across : ndarray
-        x meets those that do not share it, those of each value by themselves; not asked where all are −1.
-    recording, place : ndarray
-        Snippets of one recording meet from a distance of ``gap[recording]`` places on.
+    across : ndarray of int64, shape (n,)
+        x is compared only with snippets of another value, each value separately; no rule if all are −1.
+    recording, place : ndarray of int64, shape (n,)
+        Snippets of one recording are compared only if their places differ by at least ``gap[recording]``.
     gap : ndarray of int64, shape (recordings,)
     """
 
@@ -35,19 +35,19 @@ class ComparisonRules(NamedTuple):
 
 
 class NeighbourLists(NamedTuple):
-    """For each x, and each value of ACROSS that it meets, the others by distance.
+    """For each x, and each value of ACROSS that it is compared with, the other snippets sorted by distance.
 
     Attributes
     ----------
     x : ndarray of int64, shape (lists,)
     context : ndarray of int64, shape (lists, 2)
-        ACROSS of x, and of the others.
+        The values of ACROSS of x and of the others.
     at : ndarray of int64, shape (lists + 1,)
         List l is ``member[at[l]:at[l + 1]]``.
     member : ndarray of int32
         Rows, nearest first.
     low, high : ndarray of int32
-        How many of the list are nearer than this member by more than the tie band; how many are not farther by more.
+        For each member, where in its list the members tied with it begin and end.
     """
 
     x: NDArray[np.int64]
@@ -58,81 +58,85 @@ class NeighbourLists(NamedTuple):
     high: NDArray[np.int32]
 
 
-def sort_neighbours(units: NDArray[np.float64], start: int, stop: int, design: ComparisonRules) -> NeighbourLists:
-    """Sort what each x from `start` to `stop` meets.
+def sort_neighbours(vectors: NDArray[np.float64], start: int, stop: int, design: ComparisonRules) -> NeighbourLists:
+    """Sort the snippets that each x from `start` to `stop` is compared with.
 
     Parameters
     ----------
-    units : ndarray of float64, shape (n, dim)
+    vectors : ndarray of float64, shape (n, dim)
         Unit vectors.
     start, stop : int
-    design : Design
+    design : ComparisonRules
 
     Returns
     -------
-    Lists
+    NeighbourLists
 
     Notes
     -----
-    Distances are those of the float64 products. Unlike in `abx_counts`, a comparison that lies on the very edge of the
-    tie band (to within 1e-13) is not taken again in twice the precision: it moves a score by less than a triplet, in
-    the observed and the permuted labels alike.
+    Distances come from float64 products. Unlike in `abx_counts`, comparisons on the very edge of the tie band (within
+    1e-13) are not repeated in twice the precision: they move a score by less than one triplet, under the observed and
+    the permuted labels alike.
     """
-    distances = -(units[start:stop] @ units.T)
+    distances = -(vectors[start:stop] @ vectors.T)
     order = np.argsort(distances, axis=1)
     distances = np.take_along_axis(distances, order, axis=1)
     n_values = max(1, int(design.across.max()) + 1)
-    at, x, context = _sizes(start, stop, design, n_values)
-    member, low, high = (np.empty(at[-1], np.int32) for _ in range(3))
-    _fill(distances, order, start, design, at, x, context, member, low, high)
-    return NeighbourLists(x, context, at, member, low, high)
+    offsets, x, context = _find_lists(start, stop, design, n_values)
+    member, low, high = (np.empty(offsets[-1], np.int32) for _ in range(3))
+    _fill_lists(distances, order, start, design, offsets, x, context, member, low, high)
+    return NeighbourLists(x, context, offsets, member, low, high)
 
 
 @compiled
-def _meets(design, x, other, value):  # type: ignore[no-untyped-def]
+def _is_compared(rules, x, other, value):  # type: ignore[no-untyped-def]
+    """Return whether x is compared with another snippet, in the list of a value of ACROSS."""
     if x == other:
         return False
-    if design.across[x] >= 0 and (design.across[other] != value or design.across[x] == value):
+    if rules.across[x] >= 0 and (rules.across[other] != value or rules.across[x] == value):
         return False
-    if design.recording[x] != design.recording[other]:
+    if rules.recording[x] != rules.recording[other]:
         return True
-    return abs(design.place[x] - design.place[other]) >= design.gap[design.recording[x]]
+    return abs(rules.place[x] - rules.place[other]) >= rules.gap[rules.recording[x]]
 
 
 @compiled
-def _sizes(start, stop, design, n_values):  # type: ignore[no-untyped-def]
-    most = (stop - start) * n_values
-    at, x_of, context = np.zeros(most + 1, np.int64), np.zeros(most, np.int64), np.zeros((most, 2), np.int64)
-    count = 0
+def _find_lists(start, stop, rules, n_values):  # type: ignore[no-untyped-def]
+    """Return the offsets, x and context of all lists that are not empty."""
+    max_lists = (stop - start) * n_values
+    offsets, x_of = np.zeros(max_lists + 1, np.int64), np.zeros(max_lists, np.int64)
+    context = np.zeros((max_lists, 2), np.int64)
+    n_lists = 0
     for x in range(start, stop):
         for value in range(n_values):
             size = 0
-            for other in range(len(design.place)):
-                size += _meets(design, x, other, value)
+            for other in range(len(rules.place)):
+                size += _is_compared(rules, x, other, value)
             if size:
-                x_of[count] = x
-                context[count, 0], context[count, 1] = design.across[x], value
-                at[count + 1] = at[count] + size
-                count += 1
-    return at[: count + 1], x_of[:count], context[:count]
+                x_of[n_lists] = x
+                context[n_lists, 0], context[n_lists, 1] = rules.across[x], value
+                offsets[n_lists + 1] = offsets[n_lists] + size
+                n_lists += 1
+    return offsets[: n_lists + 1], x_of[:n_lists], context[:n_lists]
 
 
 @compiled
-def _fill(distances, order, start, design, at, x_of, context, member, low, high):  # type: ignore[no-untyped-def]
-    near = np.empty(len(design.place))
+def _fill_lists(distances, order, start, rules, offsets, x_of, context, member, low, high):  # type: ignore[no-untyped-def]
+    """Write members and ties of the lists, from the sorted distances of each x and their order."""
+    list_distances = np.empty(len(rules.place))
     for k in range(len(x_of)):
-        x, begin, size = x_of[k], at[k], 0
-        for place in range(len(design.place)):
-            other = order[x - start, place]
-            if _meets(design, x, other, context[k, 1]):
+        x, begin, size = x_of[k], offsets[k], 0
+        for rank in range(len(rules.place)):
+            other = order[x - start, rank]
+            if _is_compared(rules, x, other, context[k, 1]):
                 member[begin + size] = other
-                near[size] = distances[x - start, place]
+                list_distances[size] = distances[x - start, rank]
                 size += 1
         first = last = 0
         for i in range(size):
-            while near[i] - near[first] > TIE:
+            while list_distances[i] - list_distances[first] > TIE:
                 first += 1
-            while last < size and near[last] - near[i] <= TIE:
+            while last < size and list_distances[last] - list_distances[i] <= TIE:
                 last += 1
             low[begin + i], high[begin + i] = first, last
 
@@ -141,50 +145,48 @@ def _fill(distances, order, start, design, at, x_of, context, member, low, high)
 def count_relabelled(lists, slot, labels, wins2, triplets):  # type: ignore[no-untyped-def]
     """Add the counts of some lists under many labellings.
 
-    For x with label g, a are the members that share g, b the others: 2 · wins + ties is the sum over b of how many a
-    stand before the tie band of b and how many before its end.
+    For an x with label g, a are the members of its list with label g, and b the others. 2 · wins + ties is the sum,
+    over b, of the number of a before the members tied with b and of the number of a before the end of them.
 
     Parameters
     ----------
-    lists : Lists
-        Of at most 32,767 members each: they are counted in int16.
+    lists : NeighbourLists
+        Of at most 32,767 members each, since they are counted in int16.
     slot : ndarray of int64, shape (lists,)
-        The context that each list counts for.
-    labels : ndarray of uint8, shape (batches, n, WIDTH)
-    wins2, triplets : ndarray of int64, shape (batches, contexts, values, WIDTH)
+        The index of the context to which each list adds.
+    labels : ndarray of uint8, shape (batches, n, LABELLINGS_PER_BATCH)
+    wins2, triplets : ndarray of int64, shape (batches, contexts, values, LABELLINGS_PER_BATCH)
+        Added to.
     """
-    longest = 0
+    width = LABELLINGS_PER_BATCH
+    max_size = 0
     for k in range(len(lists.x)):
-        longest = max(longest, lists.at[k + 1] - lists.at[k])
-    # Flat, and sliced WIDTH at a time: numba then sees plain stretches and uses vector registers.
-    before = np.zeros((longest + 1) * LABELLINGS_PER_BATCH, np.int16)
-    total = np.zeros(LABELLINGS_PER_BATCH, np.int32)
+        max_size = max(max_size, lists.at[k + 1] - lists.at[k])
+    # Flat arrays, sliced a batch at a time, because numba vectorizes loops over contiguous slices.
+    n_before = np.zeros((max_size + 1) * width, np.int16)
+    total = np.zeros(width, np.int32)
     for batch in range(len(labels)):
         label = labels[batch]
         for k in range(len(lists.x)):
             begin, size = lists.at[k], lists.at[k + 1] - lists.at[k]
-            own = label[lists.x[k]]
+            x_label = label[lists.x[k]]
             for i in range(size):
-                theirs = label[lists.member[begin + i]]
-                here, there = (
-                    before[i * LABELLINGS_PER_BATCH : (i + 1) * LABELLINGS_PER_BATCH],
-                    before[(i + 1) * LABELLINGS_PER_BATCH : (i + 2) * LABELLINGS_PER_BATCH],
-                )
-                for p in range(LABELLINGS_PER_BATCH):
-                    there[p] = here[p] + (theirs[p] == own[p])
+                member_label = label[lists.member[begin + i]]
+                before = n_before[i * width : (i + 1) * width]
+                including = n_before[(i + 1) * width : (i + 2) * width]
+                for p in range(width):
+                    including[p] = before[p] + (member_label[p] == x_label[p])
             total[:] = 0
             for i in range(size):
-                theirs = label[lists.member[begin + i]]
-                first, last = (
-                    np.int64(lists.low[begin + i]) * LABELLINGS_PER_BATCH,
-                    np.int64(lists.high[begin + i]) * LABELLINGS_PER_BATCH,
-                )
-                below, upto = before[first : first + LABELLINGS_PER_BATCH], before[last : last + LABELLINGS_PER_BATCH]
-                for p in range(LABELLINGS_PER_BATCH):
-                    total[p] += (np.int32(below[p]) + np.int32(upto[p])) if theirs[p] != own[p] else 0
-            won, of = wins2[batch, slot[k]], triplets[batch, slot[k]]
-            every = before[size * LABELLINGS_PER_BATCH : (size + 1) * LABELLINGS_PER_BATCH]
-            for p in range(LABELLINGS_PER_BATCH):
-                n_own = np.int64(every[p])
-                won[own[p], p] += total[p]
-                of[own[p], p] += n_own * (size - n_own)
+                member_label = label[lists.member[begin + i]]
+                first, last = np.int64(lists.low[begin + i]) * width, np.int64(lists.high[begin + i]) * width
+                below, up_to = n_before[first : first + width], n_before[last : last + width]
+                for p in range(width):
+                    ranks = np.int32(below[p]) + np.int32(up_to[p])
+                    total[p] += ranks if member_label[p] != x_label[p] else 0
+            slot_wins2, slot_triplets = wins2[batch, slot[k]], triplets[batch, slot[k]]
+            n_a_all = n_before[size * width : (size + 1) * width]
+            for p in range(width):
+                n_a = np.int64(n_a_all[p])
+                slot_wins2[x_label[p], p] += total[p]
+                slot_triplets[x_label[p], p] += n_a * (size - n_a)

@@ -1,4 +1,4 @@
-"""Choosing a subset that is the same in every run, version and system."""
+"""Subsets that are the same in every run, version and system."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _STEP = 0x9E3779B97F4A7C15
-_MASK = (1 << 64) - 1
+_UINT64_MASK = (1 << 64) - 1
 
 
 def splitmix64_keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Give a number for each element that is as good as random and depends on nothing but seed and counters.
+    """Return pseudorandom numbers that depend on seed and counters only.
 
-    The output function of SplitMix64 (Steele, Lea and Flood, 2014), applied once for each counter: integers only, so it
-    is the same everywhere, and no state, so an element's number does not depend on the others.
+    The output function of SplitMix64 (Steele, Lea and Flood, 2014), applied once for each counter. It uses integers
+    only, so results are the same everywhere, and no state, so an element's number does not depend on the others.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def splitmix64_keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint6
     -------
     ndarray of uint64, shape (n,)
     """
-    state = np.full(len(counters[0]), seed & _MASK, np.uint64)
+    state = np.full(len(counters[0]), seed & _UINT64_MASK, np.uint64)
     for counter in counters:
         state = state ^ counter.astype(np.uint64)
         state = state + np.uint64(_STEP)
@@ -39,7 +39,7 @@ def splitmix64_keys(seed: int, *counters: NDArray[np.int64]) -> NDArray[np.uint6
 
 
 def cap_per_group(group: NDArray[np.int64], most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Keep at most `most` elements of each group: those with the lowest keys, of equal keys the first.
+    """Select at most `most` elements of each group: those with the lowest keys, or the first of those with equal keys.
 
     Parameters
     ----------
@@ -50,10 +50,11 @@ def cap_per_group(group: NDArray[np.int64], most: int, key: NDArray[np.uint64]) 
     Returns
     -------
     ndarray of bool, shape (n,)
+        Whether each element is selected.
     """
     order = np.lexsort((key, group))
-    ordered = group[order]
-    first = np.searchsorted(ordered, ordered)
-    keep = np.zeros(len(group), np.bool_)
-    keep[order] = np.arange(len(group)) - first < most
-    return keep
+    sorted_group = group[order]
+    first = np.searchsorted(sorted_group, sorted_group)
+    selected = np.zeros(len(group), np.bool_)
+    selected[order] = np.arange(len(group)) - first < most
+    return selected

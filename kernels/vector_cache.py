@@ -1,4 +1,4 @@
-"""Unit vectors on demand: kept where they fit, made anew from the caller's array where they do not."""
+"""Unit vectors on demand: from memory if they fit, or else computed again from the embeddings."""
 
 from __future__ import annotations
 
@@ -13,52 +13,77 @@ if TYPE_CHECKING:
 
 
 class UnitVectorCache:
-    """The unit vectors of positions.
+    """The unit vectors of positions, of which one range may be kept in memory.
 
     Parameters
     ----------
     embeddings : ndarray of float32 or float64, shape (n, dim)
-        May be mapped from a file.
+        May be memory-mapped.
     rows : ndarray of int64, shape (m,)
         The row of each position.
     """
 
     def __init__(self, embeddings: NDArray[np.float32] | NDArray[np.float64], rows: NDArray[np.int64]) -> None:
-        # A mapped file as a plain array, without a copy.
+        # A view turns a memory map into a plain array without a copy.
         self._embeddings: NDArray[np.float32] | NDArray[np.float64] = embeddings.view(np.ndarray)
         self._rows = rows
-        self._kept = np.empty((0, embeddings.shape[1]))
-        self._kept_from = 0
+        self._cached = np.empty((0, embeddings.shape[1]))
+        self._first_cached = 0
 
-    def keep(self, start: int, stop: int) -> None:
-        """Make room for a stretch of positions; `make` fills it."""
-        self._kept = np.empty((stop - start, self._embeddings.shape[1]))
-        self._kept_from = start
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._embeddings.shape[1])
 
-    def make(self, start: int, stop: int) -> None:
-        """Fill a part of what is kept."""
-        self._kept[start - self._kept_from : stop - self._kept_from] = unit_vectors(self._raw(start, stop))
+    def allocate(self, start: int, stop: int) -> None:
+        """Allocate memory for the positions from `start` to `stop`, all of which `fill` must then compute."""
+        self._cached = np.empty((stop - start, self.dim))
+        self._first_cached = start
 
-    def drop(self) -> None:
-        """Keep nothing any more."""
-        self._kept = np.empty((0, self._kept.shape[1]))  # a view of nothing would hold the whole
+    def fill(self, start: int, stop: int) -> None:
+        """Compute the cached vectors from `start` to `stop`. Several threads may fill different parts."""
+        self._cached[start - self._first_cached : stop - self._first_cached] = unit_vectors(self._raw(start, stop))
+
+    def clear(self) -> None:
+        """Free the memory."""
+        self._cached = np.empty((0, self.dim))  # an empty view would keep the whole array alive
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Give the unit vectors of a stretch of positions, float64 ``(stop − start, dim)``."""
-        low, high = start - self._kept_from, stop - self._kept_from
-        if low >= 0 and high <= len(self._kept):
-            return self._kept[low:high]
+        """Return the unit vectors of a range of positions.
+
+        Parameters
+        ----------
+        start, stop : int
+
+        Returns
+        -------
+        ndarray of float64, shape (stop − start, dim)
+            Not to be written to.
+        """
+        low, high = start - self._first_cached, stop - self._first_cached
+        if low >= 0 and high <= len(self._cached):
+            return self._cached[low:high]
         return unit_vectors(self._raw(start, stop))
 
-    def at(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the unit vectors of some positions."""
-        if len(self._kept):
-            return self._kept[positions - self._kept_from]
+    def take(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the unit vectors of single positions.
+
+        Parameters
+        ----------
+        positions : ndarray of int64, shape (n,)
+            If a range is cached, all of them within it.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, dim)
+        """
+        if len(self._cached):
+            return self._cached[positions - self._first_cached]
         return unit_vectors(self._embeddings[self._rows[positions]])
 
     def _raw(self, start: int, stop: int) -> NDArray[np.float32] | NDArray[np.float64]:
         rows = self._rows[start:stop]
         first = int(rows[0])
-        # Sorted input needs no copy.
-        together = rows[-1] - first == stop - start - 1 and bool((np.diff(rows) == 1).all())
-        return self._embeddings[first : first + stop - start] if together else self._embeddings[rows]
+        # Consecutive rows need no copy.
+        consecutive = rows[-1] - first == stop - start - 1 and bool((np.diff(rows) == 1).all())
+        return self._embeddings[first : first + stop - start] if consecutive else self._embeddings[rows]

@@ -132,7 +132,7 @@ def score_embeddings(
         cells.rows,
         cells.bounds,
         cells.groups,
-        apart=constraint,
+        constraint=constraint,
         blocks=None if blocks is None else blocks.block,
         memory_mb=memory_mb,
         threads=threads,

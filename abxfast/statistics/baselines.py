@@ -122,7 +122,7 @@ def _score_split(
     # Every snippet is a block of its own in the marginals.
     slots = np.arange(len(rows)) - bounds[group[rows]]
     counts = abx_counts(
-        embeddings, rows, bounds, cells, apart=constraint, blocks=slots, memory_mb=memory_mb, threads=threads
+        embeddings, rows, bounds, cells, constraint=constraint, blocks=slots, memory_mb=memory_mb, threads=threads
     )
     marginals = _unit_marginals(counts, cells, rows, bounds, units.unit)
     return jackknife_intervals(counts.wins2, counts.triplets, marginals, np.arange(n_recordings), units)

@@ -23,7 +23,7 @@ _MIN_TILE = 32
 _STRIP = 512
 _JOINED = 96  # rows up to which small components are joined
 _BATCH_BYTES = 1 << 23
-_FIXED_BYTES = 3 << 19  # all that is small, near ties that are being resolved among it
+_FIXED_BYTES = 3 << 19  # for everything small, including near ties while they are resolved
 
 Span: TypeAlias = tuple[int, int]
 """A range of positions: start and stop."""
@@ -114,8 +114,8 @@ class Retention(NamedTuple):
 def choose_retention(list_bytes: NDArray[np.int64], tiling: Tiling) -> Retention:
     """Choose how many lists to keep for a whole sweep.
 
-    All of them, if they fit. Otherwise stripes of half a tile for each thread are set aside, or as many rows as fit
-    into a quarter of the memory, and as many lists as fit are kept in the rest.
+    All of them, if they fit. Otherwise memory is reserved for one stripe per thread, of half a tile or as many
+    positions as fit into a quarter of the memory, and as many lists as fit are kept in the rest.
 
     Parameters
     ----------

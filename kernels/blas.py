@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
+_SET_BY_THREADPOOLCTL = "KMP_DUPLICATE_LIB_OK"
+_value = os.environ.get(_SET_BY_THREADPOOLCTL)
+
+from threadpoolctl import threadpool_limits  # noqa: E402
+
+if _value is None:  # importing a library must not change the environment of its process
+    os.environ.pop(_SET_BY_THREADPOOLCTL, None)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,7 @@ import logging, os
 import pyarrow as pa  # its pool depends on the environment at its own import
 
 def process_state():
-    # threadpoolctl, which scikit-learn needs too, sets this variable when it is imported.
-    environment = {name: value for name, value in os.environ.items() if name != "KMP_DUPLICATE_LIB_OK"}
-    return environment, pa.default_memory_pool().backend_name, list(logging.root.handlers)
+    return dict(os.environ), pa.default_memory_pool().backend_name, list(logging.root.handlers)
 
 before = process_state()
 """

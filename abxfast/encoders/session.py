@@ -55,9 +55,10 @@ class Encoder:
     Notes
     -----
     The session runs on the calling thread (``intra_op_num_threads=1``) and may be called from many threads at once. One
-    thread per snippet takes 28% less processor time than all threads on one snippet at 1 s, 11% at 10 s and 2% at 30 s,
-    with one copy of the weights. The memory arena is on: without it, large buffers are allocated and freed at each run, which cost
-    40% of the speed of two threads. Measured by ``benchmarks/encoding/session.py``; table in ``benchmarks/RESULTS.md``.
+    thread per snippet takes 28% less processor time than all threads on one snippet at 1 s, 11% less at 10 s and 2%
+    less at 30 s, with one copy of the weights. The memory arena is on: without it, large buffers are allocated and
+    freed at each run, which cost 40% of the speed of two threads. Measured by ``benchmarks/encoding/session.py``; table
+    in ``benchmarks/RESULTS.md``.
     """
 
     def __init__(self, path: Path, provider: str = "auto") -> None:

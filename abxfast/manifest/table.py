@@ -11,12 +11,12 @@ from abxfast.manifest.file_index import FileIndex
 from abxfast.manifest.items import RESERVED_COLUMNS, STRUCTURAL_COLUMNS, Item, Manifest
 
 
-def read_manifest(path: Path, *, need_audio: bool = True) -> Manifest:
+def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     """Read a table: comma, semicolon or tab separated, UTF-8 or UTF-16, with or without a byte order mark.
 
     Parameters
     ----------
-    path : Path
+    path : path
         The table. Its column ``path`` is relative to its own folder. ``item`` and ``recording`` name the row and the
         recording, ``start_s`` and ``end_s`` limit it to a stretch; all other columns are metadata.
     need_audio : bool
@@ -31,6 +31,7 @@ def read_manifest(path: Path, *, need_audio: bool = True) -> Manifest:
     ManifestError
         If the table or one of its rows cannot be used; the message names file and line.
     """
+    path = Path(path)
     text = read_text(path)
     separator = find_separator(path, text)
     rows = iterate_rows(path, text, separator)

@@ -12,22 +12,23 @@ shows the figures that exist. No other package imports Jinja2.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast.errors import MissingPackageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 __all__ = ["draw_figures", "write_report"]
 
 
-def draw_figures(results: Path) -> list[Path]:
+def draw_figures(results: str | Path) -> list[Path]:
     """Draw all figures of a results folder; the same tables give the same bytes.
 
     Parameters
     ----------
-    results : Path
+    results : path
         A folder that `abxfast.run_study` wrote.
 
     Returns
@@ -45,15 +46,15 @@ def draw_figures(results: Path) -> list[Path]:
     """
     from abxfast.report.figure_files import write_figures  # noqa: PLC0415
 
-    return write_figures(results)
+    return write_figures(Path(results))
 
 
-def write_report(results: Path) -> Path:
+def write_report(results: str | Path) -> Path:
     """Write the page of a results folder, with the figures that `draw_figures` left there.
 
     Parameters
     ----------
-    results : Path
+    results : path
         A folder that `abxfast.run_study` wrote.
 
     Returns
@@ -76,4 +77,4 @@ def write_report(results: Path) -> Path:
         raise MissingPackageError(
             f"the page needs {error.name}, which is not installed: pip install 'abxfast[report]'"
         ) from error
-    return write_page(results)
+    return write_page(Path(results))

@@ -125,8 +125,9 @@ class Results:
     ) -> Any:
         """Draw the score matrix of one analysis.
 
-        Rows are the values that A and X share, columns those of B, both ordered by clustering. A score is bold
-        if the 95% confidence interval of the mean of both directions excludes 0.5. On the diagonal is the self-baseline of each recording.
+        Rows are the values that A and X share, columns those of B, both ordered by clustering. A score is bold if the
+        95% confidence interval of the mean of both directions excludes 0.5. On the diagonal is the self-baseline of
+        each recording.
 
         Parameters
         ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from abxfast.errors import TaskError
+from abxfast.scoring.labels import label_names
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast._files import TEMPORARY_PREFIX
@@ -11,8 +12,6 @@ from abxfast.store.lock import LOCK_NAME, lock_folder
 from abxfast.store.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from abxfast.encoders import Encoder
 
 _IGNORED_NAMES = (LOCK_NAME, ".DS_Store", "Thumbs.db", "desktop.ini")
@@ -24,7 +23,7 @@ def is_store(path: Path) -> bool:
     return (path / HEADER_NAME).exists()
 
 
-def open_store(root: Path) -> Store:
+def open_store(root: str | Path) -> Store:
     """Open a store.
 
     Raises
@@ -32,6 +31,7 @@ def open_store(root: Path) -> Store:
     StoreError
         If there is none, or if it is damaged.
     """
+    root = Path(root)
     return Store(root, read_header(root))
 
 

@@ -39,14 +39,14 @@ _COLUMN_NAMES = {
 """Usual names of the column that a design compares, the likeliest first."""
 
 
-def write_study(source: Path, output: Path, design: str | None = None) -> None:
+def write_study(source: str | Path, output: str | Path, design: str | None = None) -> None:
     """Write a study file for recordings, with comments, to be changed in any editor.
 
     Parameters
     ----------
-    source : Path
+    source : path
         A manifest, or a folder of recordings.
-    output : Path
+    output : path
         The file to write; it must not exist.
     design : str, optional
         One of `DESIGNS`; by default, the one that the names of the columns suggest.
@@ -56,6 +56,7 @@ def write_study(source: Path, output: Path, design: str | None = None) -> None:
     AbxfastError
         If the manifest cannot be read, the file exists, or no column fits the design.
     """
+    source, output = Path(source), Path(output)
     if design is not None and design not in DESIGNS:
         raise StudyError(f"`design`: found {design!r}; {suggest(design, DESIGNS)}")
     if output.exists():

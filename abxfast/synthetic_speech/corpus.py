@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from abxfast.synthetic_speech.room import HALL, STUDIO, impulse_response, record
 from abxfast.synthetic_speech.voice import BACK, FRONT, HIGH, LOW, speak, syllables
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 DESIGN = (
     ("room", "studio", LOW, STUDIO, FRONT + BACK),
@@ -39,12 +40,12 @@ _MAX_WORKERS = 4
 _ROOM_STREAM, _LEVEL_STREAM, _RECORDING_STREAM = range(3)
 
 
-def write_corpus(folder: Path, *, seed: int = 0, seconds: float = 60.0) -> Path:
+def write_corpus(folder: str | Path, *, seed: int = 0, seconds: float = 60.0) -> Path:
     """Write the recordings of `DESIGN` and a manifest of them; the same seed gives the same bytes.
 
     Parameters
     ----------
-    folder : Path
+    folder : path
         Created if it does not exist; the files of an earlier call are overwritten.
     seed : int
         Not negative.
@@ -64,6 +65,7 @@ def write_corpus(folder: Path, *, seed: int = 0, seconds: float = 60.0) -> Path:
     OutputError
         If a recording cannot be written.
     """
+    folder = Path(folder)
     if seed < 0:
         raise TaskError(f"`seed`: found {seed}, expected 0 or more")
     if not _MIN_SECONDS <= seconds < float("inf"):

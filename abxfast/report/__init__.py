@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 
 from abxfast.errors import MissingPackageError
 
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["draw_figures", "write_report"]
 

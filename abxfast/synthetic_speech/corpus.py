@@ -20,8 +20,6 @@ from abxfast.synthetic_speech.filtering import RATE_HZ
 from abxfast.synthetic_speech.room import HALL, STUDIO, impulse_response, record
 from abxfast.synthetic_speech.voice import BACK, FRONT, HIGH, LOW, speak, syllables
 
-if TYPE_CHECKING:
-    pass
 
 DESIGN = (
     ("room", "studio", LOW, STUDIO, FRONT + BACK),

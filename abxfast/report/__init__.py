@@ -13,10 +13,8 @@ shows the figures that exist. No other package imports Jinja2.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from abxfast.errors import MissingPackageError
-
 
 __all__ = ["draw_figures", "write_report"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from abxfast.errors import TaskError
 from abxfast.synthetic_speech.filtering import RATE_HZ
 from abxfast.synthetic_speech.room import HALL, STUDIO, impulse_response, record
 from abxfast.synthetic_speech.voice import BACK, FRONT, HIGH, LOW, speak, syllables
-
 
 DESIGN = (
     ("room", "studio", LOW, STUDIO, FRONT + BACK),

@@ -4,17 +4,20 @@
 `count_relabelled` count them under many labellings; `cap_per_group` draws a reproducible subsample. The kernels know
 nothing of files, labels or encoders.
 
-Within the package, `tiling` divides the work, `sweep` goes through it, `products` computes tiles of inner products,
-`sorted_distances` and `lookup` hold and search the distances of each x, `counting` counts a tile, and `near_ties`
-repeats comparisons that float64 leaves undecided. `cosine` has the error bounds.
+Counting is in `abx_counting`; `cosine` has the error bounds.
 """
 
-from abxfast.kernels.abx import AbxCounts, abx_counts
+from abxfast.kernels.abx_counting import (
+    AbxCounts,
+    Marginals,
+    PairConstraint,
+    RoleMarginals,
+    abx_counts,
+    expand_blocks,
+)
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import TIE, unit_vectors
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.marginals import Marginals, RoleMarginals, expand_blocks
-from abxfast.kernels.pair_constraint import PairConstraint
 from abxfast.kernels.relabel import (
     LABELLINGS_PER_BATCH,
     ComparisonRules,

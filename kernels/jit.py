@@ -25,7 +25,7 @@ def digest(folder: Path) -> str:
         12 hexadecimal digits.
     """
     state = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         state.update(path.read_bytes())
     return state.hexdigest()[:12]
 

@@ -205,11 +205,11 @@ def _count_undecided_by_abxfast(vectors, group):
     Raises
     ------
     AttributeError
-        If `abxfast.kernels.sweep` has no `resolve_near_ties`.
+        If `abxfast.kernels.abx_counting.sweep` has no `resolve_near_ties`.
     RuntimeError
         If its arguments do not hold exactly one array of undecided pairs.
     """
-    from abxfast.kernels import sweep
+    from abxfast.kernels.abx_counting import sweep
 
     resolve, n_undecided = sweep.resolve_near_ties, []
 
@@ -229,7 +229,7 @@ def _check_undecided_count():
     """Check, on vectors that leave pairs undecided, that abxfast still goes through `resolve_near_ties`."""
     vectors = make_adversarial(np.random.default_rng(0), "near1e-7", 200, 64).astype(np.float64)
     if not _count_undecided_by_abxfast(vectors, np.repeat([0, 1], 100)):
-        raise RuntimeError("abxfast.kernels.sweep no longer calls resolve_near_ties: adapt figures.py")
+        raise RuntimeError("abxfast.kernels.abx_counting.sweep no longer calls resolve_near_ties: adapt figures.py")
 
 
 def _read_vectors(source):

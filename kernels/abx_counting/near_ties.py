@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abxfast.kernels.abx_counting.pair_constraint import is_excluded
 from abxfast.kernels.cosine import TIE, exact_products
 from abxfast.kernels.intrinsics import atomic_add
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.pair_constraint import is_excluded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.accumulators import Accumulators
-    from abxfast.kernels.layout import CellLayout
-    from abxfast.kernels.pair_constraint import PairConstraint
-    from abxfast.kernels.vector_cache import UnitVectorCache
+    from abxfast.kernels.abx_counting.accumulators import Accumulators
+    from abxfast.kernels.abx_counting.layout import CellLayout
+    from abxfast.kernels.abx_counting.pair_constraint import PairConstraint
+    from abxfast.kernels.abx_counting.vector_cache import UnitVectorCache
 
 
 def resolve_near_ties(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numba import config
 
-from abxfast.kernels.layout import make_layout
-from abxfast.kernels.marginals import Marginals, allocate_accumulators, count_triplets
-from abxfast.kernels.pair_constraint import PairConstraint, constraint_of_positions
-from abxfast.kernels.sweep import Sweep
-from abxfast.kernels.tiling import choose_tiling
-from abxfast.kernels.vector_cache import UnitVectorCache
+from abxfast.kernels.abx_counting.layout import make_layout
+from abxfast.kernels.abx_counting.marginals import Marginals, allocate_accumulators, count_triplets
+from abxfast.kernels.abx_counting.pair_constraint import PairConstraint, constraint_of_positions
+from abxfast.kernels.abx_counting.sweep import Sweep
+from abxfast.kernels.abx_counting.tiling import choose_tiling
+from abxfast.kernels.abx_counting.vector_cache import UnitVectorCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
+from abxfast.kernels.abx_counting.layout import max_cells_per_xb, max_list_length
 from abxfast.kernels.intrinsics import LANES
-from abxfast.kernels.layout import max_cells_per_xb, max_list_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import CellLayout
+    from abxfast.kernels.abx_counting.layout import CellLayout
 
 _TILE = 512
 _WIDE_TILE = 1024

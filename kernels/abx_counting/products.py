@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.kernels.tiling import Span, Tiling
-    from abxfast.kernels.vector_cache import UnitVectorCache
+    from abxfast.kernels.abx_counting.tiling import Span, Tiling
+    from abxfast.kernels.abx_counting.vector_cache import UnitVectorCache
 
 _TRANSPOSE_BLOCK = 16
 

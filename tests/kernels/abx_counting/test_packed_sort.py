@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from abxfast.kernels.packed_sort import order_error, sort_with_order
+from abxfast.kernels.abx_counting.packed_sort import order_error, sort_with_order
 
 
 @pytest.mark.parametrize("spread", [1.0, 1e-9, 1e-15, 0.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from abxfast.kernels import PairConstraint
-from abxfast.kernels.pair_constraint import constraint_of_positions, is_excluded
+from abxfast.kernels.abx_counting.pair_constraint import constraint_of_positions, is_excluded
 
 ROWS = np.array([3, 0, 1, 2])
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.accumulators import Accumulators
+from abxfast.kernels.abx_counting.accumulators import Accumulators
+from abxfast.kernels.abx_counting.pair_constraint import is_excluded
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.pair_constraint import is_excluded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import CellLayout
-    from abxfast.kernels.pair_constraint import PairConstraint
+    from abxfast.kernels.abx_counting.layout import CellLayout
+    from abxfast.kernels.abx_counting.pair_constraint import PairConstraint
 
 
 class RoleMarginals(NamedTuple):

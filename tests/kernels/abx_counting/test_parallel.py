@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from abxfast.kernels.parallel import for_each
+from abxfast.kernels.abx_counting.parallel import for_each
 
 
 def test_every_task_runs_once():

@@ -6,11 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from abxfast.kernels.accumulators import RANKS, CellRun, allocate_scratch, cell_members, fit_cells, flush
+from abxfast.kernels.abx_counting.accumulators import RANKS, CellRun, allocate_scratch, cell_members, fit_cells, flush
+from abxfast.kernels.abx_counting.lookup import (
+    ColumnBlock,
+    ListView,
+    prefetch_next_list,
+    rank_by_scan,
+    rank_by_table,
+    tie_end,
+)
 from abxfast.kernels.cosine import TIE
 from abxfast.kernels.intrinsics import atomic_add, scatter_suffix_sums
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.lookup import ColumnBlock, ListView, prefetch_next_list, rank_by_scan, rank_by_table, tie_end
 from abxfast.kernels.search import lower_bound, upper_bound
 
 _MIN_PREFETCH_LENGTH = 128  # shorter lists stay in the processor's cache anyway
@@ -78,7 +85,7 @@ def _count_run(  # type: ignore[no-untyped-def]
     """Count the x from `start` to `stop`, all of one group, against the b of a run of cells.
 
     All cells of one x are counted before the next x: they share its list, which may have to come from main memory.
-    No array is sliced in this loop, see `abxfast.kernels.lookup`. For the same reason the arguments are not nested in
+    No array is sliced in this loop, see `abxfast.kernels.abx_counting.lookup`. For the same reason the arguments are not nested in
     one tuple, which took 15% more time for components of a few snippets.
     """
     margin, n_columns, any_undecided = TIE + tolerance, tile.j1 - tile.j0, False

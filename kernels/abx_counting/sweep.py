@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from abxfast.kernels.abx_counting.counting import count_tile
+from abxfast.kernels.abx_counting.layout import has_cells, has_pairs, max_cells_per_xb, max_list_length
+from abxfast.kernels.abx_counting.near_ties import resolve_near_ties
+from abxfast.kernels.abx_counting.packed_sort import order_error
+from abxfast.kernels.abx_counting.parallel import for_each
+from abxfast.kernels.abx_counting.products import Tile, TileProducts
+from abxfast.kernels.abx_counting.sorted_distances import allocate_distances, fill_distances, list_bytes, sort_distances
+from abxfast.kernels.abx_counting.tiling import batch_spans, choose_retention, cut_tiles, join_small_components
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import product_error
-from abxfast.kernels.counting import count_tile
-from abxfast.kernels.layout import has_cells, has_pairs, max_cells_per_xb, max_list_length
-from abxfast.kernels.near_ties import resolve_near_ties
-from abxfast.kernels.packed_sort import order_error
-from abxfast.kernels.parallel import for_each
-from abxfast.kernels.products import Tile, TileProducts
-from abxfast.kernels.sorted_distances import allocate_distances, fill_distances, list_bytes, sort_distances
-from abxfast.kernels.tiling import batch_spans, choose_retention, cut_tiles, join_small_components
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from abxfast.kernels.accumulators import Accumulators
-    from abxfast.kernels.layout import CellLayout
-    from abxfast.kernels.pair_constraint import PairConstraint
-    from abxfast.kernels.sorted_distances import SortedDistances
-    from abxfast.kernels.tiling import Span, Tiling
-    from abxfast.kernels.vector_cache import UnitVectorCache
+    from abxfast.kernels.abx_counting.accumulators import Accumulators
+    from abxfast.kernels.abx_counting.layout import CellLayout
+    from abxfast.kernels.abx_counting.pair_constraint import PairConstraint
+    from abxfast.kernels.abx_counting.sorted_distances import SortedDistances
+    from abxfast.kernels.abx_counting.tiling import Span, Tiling
+    from abxfast.kernels.abx_counting.vector_cache import UnitVectorCache
 
 _UNDECIDED = 1 << 13  # elements of the mask of undecided pairs that are searched at a time
 _ROUNDING = 1e-15  # of the additions of the tie band

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from abxfast.kernels.abx_counting.lookup import ColumnBlock, ListView, build_table, rank_by_scan, rank_by_table, tie_end
 from abxfast.kernels.cosine import TIE
-from abxfast.kernels.lookup import ColumnBlock, ListView, build_table, rank_by_scan, rank_by_table, tie_end
 
 KINDS = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),

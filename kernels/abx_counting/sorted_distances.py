@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from abxfast.kernels.abx_counting.lookup import build_table
+from abxfast.kernels.abx_counting.packed_sort import sort_with_order
+from abxfast.kernels.abx_counting.pair_constraint import is_excluded
 from abxfast.kernels.intrinsics import atomic_add
 from abxfast.kernels.jit import compiled
-from abxfast.kernels.lookup import build_table
-from abxfast.kernels.packed_sort import sort_with_order
-from abxfast.kernels.pair_constraint import is_excluded
 from abxfast.kernels.search import lower_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels.layout import CellLayout
+    from abxfast.kernels.abx_counting.layout import CellLayout
 
 MIN_TABLE_LENGTH = 24
 """Shorter lists have no table and are searched from the front; from this length on, numpy sorts them."""

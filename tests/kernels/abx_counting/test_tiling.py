@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abxfast.kernels.layout import make_layout
-from abxfast.kernels.tiling import (
+from abxfast.kernels.abx_counting.layout import make_layout
+from abxfast.kernels.abx_counting.tiling import (
     Retention,
     Tiling,
     batch_spans,

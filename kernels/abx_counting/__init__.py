@@ -1,8 +1,8 @@
 """Exact ABX counts by rank.
 
-`abx_counts` lays out the cells (layout), cuts all inner products into tiles (tiling, sweep, products), sorts the distances
-of each x to its own set A (sorted_distances), looks every b up in them (lookup, counting), and recomputes comparisons that
-lie closer to the edge of the tie band than the error bound in twice the precision (near_ties).
+`abx_counts` lays out the cells (layout), divides all inner products into tiles and goes through them (tiling, sweep,
+products), sorts the distances of each x to its own set A (sorted_distances), looks every b up in them (lookup,
+counting), and repeats comparisons that float64 leaves undecided in twice the precision (near_ties).
 """
 
 from abxfast.kernels.abx_counting.abx import AbxCounts, abx_counts

@@ -85,8 +85,8 @@ def _count_run(  # type: ignore[no-untyped-def]
     """Count the x from `start` to `stop`, all of one group, against the b of a run of cells.
 
     All cells of one x are counted before the next x: they share its list, which may have to come from main memory.
-    No array is sliced in this loop, see `abxfast.kernels.abx_counting.lookup`. For the same reason the arguments are not nested in
-    one tuple, which took 15% more time for components of a few snippets.
+    No array is sliced in this loop, see module `lookup`. For the same reason the arguments are not nested in one tuple,
+    which took 15% more time for components of a few snippets.
     """
     margin, n_columns, any_undecided = TIE + tolerance, tile.j1 - tile.j0, False
     cosines, distances, has_marginals = tile.cosines, sorted_distances.distances, accumulators.has_marginals

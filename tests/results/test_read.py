@@ -127,10 +127,10 @@ def test_any_table_is_a_data_frame(folder):
 @pytest.mark.parametrize(
     ("options", "title", "score"),
     [
-        ({}, "mfcc · v.mean · whole items", 0.63),
-        ({"snippet": 1}, "mfcc · v.mean · 1 s", 0.64),
-        ({"variant": "v.max", "snippet": "whole"}, "mfcc · v.max · whole items", 0.61),
-        ({"experiment": "<voices>", "encoder": "mfcc", "snippet": 1.0}, "mfcc · v.mean · 1 s", 0.68),
+        ({}, "rooms · mfcc · v.mean · whole items", 0.63),
+        ({"snippet": 1}, "rooms · mfcc · v.mean · 1 s", 0.64),
+        ({"variant": "v.max", "snippet": "whole"}, "rooms · mfcc · v.max · whole items", 0.61),
+        ({"experiment": "<voices>", "encoder": "mfcc", "snippet": 1.0}, "<voices> · mfcc · v.mean · 1 s", 0.68),
     ],
 )
 def test_the_plot_is_the_matrix_of_one_analysis(options, title, score, folder):

@@ -118,7 +118,7 @@ def test_the_plot_is_a_matrix_of_all_pairs():
     drawn = scores.plot()
     assert isinstance(drawn, figure.Figure)
     around, inside = texts_of(drawn)
-    assert "e · v · 10 s" in around
+    assert "ABX ON word · e · v · 10 s" in around
     assert {"ŋa", "b", "c"} <= set(around)
     assert sorted(inside) == [".51", ".52", ".53", ".54", ".55"]  # the sixth is null
     assert drawn._repr_png_().startswith(b"\x89PNG")

@@ -244,7 +244,7 @@ def test_wide_tiles_strips_and_partly_kept_groups(kind, memory_mb, monkeypatch):
         "tiling._STRIP": 16,
         "sweep._UNDECIDED": 100,
     }.items():
-        monkeypatch.setattr(f"abxfast.kernels.{name}", value)
+        monkeypatch.setattr(f"abxfast.kernels.abx_counting.{name}", value)
     counts = abx_counts(embeddings, rows, bounds, cells, blocks=blocks, memory_mb=memory_mb, threads=2)
     np.testing.assert_array_equal(counts.wins2, expected.wins2)
     for role, expected_role in zip(counts.marginals, expected.marginals, strict=True):

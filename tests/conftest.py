@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import sys
 
 import pytest
 
@@ -25,3 +26,21 @@ def _environment_is_restored():
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Return a function that runs a command line and returns exit status, stdout and stderr."""
+    from abxfast import cli
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["abxfast", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return call

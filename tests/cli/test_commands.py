@@ -10,26 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from abxfast import cli
-
 HEAVY = ("numba", "pyarrow", "onnxruntime", "torch", "numpy", "soundfile")
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Run a command line; return exit status, stdout and stderr."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["abxfast", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
 
 
 def write_noise(path, seconds, seed, *, width=1):

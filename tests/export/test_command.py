@@ -21,7 +21,6 @@ import pytest
 import soundfile
 from tiny import RATE_HZ, SMALL, cache_checkpoint, copy_checkpoint, hidden_states, load_weights, pooled, voice
 
-from abxfast.cli import app as cli
 from abxfast.encoders import Encoder
 from abxfast.errors import EncoderError
 from abxfast.export import options, parity
@@ -31,23 +30,6 @@ LAYERS = SMALL["num_hidden_layers"]
 COMMIT = "c3f9d884181a224a6ac87bf8885c84d1cff3384f"
 TOO_SHORT = "abxfast: parity: the audio is too short to check snippets of 5, 10, 20 s\n"
 """The warning about the recordings of these tests."""
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Return a function that runs a command line and returns exit status, stdout and stderr."""
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["abxfast", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        out, err = capfd.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture(autouse=True)

@@ -87,8 +87,7 @@ def plot_matrix(
     title: str,
     names: Sequence[str],
     score: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+    verdict: NDArray[np.str_] | None = None,
 ) -> Any:
     """Draw a score matrix, its rows ordered by average-linkage clustering.
 
@@ -96,9 +95,10 @@ def plot_matrix(
     ----------
     title : str
     names : sequence of str, length n
-    score, low, high : ndarray of float64, shape (n, n)
-        Row: A and X; column: B. A score is bold if its interval excludes 0.5, which may be that of
-        the mean of both directions; NaN is missing.
+    score : ndarray of float64, shape (n, n)
+        Row: A and X; column: B; NaN is missing.
+    verdict : ndarray of str, shape (n, n), optional
+        See `abxfast.figures.draw_matrix`.
 
     Returns
     -------
@@ -114,9 +114,10 @@ def plot_matrix(
     families, missing = choose_families([title, *names, "…−·×"])
     order = cluster_order((score + score.T) / 2)
     names = [drawable(names[number], missing) for number in order]
-    score, low, high = (matrix[order][:, order] for matrix in (score, low, high))
+    score = score[order][:, order]
+    verdict = None if verdict is None else verdict[order][:, order]
     with settings(families):
-        figure: Any = draw_matrix(drawable(title, missing), names, score, low, high).figure
+        figure: Any = draw_matrix(drawable(title, missing), names, score, verdict).figure
     figure.set_dpi(_DPI)
     # Jupyter displays figures by itself only once pyplot has been imported.
     figure._repr_png_ = partial(_format_png, figure)

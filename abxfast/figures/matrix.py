@@ -45,8 +45,7 @@ def draw_matrix(
     title: str,
     names: Sequence[str],
     score: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+    verdict: NDArray[np.str_] | None = None,
 ) -> Sheet:
     """Draw scores as a matrix: a numbered row for A and X, a column of the same number for B.
 
@@ -55,9 +54,10 @@ def draw_matrix(
     title : str
     names : sequence of str, length n
         Of the rows, in the order in which to draw them.
-    score, low, high : ndarray of float64, shape (n, n)
-        Scores and the ends of their intervals, in that order; NaN if missing. Scores whose interval excludes 0.5 are
-        set in bold, scores on the diagonal in italics.
+    score : ndarray of float64, shape (n, n)
+        NaN if missing. Scores on the diagonal are set in italics.
+    verdict : ndarray of str, shape (n, n), optional
+        Scores with the verdict ``"different"`` are set in bold, those with ``"undecidable"`` in brackets.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def draw_matrix(
     axes = sheet.axes(left, _TOP_MM, width, height)
     _draw_cells(axes, score)
     if shows_scores(count):
-        _write_scores(axes, score, low, high, min(SMALL + 0.5, layout.cell_width_mm / POINT_MM / 1.9))
+        _write_scores(axes, score, verdict, min(SMALL + 0.5, layout.cell_width_mm / POINT_MM / 1.9))
     _write_row_labels(sheet, layout)
     _write_column_numbers(sheet, layout)
     bar_height = min(height, max(18.0, min(60.0, height)))
@@ -156,19 +156,18 @@ def _draw_cells(axes: Axes, score: NDArray[np.float64]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _write_scores(
-    axes: Axes, score: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], fontsize: float
-) -> None:
+def _write_scores(axes: Axes, score: NDArray[np.float64], verdict: NDArray[np.str_] | None, fontsize: float) -> None:
     for row, column in np.argwhere(np.isfinite(score)):
-        excludes_chance = low[row, column] > 0.5 or high[row, column] < 0.5  # noqa: PLR2004
+        judged = "" if verdict is None or row == column else verdict[row, column]
+        text = format_score(score[row, column])
         axes.text(
             column + 0.5,
             row + 0.5,
-            format_score(score[row, column]),
+            f"({text})" if judged == "undecidable" else text,
             ha="center",
             va="center_baseline",
             fontsize=fontsize,
             color=text_colour_on(score[row, column]),
-            weight="bold" if row != column and excludes_chance else "normal",
+            weight="bold" if judged == "different" else "normal",
             style="italic" if row == column else "normal",
         )

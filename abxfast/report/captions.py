@@ -44,7 +44,7 @@ def matrix_caption(subject: str, on: str, *, n_rows: int, self_baselines: bool, 
         "Rows are ordered by average-linkage clustering of the scores, averaged over both directions and all lengths.",
     ]
     if shows_scores(n_rows):
-        sentences.append("Bold: the 95% interval of the mean of both directions excludes 0.5.")
+        sentences.append("Bold: evidence of a difference; in brackets: cannot be judged.")
     if self_baselines:
         sentences.append("Diagonal: self-baseline of each recording (alternating blocks of 30 s).")
     if averaged_over:

@@ -105,7 +105,7 @@ def figure_texts(results: Results) -> Iterator[str]:
 
 def _matrix(matrix: ScoreMatrix, rows: NDArray[np.int64], averaged_over: str, clean: Callable[[str], str]) -> Figure:
     key = matrix.key
-    score, low, high = (array[np.ix_(rows, rows)] for array in (matrix.score, matrix.low, matrix.high))
+    score, verdict = matrix.score[np.ix_(rows, rows)], matrix.verdict[np.ix_(rows, rows)]
     has_diagonal = bool(np.isfinite(np.diag(score)).any())
     caption = matrix_caption(
         _subject(key), matrix.on, n_rows=len(rows), self_baselines=has_diagonal, averaged_over=averaged_over
@@ -113,7 +113,7 @@ def _matrix(matrix: ScoreMatrix, rows: NDArray[np.int64], averaged_over: str, cl
     names = [clean(name) for name in short_names(_names(matrix, rows))]
 
     def draw() -> Sheet:
-        return draw_matrix(clean(_title(key)), names, score, low, high)
+        return draw_matrix(clean(_title(key)), names, score, verdict)
 
     return Figure("matrix", _name_parts(key), key.experiment, key.encoder, f"Matrix: {_title(key)}", caption, key, draw)
 

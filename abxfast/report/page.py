@@ -27,7 +27,21 @@ _MAX_SVG_BYTES = 300_000
 """Larger SVG figures are replaced by the PNG if that is smaller."""
 _SCRIPT = ("dom.js", "colours.js", "tables.js", "tooltip.js", "player.js", "matrix.js", "viewer.js", "page.js")
 """Parts of the script, in this order."""
-_SUMMARY = ("encoder", "variant", "snippet_s", "score", "low", "high", "p", "cells", "triplets", "recordings", "note")
+_SUMMARY = (
+    "encoder",
+    "variant",
+    "snippet_s",
+    "score",
+    "low",
+    "high",
+    "p",
+    "verdict",
+    "reason",
+    "cells",
+    "triplets",
+    "recordings",
+    "note",
+)
 
 
 def write_page(folder: Path) -> Path:

@@ -47,16 +47,15 @@ class ScoreMatrix:
     score : ndarray of float64, shape (n, n)
         Row: A and X; column: B. NaN if the pair has no score. On the diagonal, the alternating-split baseline of
         each recording, NaN if it has no confidence interval.
-    low, high : ndarray of float64, shape (n, n)
-        95% confidence interval of the mean of both directions; symmetric.
+    verdict : ndarray of str, shape (n, n)
+        Verdict on the mean of both directions; symmetric, and empty without one.
     """
 
     key: ResultKey
     on: str
     names: tuple[str, ...]
     score: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
+    verdict: NDArray[np.str_]
 
     @property
     def symmetric(self) -> NDArray[np.float64]:
@@ -86,10 +85,10 @@ def score_matrix(key: ResultKey, pairs: pa.Table, self_baselines: pa.Table | Non
     names = tuple(dict.fromkeys(name for pair in zip(first, second, strict=True) for name in pair))
     index = {name: number for number, name in enumerate(names)}
     a, b = (np.array([index[name] for name in column], np.int64) for column in (first, second))
-    score, low, high = (np.full((len(names), len(names)), np.nan) for _ in range(3))
+    score = np.full((len(names), len(names)), np.nan)
+    verdict = np.full(score.shape, "", "<U12")
     score[a, b], score[b, a] = _floats(pairs, "score_ab"), _floats(pairs, "score_ba")
-    low[a, b] = low[b, a] = _floats(pairs, "low")
-    high[a, b] = high[b, a] = _floats(pairs, "high")
+    verdict[a, b] = verdict[b, a] = pairs["verdict"].to_pylist()
     on = str(pairs["on"][0].as_py())
     if self_baselines is not None and on == "recording":
         has_interval = np.isfinite(_floats(self_baselines, "alternating_split_low"))
@@ -97,7 +96,7 @@ def score_matrix(key: ResultKey, pairs: pa.Table, self_baselines: pa.Table | Non
         for recording, baseline in zip(self_baselines["label"].to_pylist(), baselines, strict=True):
             if recording in index:
                 score[index[recording], index[recording]] = baseline
-    return ScoreMatrix(key, on, names, score, low, high)
+    return ScoreMatrix(key, on, names, score, verdict)
 
 
 def short_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -45,10 +45,10 @@ class Results:
     ...     print(f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
     rooms, mfcc, 1 s: 0.70 [0.66, 0.74]
 
-    The table ``pairs`` has the score of each pair. Which are not significantly above chance?
+    The table ``pairs`` has the score of each pair, and a verdict. Which pairs differ?
 
     >>> for pair in results.tables["pairs"].to_pylist():
-    ...     if pair["low"] <= 0.5:
+    ...     if pair["verdict"] == "different":
     ...         print(pair["a"], pair["b"])
     recordings/room-studio-1.wav recordings/room-studio-2.wav
     recordings/room-hall-1.wav recordings/room-hall-2.wav
@@ -161,7 +161,7 @@ class Results:
         key = keys[0] if snippet is None else _select(keys, "snippet", snippet)[0]
         matrix = score_matrix(key, self.groups("pairs")[key], self.groups("self_baselines").get(key))
         title = f"{key.experiment} · {key.encoder} · {key.variant} · {key.length}"
-        return plot_matrix(title, short_names(matrix.names), matrix.score, matrix.low, matrix.high)
+        return plot_matrix(title, short_names(matrix.names), matrix.score, matrix.verdict)
 
     def __repr__(self) -> str:
         """Return folder, title and experiments in one line."""

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-FORMAT = 2
+FORMAT = 3
 """Version of the results folder, kept in `RUN_FILE`.
+
+3: ``pairs`` and ``summary`` got ``verdict`` and ``reason``.
 
 2: the table ``floors`` became ``self_baselines``, its ``within`` and ``drift`` became ``alternating_split`` and
 ``half_split``; the column ``cells_per_frame`` of ``summary`` became ``dims_per_frame``.
@@ -64,6 +66,13 @@ _KEY = {
     "snippet_s": _number("length of the snippets in seconds; empty for whole items"),
 }
 _NOTE = {"note": _text("why a number is missing or limited; empty if it is neither")}
+_VERDICT = {
+    "verdict": _text(
+        "different: there is evidence of a difference; no_evidence: there is none, though the data could have shown "
+        "it; equivalent: the score is within the margin of 0.5; undecidable: nothing can be said, see reason"
+    ),
+    "reason": _text("why the verdict is undecidable, and what would be needed; otherwise empty"),
+}
 _VALUES = {
     "a": _text("one value of the ON column"),
     "b": _text("the other value"),
@@ -78,6 +87,7 @@ SUMMARY = TableSchema(
         "low": _number("lower end of the 95% confidence interval of score"),
         "high": _number("upper end of the 95% confidence interval of score"),
         "p": _number("p-value of the permutation test; null hypothesis: the ON labels are exchangeable"),
+        **_VERDICT,
         "cells": _count("number of cells with at least one triplet (ordered pairs, in each context)"),
         "triplets": _count("number of triplets"),
         "recordings": _count("number of recordings"),
@@ -104,6 +114,7 @@ PAIRS = TableSchema(
         "p": _number("p-value of this pair's permutation test, not adjusted; null hypothesis: exchangeable labels"),
         "p_holm": _number("p adjusted for all pairs of the matrix by Holm's method"),
         "p_bh": _number("p adjusted for all pairs of the matrix by the Benjamini–Hochberg method"),
+        **_VERDICT,
         "triplets_ab": _count("number of triplets behind score_ab"),
         "triplets_ba": _count("number of triplets behind score_ba"),
         "n_a": _count("number of snippets of a"),
@@ -220,7 +231,7 @@ SENTENCES = TableSchema(
     "The results in plain words.",
     {
         **_KEY,
-        "kind": _text("subject of the sentence: summary, pair, floor, length, confound or classification"),
+        "kind": _text("subject of the sentence: summary, pair, baseline, length, confound or classification"),
         "text": _text("one sentence"),
     },
 )

@@ -99,8 +99,7 @@ class AbxScores:
         matrix = np.full((len(index), len(index)), np.nan)
         for value, other, score in zip(a, b, scores, strict=True):
             matrix[index[value], index[other]] = np.nan if score is None else score
-        no_interval = np.full_like(matrix, np.nan)
-        return plot_matrix(self._title(), short_names(tuple(map(str, index))), matrix, no_interval, no_interval)
+        return plot_matrix(self._title(), short_names(tuple(map(str, index))), matrix)
 
     def __repr__(self) -> str:
         """Return the task, the number of cells and the source in one line."""

@@ -1,10 +1,11 @@
 """Statistics of ABX scores: confidence intervals, tests and baselines, from arrays.
 
-Jackknife confidence intervals, permutation tests, corrections for multiple testing, self-baselines (how a recording
-scores against itself), classification by the lowest score, and confounds. The null hypothesis of a permutation test is
-that labels are exchangeable. Neighbouring snippets of a recording are alike, so labels are exchanged between the units
-that the design makes exchangeable: blocks of neighbouring snippets, whole recordings, or single snippets; pairs of
-snippets closer than the decorrelation lag of a recording are left out of a test.
+Jackknife confidence intervals, permutation tests, verdicts that follow from them, corrections for multiple testing,
+self-baselines (how a recording scores against itself), classification by the lowest score, and confounds. The null
+hypothesis of a permutation test is that labels are exchangeable. Neighbouring snippets of a recording are alike, so
+labels are exchanged between the units that the design makes exchangeable: blocks of neighbouring snippets, runs of
+snippets with one label, or whole recordings; pairs of snippets closer than the decorrelation lag of a recording are
+left out of a test. docs/statistics.md states the hypotheses, the estimands and what is approximate.
 """
 
 from abxfast.statistics.baselines import SelfBaselines, self_baselines
@@ -15,8 +16,10 @@ from abxfast.statistics.intervals import Intervals, jackknife_intervals
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
 from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
+from abxfast.statistics.verdicts import DEFAULT_MARGIN, Verdict, decide, required_recordings
 
 __all__ = [
+    "DEFAULT_MARGIN",
     "Classification",
     "ExchangeableUnits",
     "Intervals",
@@ -24,13 +27,16 @@ __all__ = [
     "PermutationTestResult",
     "SelfBaselines",
     "UnitMarginals",
+    "Verdict",
     "benjamini_hochberg",
     "classify",
+    "decide",
     "holm",
     "jackknife_intervals",
     "make_exchangeable_units",
     "mantel_test",
     "permutation_tests",
+    "required_recordings",
     "self_baselines",
     "sum_by_unit",
 ]

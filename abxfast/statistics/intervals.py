@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from abxfast.statistics.dependence import MIN_BLOCKS
+from abxfast.statistics.autocorrelation import MIN_BLOCKS, MIN_INDEPENDENT
 from abxfast.statistics.jackknife import (
-    has_short_recording,
     replace_by_value_variances,
+    rows_with_recording,
     score_cells,
     unit_influences,
     unit_variances,
@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 _MIN_UNITS = 2
 """Units of a stratum below which its variance cannot be estimated."""
+_MIN_DF = 4
+"""Degrees of freedom below which there is no interval."""
+_MAX_WIDTH = 0.5
+"""Width beyond which an interval says too little to be given."""
+_EDGE_UNITS = 4
+"""At a score of 1, an interval allows for a loss of 1 / (4 · (units + 1))."""
+_MANY_UNITS = 10**9
+_EQUIVALENCE_LEVEL = 0.9
+"""Level of the interval that two one-sided tests at 0.05 amount to."""
 _ROUNDING = 1e-9
 """Width of an interval below which it is rounding error only."""
 
@@ -42,6 +51,8 @@ class Intervals:
         Mean of the scores of the row's cells; NaN without any.
     low, high : ndarray of float64
         Ends of the interval; NaN where there is none, for the reason in `note`.
+    equivalence_low, equivalence_high : ndarray of float64
+        Ends of the 90% interval, which two one-sided tests at 0.05 amount to; NaN as above.
     df : ndarray of float64
         Degrees of freedom of the variance.
     blocks : ndarray of int64
@@ -53,6 +64,8 @@ class Intervals:
     score: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    equivalence_low: NDArray[np.float64]
+    equivalence_high: NDArray[np.float64]
     df: NDArray[np.float64]
     blocks: NDArray[np.int64]
     note: list[str]
@@ -99,7 +112,12 @@ def jackknife_intervals(
     chapter 6; for blocks, Künsch 1989). The variance is Σ K / (K − 1) Σ (U_k − Ū)², where the outer sum is over strata
     of K units; for blocks, it is multiplied by `ExchangeableUnits.inflation`. The interval is computed on the logit
     scale from a t quantile at Satterthwaite's (1946) degrees of freedom. For recordings, which are few, these are
-    halved, but not below those of the smallest stratum.
+    halved, but not below those of the smallest stratum. With fewer than four degrees of freedom, or if the interval
+    would be wider than 0.5, none is given.
+
+    Near 0 and 1 units hardly differ, which says little about further units. There the score is taken to be at least
+    e = 1 / (4 (K + 1)) from 0 and 1, where K is the number of units of the smallest stratum, and the square of what it
+    lacks to e is added to the variance. The ends are continuous in the score.
 
     The variance over the values of a label is that of their influences, as one stratum. The influence of value k is
     summed over all cells that contain k, on either side, which accounts for the dependence of cells that share a value.
@@ -107,23 +125,32 @@ def jackknife_intervals(
     cells = score_cells(wins2, triplets, row_of_cell)
     influences = unit_influences(cells, marginals, units)
     variances = unit_variances(influences, units, len(cells.mean))
-    too_short = has_short_recording(influences, units, len(cells.mean))
+    n_rows = len(cells.mean)
+    too_short, drifts = (
+        rows_with_recording(influences, units, flagged, n_rows) for flagged in (units.too_short, units.drifts)
+    )
     single = (variances.min_units < _MIN_UNITS) & ~too_short & (cells.n_cells > 0)
-    label = [""] * len(cells.mean)
+    label = [""] * n_rows
     if values and single.any():
         variances, label = replace_by_value_variances(variances, single, cells, values)
     low, high = _logit_interval(cells.mean, variances, level)
     no_label = f", and no label has {MIN_BLOCKS} values to estimate one over" if values else ""
     reasons = {
         "no triplet": cells.n_cells == 0,
-        f"no interval: a recording is too short: it has fewer than {MIN_BLOCKS} independent blocks": too_short,
+        "no interval: a recording changes over time": drifts,
+        f"no interval: a recording is too short: it holds fewer than {MIN_INDEPENDENT} independent snippets": too_short,
         f"no interval: one side has a single {units.kind}{no_label}": variances.min_units < _MIN_UNITS,
-        "no interval: the score does not vary": high - low < _ROUNDING,
+        "no interval: the score does not vary": (high - low < _ROUNDING) & (cells.mean > 0) & (cells.mean < 1),
+        f"no interval: too few {units.kind}s": variances.df < _MIN_DF,
+        f"no interval: it would be wider than {_MAX_WIDTH}": high - low > _MAX_WIDTH,
     }
     missing = np.logical_or.reduce(list(reasons.values()))
-    low, high = np.where(missing, np.nan, low), np.where(missing, np.nan, high)
+    narrow_low, narrow_high = _logit_interval(cells.mean, variances, _EQUIVALENCE_LEVEL)
+    low, high, narrow_low, narrow_high = (
+        np.where(missing, np.nan, end) for end in (low, high, narrow_low, narrow_high)
+    )
     note = _notes(reasons, label, variances.n_units)
-    return Intervals(cells.mean, low, high, variances.df, variances.n_units, note)
+    return Intervals(cells.mean, low, high, narrow_low, narrow_high, variances.df, variances.n_units, note)
 
 
 def _notes(reasons: dict[str, NDArray[np.bool_]], label: list[str], n_values: NDArray[np.int64]) -> list[str]:
@@ -142,14 +169,11 @@ def _logit_interval(
     score: NDArray[np.float64], variances: Variances, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends of the interval of each score, float64 ``(rows,)``."""
-    inside = (score > 0) & (score < 1)
-    safe = np.where(inside, score, 0.5)
+    edge = 1 / (_EDGE_UNITS * (np.minimum(variances.min_units, _MANY_UNITS) + 1))
+    centre = np.clip(score, edge, 1 - edge)
+    variance = variances.variance + (score - centre) ** 2
     quantile = stats.t.ppf((1 + level) / 2, np.maximum(variances.df, 1))
-    half_width = quantile * np.sqrt(variances.variance) / (safe * (1 - safe))
-    centre = np.log(safe / (1 - safe))
-    low, high = 1 / (1 + np.exp(half_width - centre)), 1 / (1 + np.exp(-half_width - centre))
-    # At 0 and 1 the units do not differ. The interval is the exact one for as many successes as the smallest stratum
-    # has units (Clopper and Pearson 1934).
-    edge = ((1 - level) / 2) ** (1 / variances.min_units)
-    low = np.where(inside, low, np.where(score == 1, edge, 0.0))
-    return low, np.where(inside, high, np.where(score == 0, 1 - edge, 1.0))
+    half_width = quantile * np.sqrt(variance) / (centre * (1 - centre))
+    logit = np.log(centre / (1 - centre))
+    low, high = 1 / (1 + np.exp(half_width - logit)), 1 / (1 + np.exp(-half_width - logit))
+    return np.minimum(low, score), np.maximum(high, score)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.statistics.dependence import MIN_BLOCKS
+from abxfast.statistics.autocorrelation import MIN_BLOCKS
 from abxfast.statistics.label_influence import label_influence
 
 if TYPE_CHECKING:
@@ -96,12 +96,14 @@ def unit_influences(cells: CellScores, marginals: UnitMarginals, units: Exchange
     return UnitInfluences(row, unit, influence)
 
 
-def has_short_recording(influences: UnitInfluences, units: ExchangeableUnits, n_rows: int) -> NDArray[np.bool_]:
-    """Return whether one of the recordings of each row has too few blocks, bool ``(rows,)``."""
-    too_short = np.zeros(n_rows, np.bool_)
+def rows_with_recording(
+    influences: UnitInfluences, units: ExchangeableUnits, flagged: NDArray[np.bool_], n_rows: int
+) -> NDArray[np.bool_]:
+    """Return whether a row has a unit of a flagged recording, bool ``(rows,)``; never unless units are blocks."""
+    found = np.zeros(n_rows, np.bool_)
     if units.kind == "block":
-        np.logical_or.at(too_short, influences.row, units.too_short[_recording_of_unit(units)[influences.unit]])
-    return too_short
+        np.logical_or.at(found, influences.row, flagged[_recording_of_unit(units)[influences.unit]])
+    return found
 
 
 def _recording_of_unit(units: ExchangeableUnits) -> NDArray[np.int64]:

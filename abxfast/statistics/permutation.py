@@ -43,6 +43,17 @@ class PermutationTestResult:
         One-sided p-values, plain and adjusted for the number of tests; NaN where nothing was tested.
     distinct : ndarray of float64
         Number of relabellings whose scores can differ.
+    smallest_p : ndarray of float64
+        The smallest p-value that these relabellings and permutations allow.
+    drift_p : ndarray of float64
+        p-value of the hypothesis that recordings differ no more than each differs from itself over time; NaN where
+        units are not blocks.
+    drifts : ndarray of bool
+        Whether the recordings change over time, see `Autocorrelation.drifts`; False where units are not blocks.
+    required_snippets : ndarray of int64
+        Snippets that each recording should have, where they are too short for their autocorrelation; otherwise 0.
+    kind : str
+        `ExchangeableUnits.kind`.
     note : list of str
         Why there is no p-value, or what limits it; empty otherwise.
     """
@@ -54,6 +65,11 @@ class PermutationTestResult:
     p_holm: NDArray[np.float64]
     p_bh: NDArray[np.float64]
     distinct: NDArray[np.float64]
+    smallest_p: NDArray[np.float64]
+    drift_p: NDArray[np.float64]
+    drifts: NDArray[np.bool_]
+    required_snippets: NDArray[np.int64]
+    kind: str
     note: list[str]
 
 
@@ -61,6 +77,10 @@ class _TestResult(NamedTuple):
     score: float
     p: float
     distinct: float
+    smallest_p: float
+    drift_p: float
+    drifts: bool
+    required_snippets: int
     note: str
 
 
@@ -107,14 +127,20 @@ def permutation_tests(
 
     Notes
     -----
-    p = (1 + #{score* ≥ score}) / (1 + permutations) (Phipson and Smyth 2010).
+    p = (1 + #{score* ≥ score}) / (1 + permutations) (Phipson and Smyth 2010). If there are at most `permutations`
+    distinct relabellings, p is exact: the share of them that score as high.
 
     Neighbours in time are alike, so two recordings of one stationary process score above 0.5. Permuting blocks
     separates some of these neighbours, which lowers the scores, so that the test would reject too often. Therefore
-    snippets closer in time than the decorrelation lag (`decorrelation_lag`) are not compared under any labelling,
-    neither as (a, x) nor as (b, x), and blocks are permuted as a whole. The correlation that remains across block
-    boundaries widens the distribution by a known factor (`variance_inflation`), by which deviations from the
-    permutation mean are multiplied.
+    snippets closer in time than the decorrelation lag (`Autocorrelation.decorrelation_lag`) are not compared under any
+    labelling, neither as (a, x) nor as (b, x), and blocks are permuted as a whole. The correlation that remains across
+    block boundaries widens the distribution by an estimated factor (`Autocorrelation.inflation`), by which deviations
+    from the permutation mean are multiplied.
+
+    Where ON varies within recordings, the runs of consecutive snippets with one label are permuted as a whole within
+    recordings (Winkler et al. 2015), and snippets of one recording closer than the decorrelation lag are not compared.
+    Where the values come in one order in the recordings, as in lists of words, a linear and quadratic trend over each
+    recording is subtracted from the vectors.
 
     Long recordings are thinned to every k-th snippet.
     """
@@ -128,24 +154,30 @@ def permutation_tests(
 
     def run(pair: tuple[int, int] | None) -> _TestResult:
         design = make_permutation_design(embeddings, labels, units, pair, different_recordings=different_recordings)
-        result = _test(embeddings, design, units.kind, permutations, seed, threads if single else 1)
+        result = _test(design, units.kind, permutations, seed, threads if single else 1)
         if progress is not None:
             progress()
         return result
 
     with one_blas_thread(), ThreadPoolExecutor(1 if single else threads) as pool:
         results = list(pool.map(run, tests))
-    score, p, distinct = (np.array([result[k] for result in results], np.float64) for k in range(3))
+    score, p, distinct, smallest_p, drift_p = (
+        np.array([result[k] for result in results], np.float64) for k in range(5)
+    )
+    drifts = np.array([result.drifts for result in results], np.bool_)
+    required = np.array([result.required_snippets for result in results], np.int64)
     note = [result.note for result in results]
     n_tests = int(np.isfinite(p).sum())
     if n_tests / (permutations + 1) > ALPHA:
         too_few = f"{permutations} permutations are too few for {n_tests} tests: p_holm cannot be below {ALPHA}"
         note = [_join(text, too_few) for text in note]
-    return PermutationTestResult(score, p, holm(p), benjamini_hochberg(p), distinct, note)
+    corrected = holm(p), benjamini_hochberg(p)
+    return PermutationTestResult(
+        score, p, *corrected, distinct, smallest_p, drift_p, drifts, required, units.kind, note
+    )
 
 
 def _test(
-    embeddings: NDArray[np.float32] | NDArray[np.float64],
     design: PermutationDesign,
     kind: str,
     permutations: int,
@@ -153,23 +185,27 @@ def _test(
     threads: int,
 ) -> _TestResult:
     distinct = count_distinct(design.label, design.stratum)
+
+    def result(score: float, p: float, smallest_p: float, *notes: str) -> _TestResult:
+        note = _join(*design.notes, *notes)
+        return _TestResult(
+            score, p, distinct, smallest_p, design.drift_p, design.drifts, design.required_snippets, note
+        )
+
     if design.label.max() > _MAX_LABEL:
-        note = _join(*design.notes, f"not tested: more than {_MAX_LABEL + 1} values")
-        return _TestResult(math.nan, math.nan, distinct, note)
+        return result(math.nan, math.nan, math.nan, f"not tested: more than {_MAX_LABEL + 1} values")
     labellings = permute_labels(design.label, design.stratum, permutations, seed)
-    vectors = embeddings[design.rows]
-    scores = relabelled_scores(vectors, labellings, design.unit, design.by, design.rules, threads)
+    scores = relabelled_scores(design.vectors, labellings, design.unit, design.by, design.rules, threads)
     observed, permuted = float(scores[0]), scores[1:]
     if math.isnan(observed):
-        return _TestResult(observed, math.nan, distinct, _join(*design.notes, "not tested: no triplet"))
+        return result(observed, math.nan, math.nan, "not tested: no triplet")
     if distinct < 2:  # noqa: PLR2004
-        note = _join(*design.notes, "not tested: no labels can be exchanged")
-        return _TestResult(observed, math.nan, distinct, note)
+        return result(observed, math.nan, math.nan, f"not tested: no {kind}s can be exchanged")
     p = _p_value(observed, permuted, design.inflation)
     too_few = (
         f"too few {kind}s for p < {ALPHA}: {distinct:.0f} relabellings, the smallest exact p is {1 / distinct:.2g}"
     )
-    return _TestResult(observed, p, distinct, _join(*design.notes, too_few if 1 / distinct > ALPHA else ""))
+    return result(observed, p, 1 / len(scores), too_few if 1 / distinct > ALPHA else "")
 
 
 def _p_value(observed: float, permuted: NDArray[np.float64], inflation: float) -> float:

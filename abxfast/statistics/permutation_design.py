@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from abxfast.kernels import ComparisonRules
-from abxfast.statistics.dependence import (
-    MIN_BLOCKS,
-    block_length,
-    connected_strata,
-    decorrelation_lag,
-    joint_codes,
-    lag_correlation,
-    split_into_blocks,
-    variance_inflation,
-)
+from abxfast.kernels import ComparisonRules, unit_vectors
+from abxfast.statistics.autocorrelation import MIN_INDEPENDENT, drift_p_value, estimate_autocorrelation
+from abxfast.statistics.dependence import connected_strata, find_runs, joint_codes, split_into_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +21,10 @@ _MAX_ROWS_PAIR = 800
 """Snippets per context in a test of two values, beyond which they are thinned."""
 _MAX_ROWS_ALL = 2400
 """The same for a test of all values."""
+_MAX_RECORDINGS_ORDERED = 50
+"""Recordings beyond which the order of the values in them is not compared."""
+_SHARED_ORDER = 0.5
+"""Correlation of the positions of labels in recordings beyond which these count as lists read in one order."""
 
 
 class TaskLabels(NamedTuple):
@@ -44,27 +40,37 @@ class PermutationDesign(NamedTuple):
 
     Attributes
     ----------
-    rows : ndarray of int64, shape (n,)
-        Rows of the embeddings that are tested, in order of recording and time.
+    vectors : ndarray of float32 or float64, shape (n, dim)
+        The vectors that are tested, in order of recording and time.
     by, unit : ndarray of int64, shape (n,)
-        Code of BY, and the unit, of each of `rows`.
+        Code of BY, and the unit, of each vector.
     label, stratum : ndarray of int64, shape (units,)
         Labels, from 0, are permuted within strata.
     rules : ComparisonRules
-        Of `rows`.
+        Which vectors are compared.
     inflation : float
         Factor by which deviations from the mean of the permutations are multiplied.
+    drift_p : float
+        p-value of the hypothesis that recordings differ no more than each differs from itself over time, see
+        `drift_p_value`; NaN where units are not blocks.
+    drifts : bool
+        Whether the recordings change over time, see `Autocorrelation.drifts`; False where units are not blocks.
+    required_snippets : int
+        Snippets that each recording should have for its autocorrelation; 0 if they have them.
     notes : list of str
         What limits the test.
     """
 
-    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32] | NDArray[np.float64]
     by: NDArray[np.int64]
     unit: NDArray[np.int64]
     label: NDArray[np.int64]
     stratum: NDArray[np.int64]
     rules: ComparisonRules
     inflation: float
+    drift_p: float
+    drifts: bool
+    required_snippets: int
     notes: list[str]
 
 
@@ -99,29 +105,43 @@ def make_permutation_design(
     rank = np.arange(len(rows)) - np.searchsorted(recording, recording)
     # The smallest distance in rank, within a recording, at which snippets are compared.
     min_lag = np.ones(int(units.recording.max()) + 1, np.int64)
-    inflation = 1.0
+    vectors = embeddings[rows]
+    bounds = np.flatnonzero(np.diff(recording)) + 1
+    parts: list[NDArray[Any]] = np.split(vectors, bounds)
+    inflation, drift_p, drifts, required_snippets = 1.0, math.nan, False, 0
     if units.kind == "block":
-        correlation, n = _pooled_correlation(embeddings[rows], recording)
-        length = block_length(correlation, n)
-        n_blocks = max(1, n // length)
-        if correlation > 0 and n_blocks < MIN_BLOCKS:
-            notes.append(f"a recording is too short for the correlation of its snippets ({correlation:.2f} at lag 1)")
+        autocorrelation = estimate_autocorrelation(parts)
+        length = autocorrelation.block_length
         unit, group = split_into_blocks(recording, context, rank, np.full(len(rows), length))
         stratum = np.zeros(len(group), np.int64)
         stratum[unit] = context
-        inflation = variance_inflation(correlation, n, n_blocks)
-        min_lag[:] = decorrelation_lag(correlation)
+        inflation = autocorrelation.inflation(max(1, autocorrelation.n // length))
+        min_lag[:] = autocorrelation.decorrelation_lag
+        drift_p, drifts = drift_p_value(parts, autocorrelation), autocorrelation.drifts
+        if autocorrelation.too_short:
+            required_snippets = math.ceil(MIN_INDEPENDENT * autocorrelation.time)
     elif units.kind == "recording":
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = connected_strata(unit, context)
     else:
-        unit, stratum = np.arange(len(rows)), joint_codes(recording, context)
+        unit = find_runs(recording, rank, joint_codes(on[rows], context))
+        stratum = np.zeros(int(unit.max()) + 1, np.int64)
+        stratum[unit] = joint_codes(recording, context)
+        label = joint_codes(on[rows], context)
+        autocorrelation = estimate_autocorrelation(parts, np.split(label, bounds))
+        min_lag[:] = autocorrelation.decorrelation_lag
+        if _share_order(on[rows], recording, rank):
+            vectors = _remove_trend(vectors, bounds)
+            notes.append("the values come in one order in the recordings: a trend over the list was removed")
     if different_recordings and units.kind != "block":
         min_lag[:] = np.iinfo(np.int64).max
     label = np.zeros(len(stratum), np.int64)
     label[unit] = np.unique(on[rows], return_inverse=True)[1].reshape(-1)
     rules = ComparisonRules(across[rows], recording, rank, min_lag)
-    return PermutationDesign(rows, by[rows], unit, label, stratum, rules, inflation, notes)
+    required_snippets *= step
+    return PermutationDesign(
+        vectors, by[rows], unit, label, stratum, rules, inflation, drift_p, drifts, required_snippets, notes
+    )
 
 
 def _thin(
@@ -150,13 +170,33 @@ def _thin(
     return rows[rank % step == 0], step
 
 
-def _pooled_correlation(
-    vectors: NDArray[np.float32] | NDArray[np.float64], recording: NDArray[np.int64]
-) -> tuple[float, int]:
-    """Return the mean lag-one correlation of the recordings, and the number of snippets of the shortest one.
+def _share_order(on: NDArray[np.int64], recording: NDArray[np.int64], rank: NDArray[np.int64]) -> bool:
+    """Return whether the values of ON come in much the same order in the recordings that share them.
 
-    Under the null hypothesis all recordings are of one process, so that their correlations are equal.
+    The mean position of each value in each recording is correlated between recordings, over the values they share.
     """
-    bounds = [0, *(np.flatnonzero(np.diff(recording)) + 1).tolist(), len(recording)]
-    correlations = [lag_correlation(vectors[start:stop]) for start, stop in itertools.pairwise(bounds)]
-    return float(np.mean(correlations)), min(stop - start for start, stop in itertools.pairwise(bounds))
+    values, value = np.unique(on, return_inverse=True)
+    recordings, number = np.unique(recording, return_inverse=True)
+    if len(values) < 3 or len(recordings) < 2 or len(recordings) > _MAX_RECORDINGS_ORDERED:  # noqa: PLR2004
+        return False
+    total, count = np.zeros((2, len(recordings), len(values)))
+    np.add.at(total, (number, value), rank)
+    np.add.at(count, (number, value), 1)
+    position = np.divide(total, count, where=count > 0, out=np.full(total.shape, np.nan))
+    correlations = []
+    for first, second in itertools.combinations(position, 2):
+        shared = np.isfinite(first) & np.isfinite(second)
+        if shared.sum() > 2 and np.ptp(first[shared]) > 0 and np.ptp(second[shared]) > 0:  # noqa: PLR2004
+            correlations.append(float(np.corrcoef(first[shared], second[shared])[0, 1]))
+    return bool(correlations) and float(np.mean(correlations)) > _SHARED_ORDER
+
+
+def _remove_trend(vectors: NDArray[np.float32] | NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Subtract from the unit vectors of each recording their linear and quadratic trend over its snippets."""
+    detrended = unit_vectors(vectors)
+    for start, stop in itertools.pairwise([0, *bounds.tolist(), len(detrended)]):
+        time = np.linspace(-1, 1, stop - start)
+        powers = np.stack((np.ones(len(time)), time, time**2), axis=1)[:, : len(time)]
+        basis = np.linalg.qr(powers)[0][:, 1:]
+        detrended[start:stop] -= basis @ (basis.T @ detrended[start:stop])
+    return detrended

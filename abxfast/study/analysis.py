@@ -35,6 +35,8 @@ class Analysis:
     left_out : tuple of str
         Why rows of the selection are missing, one sentence each.
     permutations, seed : int
+    margin : float
+        See `Study`.
     """
 
     selection: Selection
@@ -47,6 +49,7 @@ class Analysis:
     left_out: tuple[str, ...]
     permutations: int
     seed: int
+    margin: float
 
     @property
     def key(self) -> Row:
@@ -81,4 +84,5 @@ class Analysis:
             "frames": [self.encoder.sample_rate_hz, self.encoder.least_samples, self.encoder.frame_hop_samples],
             "permutations": self.permutations,
             "seed": self.seed,
+            "margin": self.margin,
         }

@@ -10,6 +10,7 @@ from abxfast import audio
 from abxfast._files import relative_path
 from abxfast._version import __version__
 from abxfast.audio import AudioQuality, measure_quality
+from abxfast.results import FORMAT
 from abxfast.study.analysis import Analysis
 from abxfast.study.embedding_jobs import exclusion_notes, fits, stored_entries
 
@@ -79,9 +80,10 @@ def make_analyses(
                         left_out=notes,
                         permutations=resolved.study.permutations,
                         seed=resolved.study.seed,
+                        margin=resolved.study.margin,
                     )
                     title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
-                    depends_on = [__version__, encoder.sha256, keys, analysis.describe()]
+                    depends_on = [__version__, FORMAT, encoder.sha256, keys, analysis.describe()]
                     analyses.append(CachedAnalysis(name, analysis, title, depends_on))
     return analyses
 

@@ -14,9 +14,11 @@ from abxfast.study.inference import Scored, infer, score
 from abxfast.study.recording_pairs import classification_rows, confound_rows, recording_matrix
 from abxfast.study.selection import value_of
 from abxfast.study.sentences import (
+    UNDECIDABLE,
     describe_baselines,
     describe_classification,
     describe_confounds,
+    describe_generality,
     describe_pairs,
     describe_summary,
 )
@@ -51,6 +53,7 @@ def compute_tables(
         logger.warning("%s: %s", analysis, error)
         note = "; ".join((f"not scored: {error}", *analysis.left_out))
         row = analysis.key | sample_sizes(analysis, snippets) | {"cells": 0, "triplets": 0, "note": note}
+        row |= {"verdict": UNDECIDABLE, "reason": str(error)}
         return {"summary": [row]}
     pairs, pair_of_cell = _pairs(analysis, scored)
     values = encode_label(experiment.task.on, labels)[1].to_pylist()
@@ -64,6 +67,7 @@ def compute_tables(
         np.array([[codes[a], codes[b]] for a, b in pairs], np.int64),
         permutations=analysis.permutations,
         seed=analysis.seed,
+        margin=analysis.margin,
         threads=threads,
     )
     sizes = Counter(labels[experiment.task.on])
@@ -115,11 +119,19 @@ def _pairs(analysis: Analysis, scored: Scored) -> tuple[list[tuple[str, str]], N
 
 
 def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]]) -> list[Row]:
+    on = analysis.selection.experiment.task.on
     sentences = (
-        *describe_summary(rows["summary"][0], rows["pairs"], analysis.selection.experiment.task.on),
-        *describe_pairs(rows["pairs"], rows["self_baselines"]),
+        *describe_summary(rows["summary"][0], rows["pairs"], on),
+        *describe_pairs(rows["pairs"], analysis.margin),
+        *describe_generality(on, _count_recordings(analysis), rows["pairs"]),
         *describe_baselines(rows["self_baselines"]),
         *describe_confounds(rows["confounds"]),
         *describe_classification(rows["accuracy"]),
     )
     return [analysis.key | {"kind": kind, "text": text} for kind, text in sentences]
+
+
+def _count_recordings(analysis: Analysis) -> Counter[object]:
+    """Return the number of recordings of each value of ON."""
+    on = analysis.selection.experiment.task.on
+    return Counter(value for value, _ in {(value_of(item, on), item.recording) for item in analysis.selection.items})

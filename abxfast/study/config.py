@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from abxfast.audio import make_plans, parse_channel, parse_length
 from abxfast.errors import TaskError
 from abxfast.scoring import Task
+from abxfast.statistics import DEFAULT_MARGIN
 from abxfast.study.toml_lines import Document, Key, read_toml
 from abxfast.study.toml_table import Table
 
@@ -23,7 +24,7 @@ Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 _STUDY_KEYS = (
     *("title", "recordings", "manifest", "encoders", "snippets", "variants", "hop", "remainder", "channel"),
-    *("stores", "seed", "permutations"),
+    *("stores", "seed", "permutations", "margin"),
 )
 _EXPERIMENT_KEYS = (
     *("title", "on", "by", "across", "where", "snippets", "classify", "min_gap_s", "different"),
@@ -92,6 +93,8 @@ class Study:
     stores : dict of str to Path
         Stores to use instead of those in the results folder, by encoder.
     seed, permutations : int
+    margin : float
+        Distance from 0.5 within which a score counts as equivalent to chance.
     experiments : tuple of Experiment
     """
 
@@ -107,6 +110,7 @@ class Study:
     stores: dict[str, Path]
     seed: int
     permutations: int
+    margin: float
     experiments: tuple[Experiment, ...]
 
     @property
@@ -138,6 +142,9 @@ def read_study(path: Path) -> Study:
     lengths = _lengths(table) or (10.0,)
     encoders = table.texts("encoders", nonempty=True) or ("mfcc",)
     permutations = table.integer("permutations", minimum=0)
+    margin = table.number("margin", minimum=0.001)
+    if margin is not None and margin >= 0.5:  # noqa: PLR2004
+        raise table.error("margin", f"margin = {margin:g}: expected a distance from a score of 0.5, below 0.5")
     study = Study(
         document=document,
         title=table.text("title") or path.stem,
@@ -151,6 +158,7 @@ def read_study(path: Path) -> Study:
         stores=_stores(table, path.parent, encoders),
         seed=table.integer("seed", minimum=0) or 0,
         permutations=PERMUTATIONS if permutations is None else permutations,
+        margin=DEFAULT_MARGIN if margin is None else margin,
         experiments=_experiments(root, lengths),
     )
     table.translate("remainder", lambda: make_plans([10.0], study.hop_s, study.remainder))

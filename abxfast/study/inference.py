@@ -16,6 +16,8 @@ from abxfast.statistics import (
     Intervals,
     PermutationTestResult,
     UnitMarginals,
+    Verdict,
+    decide,
     jackknife_intervals,
     make_exchangeable_units,
     permutation_tests,
@@ -69,12 +71,16 @@ class Inference:
         One row: the mean of all cells.
     pair_tests, overall_test : PermutationTestResult or None
         Tests of the same; None without permutations.
+    pair_verdicts : list of Verdict
+    overall_verdict : Verdict
     """
 
     pairs: Intervals
     overall: Intervals
     pair_tests: PermutationTestResult | None
     overall_test: PermutationTestResult | None
+    pair_verdicts: list[Verdict]
+    overall_verdict: Verdict
 
 
 def score(
@@ -148,9 +154,10 @@ def infer(
     *,
     permutations: int,
     seed: int,
+    margin: float,
     threads: int | None,
 ) -> Inference:
-    """Compute confidence intervals and permutation tests of an experiment.
+    """Compute confidence intervals, permutation tests and verdicts of an experiment.
 
     Parameters
     ----------
@@ -165,6 +172,8 @@ def infer(
     permutations : int
         0 means no tests.
     seed : int
+    margin : float
+        See `abxfast.statistics.decide`.
     threads : int, optional
     """
     table, task = scored.scores.table, experiment.task
@@ -174,10 +183,8 @@ def infer(
         jackknife_intervals(wins2, triplets, scored.marginals, row_of_cell, scored.units, values=values)
         for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
     )
-    if not permutations:
-        return Inference(pair_intervals, overall, None, None)
     on = encode_label(task.on, labels)[0]
-    tests = [
+    pair_tests, overall_test = (
         permutation_tests(
             embeddings,
             on,
@@ -190,9 +197,13 @@ def infer(
             seed=seed,
             threads=threads or usable_threads(),
         )
+        if permutations
+        else None
         for tested in (pairs, None)
-    ]
-    return Inference(pair_intervals, overall, *tests)
+    )
+    pair_verdicts = decide(pair_tests, pair_intervals, margin=margin)
+    overall_verdict = decide(overall_test, overall, margin=margin)[0]
+    return Inference(pair_intervals, overall, pair_tests, overall_test, pair_verdicts, overall_verdict)
 
 
 def _values_of_cells(scored: Scored) -> dict[str, NDArray[np.int64]]:

@@ -51,6 +51,7 @@ def describe_run(
         "manifest_sha256": hashlib.sha256(source).hexdigest() if source else "",
         "seed": study.seed,
         "permutations": study.permutations,
+        "margin": study.margin,
         "tools": {"python": platform.python_version(), **_versions()},
         "encoders": [_describe_encoder(resolved, name, store) for name, store in stores.items()],
         "experiments": [_describe_experiment(selection) for selection in resolved.selections],

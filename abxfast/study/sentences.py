@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 CHANCE = 0.5
 LEVEL = 0.05
-"""Significance level."""
+"""Significance level of correlations with audio quality."""
+DIFFERENT, NO_EVIDENCE, EQUIVALENT, UNDECIDABLE = "different", "no_evidence", "equivalent", "undecidable"
+"""Verdicts, see `abxfast.statistics.Verdict`."""
 _MEASURES = {
     "level_db": "level",
     "clipping": "clipping",
@@ -48,76 +51,84 @@ def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Sentences:
     yield (
         "summary",
         (
-            f"With {summary['encoder']} ({summary['variant']}), {compared} score {score} {length} on average{details}; "
-            f"{_count_outcomes(pairs)}."
+            f"With {summary['encoder']} ({summary['variant']}), {compared} score {score} {length} on average{details}. "
+            f"{_count_verdicts(pairs)}."
         ),
     )
 
 
-def _count_outcomes(pairs: Sequence[Row]) -> str:
-    """Return how many pairs have which outcome, in words."""
-    with_interval = [row for row in pairs if _is_number(row["low"])]
-    different = sum(1 for row in pairs if _differs(row))
-    not_significant = sum(1 for row in with_interval if row["low"] > CHANCE) - different
-    no_evidence = sum(1 for row in with_interval if row["low"] <= CHANCE <= row["high"])
-    without_interval = len(pairs) - len(with_interval)
-    counts = [f"{different} of {len(pairs)} pairs can be told apart"]
-    if no_evidence:
-        counts.append(f"{no_evidence} show{'s' * (no_evidence == 1)} no evidence of a difference")
-    if not_significant:
-        s = "s" * (not_significant == 1)
-        counts.append(f"{not_significant} score{s} above chance, but the permutation test is not significant")
-    if without_interval:
-        counts.append(f"{without_interval} ha{'s' if without_interval == 1 else 've'} no confidence interval")
-    return ", ".join(counts)
+def _count_verdicts(pairs: Sequence[Row]) -> str:
+    """Return how many pairs have which verdict, in words."""
+    count = Counter(row["verdict"] for row in pairs)
+    n = len(pairs)
+    parts = [f"There is evidence of a difference for {count[DIFFERENT]} of {n} pair{'s' * (n != 1)}"]
+    if count[EQUIVALENT]:
+        parts.append(f"{count[EQUIVALENT]} {'is' if count[EQUIVALENT] == 1 else 'are'} equivalent to chance")
+    if count[NO_EVIDENCE]:
+        parts.append(f"{count[NO_EVIDENCE]} show{'s' * (count[NO_EVIDENCE] == 1)} no evidence of a difference")
+    if count[UNDECIDABLE]:
+        parts.append(f"{count[UNDECIDABLE]} cannot be judged")
+    return ", ".join(parts)
 
 
-def describe_pairs(pairs: Sequence[Row], baselines: Sequence[Row]) -> Sentences:
-    """Describe each pair; those without an interval together, by reason.
+def describe_pairs(pairs: Sequence[Row], margin: float) -> Sentences:
+    """Describe each pair as its verdict has it; those that cannot be judged together, by reason.
 
     Parameters
     ----------
-    pairs, baselines : sequence of dict
-        Rows of the tables ``pairs`` and ``self_baselines`` of one analysis.
+    pairs : sequence of dict
+        Rows of the table ``pairs`` of one analysis.
+    margin : float
+        Distance from 0.5 within which a score counts as equivalent to chance.
     """
-    without_interval: dict[str, list[Row]] = {}
-    known = {
-        row["label"]: row["alternating_split"] for row in baselines if _is_number(row.get("alternating_split_low"))
-    }
+    undecidable: dict[str, list[Row]] = {}
     for row in pairs:
         a, b, length = row["a"], row["b"], _at_length(row)
-        if not _is_number(row["score"]):
-            yield "pair", f"{a} and {b} could not be scored {length}: {row['note'] or 'no triplet'}."
-        elif not _is_number(row["low"]):
-            without_interval.setdefault(str(row["note"]), []).append(row)
-        elif _differs(row):
-            baseline = max((known[name] for name in (a, b) if name in known), default=0.0)
-            caveat = ""
-            if baseline >= row["score"]:
-                caveat = f", no higher than a recording's own baseline ({baseline:.2f})"
-            yield "pair", f"{a} and {b} can be told apart {length}: {_score(row)}{caveat}."
-        elif row["low"] > CHANCE:
-            note = f"; {row['note']}" if row["note"] else ""
-            test = f"but the permutation test is not significant (p = {_p(row['p'])}{note})"
-            yield "pair", f"{a} and {b} score above chance {length}: {_score(row)}, {test}."
-        elif row["high"] < CHANCE:
-            why = "snippets of different values are more alike than those of the same value"
-            yield "pair", f"{a} and {b} score below chance {length}: {_score(row)}; {why}."
+        if row["verdict"] == UNDECIDABLE:
+            undecidable.setdefault(str(row["reason"]), []).append(row)
+        elif row["verdict"] == DIFFERENT:
+            yield "pair", f"There is evidence of a difference between {a} and {b} {length}: {_scored(row)}."
+        elif row["verdict"] == EQUIVALENT:
+            yield "pair", f"{a} and {b} are equivalent {length}, within {margin:g} of chance: {_scored(row)}."
         else:
-            yield "pair", f"There is no evidence of a difference between {a} and {b} {length}: {_score(row)}."
-    yield from _describe_without_interval(without_interval)
+            yield "pair", f"There is no evidence of a difference between {a} and {b} {length}: {_scored(row)}."
+    yield from _describe_undecidable(undecidable)
 
 
-def _describe_without_interval(by_note: Mapping[str, Sequence[Row]]) -> Sentences:
-    for note, rows in by_note.items():
-        lowest, highest = (choose(row["score"] for row in rows) for choose in (min, max))
-        if len(rows) == 1:
-            subject, scores = f"{rows[0]['a']} and {rows[0]['b']}", f"{lowest:.2f}"
+def _describe_undecidable(by_reason: Mapping[str, Sequence[Row]]) -> Sentences:
+    for reason, rows in by_reason.items():
+        subject = f"{rows[0]['a']} and {rows[0]['b']}" if len(rows) == 1 else f"{len(rows)} pairs"
+        scores = [row["score"] for row in rows if _is_number(row["score"])]
+        if not scores:
+            known = ""
+        elif len(scores) == 1 or f"{min(scores):.2f}" == f"{max(scores):.2f}":
+            known = f" ({min(scores):.2f})"
         else:
-            subject, scores = f"{len(rows)} pairs", f"{lowest:.2f} to {highest:.2f}"
-        reason = note.removeprefix("no interval: ")
-        length = _at_length(rows[0])
-        yield "pair", f"{subject} score {scores} {length}, without a confidence interval: {reason}."
+            known = f" ({min(scores):.2f} to {max(scores):.2f})"
+        yield "pair", f"{subject}{known} cannot be judged {_at_length(rows[0])}: {reason}."
+
+
+def describe_generality(on: str, n_recordings: Mapping[object, int], pairs: Sequence[Row]) -> Sentences:
+    """Say that a difference between two recordings is not one between the conditions that they were made in.
+
+    Parameters
+    ----------
+    on : str
+    n_recordings : mapping of str to int
+        Number of recordings of each value of ON.
+    pairs : sequence of dict
+        Rows of the table ``pairs`` of one analysis.
+    """
+    different = [row for row in pairs if row["verdict"] == DIFFERENT]
+    if on == "recording" or not any(n_recordings[row[side]] == 1 for row in different for side in ("a", "b")):
+        return
+    yield (
+        "pair",
+        (
+            f"Where a value of {on} has a single recording, these recordings differ; whether the values of {on} do "
+            "takes several recordings of each."
+        ),
+    )
 
 
 def describe_baselines(baselines: Sequence[Row]) -> Sentences:
@@ -135,7 +146,7 @@ def describe_baselines(baselines: Sequence[Row]) -> Sentences:
     if known:
         spread = f"on average ({min(known):.2f} to {max(known):.2f})" if len(known) > 1 else "(one recording)"
         n_short = len(baselines) - len(known)
-        caveat = f"; {n_short} of {len(baselines)} recordings are too short" if n_short else ""
+        caveat = f"; {n_short} of {len(baselines)} recordings are too short or change over time" if n_short else ""
         yield (
             "baseline",
             (
@@ -146,18 +157,17 @@ def describe_baselines(baselines: Sequence[Row]) -> Sentences:
     else:
         yield (
             "baseline",
-            f"The baseline {length} is unknown: no recording is long enough for alternating blocks of 30 s.",
+            f"The baseline {length} is unknown: no recording is long and steady enough for an interval.",
         )
-    drifting = [row for row in baselines if _is_number(row["half_split_low"]) and row["half_split_low"] > CHANCE]
+    drifting = [row for row in baselines if "changes over time" in str(row["note"])]
     if drifting:
-        worst = max(drifting, key=lambda row: row["half_split"])
-        score = "scores" if len(drifting) == 1 else "score"
+        worst = max(drifting, key=lambda row: row["half_split"] if _is_number(row["half_split"]) else 0.0)
+        changes = "changes" if len(drifting) == 1 else "change"
         yield (
             "baseline",
             (
-                f"{len(drifting)} of {len(baselines)} recordings {score} above chance between first and second half "
-                f"{length}, most of all {worst['label']}: {worst['half_split']:.2f} [{worst['half_split_low']:.2f}, "
-                f"{worst['half_split_high']:.2f}]; either a recording changes, or its neighbouring snippets are alike."
+                f"{len(drifting)} of {len(baselines)} recordings {changes} over time {length}, most of all "
+                f"{worst['label']}, which scores {worst['half_split']:.2f} between its first and second half."
             ),
         )
 
@@ -229,31 +239,34 @@ def describe_lengths(rows: Sequence[Row]) -> Sentences:
         Rows of the table ``summary`` of one experiment, encoder and variant, one per length.
     """
     timed = sorted((row for row in rows if row["snippet_s"] is not None), key=lambda row: row["snippet_s"])
-    with_interval = [row for row in timed if _is_number(row.get("low"))]
+    compared = [row for row in timed if _is_number(row.get("low")) and row["verdict"] != UNDECIDABLE]
     if len(timed) < 2:  # noqa: PLR2004
         return
-    if len(with_interval) < 2:  # noqa: PLR2004
-        yield "length", "No length can be recommended: too few of them have a confidence interval."
+    if len(compared) < 2:  # noqa: PLR2004
+        yield "length", "No length can be recommended: too few of them can be judged."
         return
-    best = max(with_interval, key=lambda row: row["score"])
-    highest_low = max(row["low"] for row in with_interval)
-    overlapping = [row for row in with_interval if row["high"] >= highest_low]
-    lower = [row for row in with_interval if row not in overlapping]
-    without_interval = [row for row in timed if row not in with_interval]
-    caveat = f" (no confidence interval at {_list_lengths(without_interval)} s)" if without_interval else ""
+    best = max(compared, key=lambda row: row["score"])
+    higher = [row for row in timed if row not in compared and _is_number(row["score"]) and row["score"] > best["score"]]
+    if higher:
+        scores = ", ".join(f"{row['score']:.2f}" for row in higher)
+        verb = "scores higher but cannot be judged" if len(higher) == 1 else "score higher but cannot be judged"
+        yield "length", f"{_list_lengths(higher)} s {verb} ({scores}); the others are compared here."
+    highest_low = max(row["low"] for row in compared)
+    overlapping = [row for row in compared if row["high"] >= highest_low]
+    lower = [row for row in compared if row not in overlapping]
     length, score = f"{best['snippet_s']:g} s", _score(best)
-    if not any(_differs(row) for row in with_interval):
+    if not any(row["verdict"] == DIFFERENT for row in compared):
         p = f", p = {_p(best['p'])}" if _is_number(best.get("p")) else ""
-        text = f"There is no evidence of a difference at any length: the best, {length}, scores {score}{p}{caveat}."
+        text = f"There is no evidence of a difference at any length: the best, {length}, scores {score}{p}."
     elif len(overlapping) > 1:
         scores = "scores" if len(lower) == 1 else "score"
         worse = f"; {_list_lengths(lower)} s {scores} lower" if lower else ""
         text = (
             f"{length} has the highest score, {score}, but the confidence intervals of {_list_lengths(overlapping)} s "
-            f"overlap: they do not support one of these lengths over another{worse}{caveat}."
+            f"overlap: they do not support one of these lengths over another{worse}."
         )
     else:
-        text = f"{length} discriminates best: {score}; the confidence intervals of all other lengths are lower{caveat}."
+        text = f"{length} discriminates best: {score}; the confidence intervals of {_list_lengths(lower)} s are lower."
     yield "length", text
 
 
@@ -270,14 +283,10 @@ def _is_number(value: float | None) -> bool:
     return value is not None and value == value  # noqa: PLR0124
 
 
-def _differs(row: Mapping[str, Any]) -> bool:
-    """Return whether both the confidence interval and the test find a score above chance.
-
-    Autocorrelation of neighbouring snippets alone can raise a score and its interval. The permutation test accounts for
-    it, and is not significant if there is too little to exchange.
-    """
-    above = bool(_is_number(row["low"]) and row["low"] > CHANCE)
-    return above and not (_is_number(row.get("p")) and row["p"] > LEVEL)
+def _scored(row: Mapping[str, Any]) -> str:
+    """Return the score of a pair with its interval, or without one, and its adjusted p-value."""
+    score = _score(row) if _is_number(row["low"]) else f"{row['score']:.2f}, without a confidence interval"
+    return f"{score}, p = {_p(row['p_holm'])}" if _is_number(row.get("p_holm")) else score
 
 
 def _score(row: Mapping[str, Any]) -> str:

@@ -90,6 +90,7 @@ def pair_rows(
         if inference.pair_tests is not None:
             row |= {name: float(getattr(inference.pair_tests, name)[number]) for name in ("p", "p_holm", "p_bh")}
             notes.append(inference.pair_tests.note[number])
+        row |= inference.pair_verdicts[number]._asdict()
         rows.append(row | {"note": _join(notes)})
     return rows
 
@@ -114,6 +115,7 @@ def summary_row(analysis: Analysis, snippets: Snippets, scored: Scored, inferenc
     if inference.overall_test is not None:
         row["p"] = float(inference.overall_test.p[0])
         notes.insert(1, inference.overall_test.note[0])
+    row |= inference.overall_verdict._asdict()
     triplets = scored.scores.table["triplets"].to_numpy()
     return row | {"cells": int((triplets > 0).sum()), "triplets": int(triplets.sum()), "note": _join(notes)}
 

@@ -2,105 +2,79 @@
 
 from __future__ import annotations
 
-COLOURS = {
-    ("pair", 0.0): "#0072B2",
-    ("pair", 0.5): "#E69F00",
-    ("pair", 0.8): "#009E73",
-    ("group", 0.0): "#CC79A7",
-    ("tokens", 0.0): "#D55E00",
-    ("repeated", 0.0): "0.5",
-}
-MARKERS = {60: "o", 120: "s", 360: "^", 5: "P", 8: "X", 16: "D", 10: "v", 20: "<", 40: ">"}
-PAIR_SIZES = (60, 120, 360)
-BASELINES = (
-    ("null_score", "two recordings", "0.2", "-"),
-    ("alternating_split", "alternating split", "#0072B2", "--"),
-    ("half_split", "half split", "#E69F00", ":"),
-)
-"""Key of the results, label, colour and line."""
+COLOURS = {"different": "#D55E00", "before": "0.6"}
 
 
 def describe(result):
     """Return the name of a design."""
-    if result["kind"] == "pair":
-        return f"ρ = {result['correlation']:g}, {result['n']} snippets"
-    if result["kind"] == "group":
-        return f"{result['n']} + {result['n']} recordings"
-    return f"{result['n']} syllables, {'one token' if result['kind'] == 'tokens' else '3 tokens'} each"
+    kind, process, n, m = (result[name] for name in ("kind", "process", "n", "m"))
+    return {
+        "pair": f"{process}, {n} snippets",
+        "unequal": f"{process}, {n} and {n // 4} snippets",
+        "group": f"{n} + {m} recordings",
+        "turns": f"turns of {n} snippets, {process}",
+        "tokens": f"{n} syllables, one token each",
+        "list": f"{n} syllables in one order, with a trend",
+        "repeated": f"{n} syllables, 3 tokens each",
+    }[kind]
 
 
-def to_markdown(results, scores):
-    """Return the tables of RESULTS.md: coverage at each of `scores` and rejections, and self-baselines."""
-    lines = [
-        "| design | " + " | ".join(f"at {score}" for score in scores) + " | rejects | too short |",
-        "|---|" + "--:|" * (len(scores) + 2),
-    ]
+def to_markdown(results):
+    """Return the tables of RESULTS.md: verdicts without a difference, differences found, and coverage."""
+    columns = ("different", "no evidence", "equivalent", "undecidable", "p ≤ 0.05 alone", "found at 0.55", "at 0.75")
+    lines = [f"| no difference, % | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
     for result in results:
-        coverage = {c["aimed"]: f"{100 * c['cover']:.1f}" if c["given"] else "none given" for c in result["coverage"]}
-        cells = [coverage.get(score, "") for score in scores]
-        cells += [f"{100 * result['reject']:.1f}", f"{100 * result['too_short']:.0f}%"]
-        lines.append(f"| {describe(result)} | {' | '.join(cells)} |")
-    lines += ["", f"| ρ | snippets | {' | '.join(label for _, label, _, _ in BASELINES)} |", "|" + "--:|" * 5]
+        shares = [f"{100 * share:.1f}" for share in result["verdicts"].values()]
+        found = [f"{100 * judged['verdicts']['different']:.0f}" for judged in result["judged"]]
+        rejected = f"{100 * result['reject']:.1f}"
+        lines.append(f"| {describe(result)} | {' | '.join([*shares, rejected, *found])} |")
+    scores = [each["aimed"] for each in results[0]["coverage"]]
+    lines += ["", f"| coverage, % | {' | '.join(f'at {score:g}' for score in scores)} | given |"]
+    lines.append("|---|" + "--:|" * (len(scores) + 1))
     for result in results:
-        if result["kind"] == "pair":
-            cells = [f"{result[key]:.3f}" for key, *_ in BASELINES]
-            lines.append(f"| {result['correlation']:g} | {result['n']} | {' | '.join(cells)} |")
+        cells = [f"{100 * each['cover']:.1f}" if each["given"] > _GIVEN else "" for each in result["coverage"]]
+        lines.append(f"| {describe(result)} | {' | '.join(cells)} | {100 * result['coverage'][0]['given']:.0f} |")
     return "\n".join(lines)
 
 
+_GIVEN = 0.05
+"""Share of replicates with an interval below which no coverage is stated."""
+
+
 def draw(results, folder):
-    """Draw coverage, rejections and the effect of correlation alone, as PNG and SVG."""
+    """Draw false calls before and after, and what is found at a score of 0.75, as PNG and SVG."""
     import matplotlib as mpl
     from matplotlib import pyplot as plt
 
     mpl.use("agg")
     mpl.rcParams["svg.hashsalt"] = "abxfast"
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 5), layout="constrained")
-    _draw_coverage(left, results)
-    _draw_rejections(middle, results)
-    _draw_baselines(right, results)
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(11, 0.22 * len(results) + 1.4), layout="constrained", sharey=True
+    )
+    names = [describe(result) for result in results]
+    for axes, title, after, before in (
+        (left, "called different though nothing differs (%)", [r["verdicts"]["different"] for r in results], "called"),
+        (
+            right,
+            "found where the score is about 0.75 (%)",
+            [r["judged"][1]["verdicts"]["different"] for r in results],
+            "found",
+        ),
+    ):
+        rows = range(len(results))
+        old = [100 * r["before"][before] if r.get("before") else float("nan") for r in results]
+        axes.hlines(rows, old, [100 * share for share in after], color="0.85", linewidth=1.5, zorder=1)
+        axes.plot(old, rows, "o", color=COLOURS["before"], markersize=4.5, label="before")
+        axes.plot([100 * share for share in after], rows, "o", color=COLOURS["different"], markersize=5.5, label="now")
+        axes.set(xlim=(-3, 103), title=title)
+        axes.title.set_fontsize(10)
+        axes.grid(axis="y", color="0.94", linewidth=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+    left.axvline(5, color="0.4", linewidth=0.8, linestyle=":")
+    left.text(6, -0.9, "5%", fontsize=8, color="0.4", va="center")
+    left.set_yticks(range(len(names)), names, fontsize=8)
+    left.invert_yaxis()
+    left.legend(loc="lower right", fontsize=8)
     for suffix in ("png", "svg"):
         metadata = {"Date": None} if suffix == "svg" else None
         figure.savefig(folder / f"calibration.{suffix}", dpi=150, metadata=metadata)
-
-
-def _style(result):
-    colour = COLOURS[result["kind"], result["correlation"]]
-    return {"color": colour, "marker": MARKERS[result["n"]], "markersize": 5}
-
-
-def _mostly_too_short(result):
-    return result["too_short"] > 0.5  # noqa: PLR2004
-
-
-def _draw_coverage(axes, results):
-    axes.axhspan(93, 97, color="0.92")
-    for result in results:
-        points = [(c["score"], 100 * c["cover"]) for c in result["coverage"] if c["given"] > 0.5]  # noqa: PLR2004
-        if points:
-            axes.plot(*zip(*points, strict=True), linewidth=0.8, **_style(result))
-    axes.set(xlabel="mean score", ylabel="coverage of 95% intervals (%)", ylim=(90, 100))
-    axes.set_title("Intervals (markers as on the right)")
-
-
-def _draw_rejections(axes, results):
-    axes.axvspan(4, 6, color="0.92")
-    for row, result in enumerate(results):
-        fill = "none" if _mostly_too_short(result) else "full"
-        axes.plot(100 * result["reject"], row, linestyle="", fillstyle=fill, **_style(result))
-    axes.set(xlabel="rejections at p ≤ 0.05 (%)", xlim=(0, 10), title="Tests without a difference")
-    names = [describe(result) + (" (reported as too short)" if _mostly_too_short(result) else "") for result in results]
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.invert_yaxis()
-
-
-def _draw_baselines(axes, results):
-    for n in PAIR_SIZES:
-        pairs = [result for result in results if result["kind"] == "pair" and result["n"] == n]
-        pairs.sort(key=lambda result: result["correlation"])
-        x = [result["correlation"] for result in pairs]
-        for key, label, colour, line in BASELINES:
-            y = [result[key] for result in pairs]
-            axes.plot(x, y, line, color=colour, marker=MARKERS[n], markersize=5, label=f"{label}, {n}")
-    axes.set(xlabel="lag-one correlation ρ", ylabel="mean score", title="Effect of correlation alone")
-    axes.legend(fontsize=7)

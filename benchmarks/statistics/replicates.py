@@ -1,12 +1,13 @@
-"""Scores with intervals, tests and self-baselines of a chunk of replicates."""
+"""Scores with intervals, verdicts and self-baselines of a chunk of replicates."""
 
 from __future__ import annotations
 
 import numpy as np
-from designs import CHUNK, SNIPPET_S, make_replicates
+from designs import CHUNK, SNIPPET_S, make_replicates, reference_of
 
 from abxfast import score_embeddings
 from abxfast.statistics import (
+    decide,
     jackknife_intervals,
     make_exchangeable_units,
     permutation_tests,
@@ -15,11 +16,28 @@ from abxfast.statistics import (
 )
 
 PERMUTATIONS = 199
+VERDICTS = ("different", "no_evidence", "equivalent", "undecidable")
 
 
 def score_replicates(design, shift, seed):
-    """Return score, low and high of each replicate, ``(CHUNK, 3)``; the score is the mean of both directions."""
+    """Return the intervals of the replicates; the score is the mean of both directions."""
+    return _intervals(make_replicates(design, shift, seed))
+
+
+def judge_replicates(design, shift, seed):
+    """Return score, low, high, p and verdict (index into `VERDICTS`) of each replicate, ``(CHUNK, 5)``."""
     data = make_replicates(design, shift, seed)
+    intervals = _intervals(data)
+    rows = []
+    for number in range(CHUNK):
+        tests = _test(data, data.replicate == number, seed[-1])
+        ends = {name: getattr(intervals, name)[[number]] for name in ("score", "equivalence_low", "equivalence_high")}
+        verdict = decide(tests, intervals.__class__(**{**vars(intervals), **ends}))[0].verdict
+        rows.append((tests.p[0], VERDICTS.index(verdict)))
+    return np.column_stack((intervals.score, intervals.low, intervals.high, rows))
+
+
+def _intervals(data):
     labels = {"on": data.on, "replicate": data.replicate, "recording": data.recording}
     context, values = data.replicate, None
     if data.voice is not None:
@@ -31,33 +49,21 @@ def score_replicates(design, shift, seed):
         sides = {"on": ("on", "on_b"), "voice": ("voice", "voice_x")}
         values = {name: np.stack([column[side] for side in both], axis=1) for name, both in sides.items()}
     units = make_exchangeable_units(data.embeddings, data.on, data.recording, data.start_s, context)
-    intervals = jackknife_intervals(
-        column["wins2"],
-        column["triplets"],
-        sum_by_unit(scores.marginals, units.unit),
-        column["replicate"],
-        units,
-        values=values,
+    marginals = sum_by_unit(scores.marginals, units.unit)
+    return jackknife_intervals(
+        column["wins2"], column["triplets"], marginals, column["replicate"], units, values=values
     )
-    return np.stack((intervals.score, intervals.low, intervals.high), axis=1)
 
 
-def test_replicates(design, seed):
-    """Return p, and whether a recording is reported as too short, of each replicate without a difference."""
-    data = make_replicates(design, 0.0, seed)
-    options = {"permutations": PERMUTATIONS, "seed": seed[-1], "different_recordings": "different" in data.task}
-    if data.voice is None:
-        units = make_exchangeable_units(data.embeddings, data.on, data.recording, data.start_s)
-        pairs = np.arange(2 * CHUNK).reshape(-1, 2)
-        tests = permutation_tests(data.embeddings, data.on, units, pairs, **options)
-        return np.stack((tests.p, [float("too short" in note) for note in tests.note]), axis=1)
-    p = []
-    for number in range(CHUNK):
-        rows = data.replicate == number
-        embeddings, on, voice = data.embeddings[rows], data.on[rows], data.voice[rows]
-        units = make_exchangeable_units(embeddings, on, np.arange(rows.sum()), data.start_s[rows], voice)
-        p.append(permutation_tests(embeddings, on, units, across=voice, **options).p[0])
-    return np.stack((p, np.zeros(CHUNK)), axis=1)
+def _test(data, rows, seed):
+    embeddings, start_s = data.embeddings[rows], data.start_s[rows]
+    on, recording = (np.unique(codes[rows], return_inverse=True)[1] for codes in (data.on, data.recording))
+    voice = None if data.voice is None else data.voice[rows]
+    units = make_exchangeable_units(embeddings, on, recording, start_s, voice)
+    pairs = None if voice is not None else np.array([[0, 1]])
+    different = "different" in data.task
+    options = {"permutations": PERMUTATIONS, "seed": seed, "different_recordings": different}
+    return permutation_tests(embeddings, on, units, pairs, across=voice, **options)
 
 
 def baseline_replicates(design, seed):
@@ -68,10 +74,10 @@ def baseline_replicates(design, seed):
 
 
 def find_shift(design, score):
-    """Find by bisection the shift that yields a mean score, on one chunk."""
+    """Find by bisection the shift that yields a mean score on the reference of a design, from one chunk."""
     low, high = 0.0, 12.0
     for _ in range(16):
         shift = (low + high) / 2
-        mean = score_replicates(design, shift, (99,))[:, 0].mean()
+        mean = score_replicates(reference_of(design), shift, (99,)).score.mean()
         low, high = (shift, high) if mean < score else (low, shift)
     return shift

@@ -11,13 +11,13 @@ def recordings(seed, sizes, snippet_s):
     random = np.random.default_rng(seed)
     recording = np.repeat(np.arange(len(sizes)), sizes)
     start_s = np.concatenate([snippet_s * np.arange(n) for n in sizes]) + 7.0
-    drift = start_s[:, None] / 100 * np.eye(4)[0]
+    drift = start_s[:, None] / 2000 * np.eye(4)[0]
     return random.standard_normal((len(recording), 4)) + 3 + drift, recording, start_s, start_s + snippet_s
 
 
 @pytest.mark.parametrize("snippet_s", [5.0, 10.0, 20.0])
 def test_baselines_are_the_scores_of_one_side_against_the_other(snippet_s):
-    vectors, recording, start_s, end_s = recordings(0, (24, 30), snippet_s)
+    vectors, recording, start_s, end_s = recordings(0, (48, 60), snippet_s)
     order = np.random.default_rng(1).permutation(len(recording))
     baselines = self_baselines(*(array[order] for array in (vectors, recording, start_s, end_s)))
     d = reference.distances(vectors)
@@ -31,7 +31,7 @@ def test_baselines_are_the_scores_of_one_side_against_the_other(snippet_s):
         ):
             wins2, triplets, _ = reference.counts(d, rows[first], rows[~first], rows[first])
             assert score[r] == pytest.approx(wins2 / 2 / triplets, abs=1e-12)
-    assert baselines.n.tolist() == [24, 30]
+    assert baselines.n.tolist() == [48, 60]
     given = np.array([not note for note in baselines.note])
     for low, score, high in (
         (baselines.alternating_split_low, baselines.alternating_split, baselines.alternating_split_high),

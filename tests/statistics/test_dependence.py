@@ -1,20 +1,11 @@
-"""Exchangeable units, and estimates of serial dependence."""
+"""Exchangeable units: blocks, recordings, and runs of one label."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abxfast.statistics import make_exchangeable_units
-from abxfast.statistics.dependence import (
-    block_length,
-    connected_strata,
-    decorrelation_lag,
-    lag_correlation,
-    split_into_blocks,
-    time_rank,
-    variance_inflation,
-)
+from abxfast.statistics.dependence import connected_strata, find_runs, split_into_blocks, time_rank
 
 
 def autocorrelated(seed, n, correlation, dim=20):
@@ -22,54 +13,6 @@ def autocorrelated(seed, n, correlation, dim=20):
     for t in range(1, n):
         vectors[t] = correlation * vectors[t - 1] + np.sqrt(1 - correlation**2) * vectors[t]
     return np.column_stack((vectors, np.full(n, 10.0)))
-
-
-@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.5, 0.8])
-@pytest.mark.parametrize("n", [60, 360])
-@pytest.mark.parametrize("dim", [5, 20])
-def test_lag_correlation_is_estimated_without_downward_bias(correlation, n, dim):
-    estimate = np.mean([lag_correlation(autocorrelated(seed, n, correlation, dim)) for seed in range(400 // dim)])
-    # The correction is for a single series; the bias of a ratio of sums over dimensions is smaller.
-    expected = correlation + 2 * correlation / n * (1 - 1 / dim)
-    assert estimate == pytest.approx(expected, abs=0.012)
-
-
-def test_lag_correlation_of_independent_vectors_is_mostly_zero():
-    assert np.mean([lag_correlation(autocorrelated(seed, 60, 0.0)) == 0 for seed in range(100)]) > 0.9
-
-
-def test_lag_correlation_ignores_the_norm_of_vectors():
-    vectors = autocorrelated(0, 60, 0.5)
-    assert lag_correlation(vectors) == pytest.approx(lag_correlation(vectors * np.arange(1, 61)[:, None]), abs=1e-12)
-
-
-@pytest.mark.parametrize("vectors", [np.ones((30, 4)), np.zeros((30, 4)), np.eye(3)])
-def test_lag_correlation_of_constant_or_few_vectors_is_zero(vectors):
-    assert lag_correlation(vectors) == 0
-
-
-@settings(derandomize=True, deadline=None)
-@given(st.floats(0.05, 0.95), st.integers(1, 12), st.integers(2, 12))
-def test_variance_inflation_equals_the_ratio_of_summed_covariances(correlation, length, n_blocks):
-    def variance_of_sum(m):
-        return sum(correlation ** abs(i - j) for i in range(m) for j in range(m))
-
-    n = length * n_blocks
-    expected = (variance_of_sum(n) / n) / (variance_of_sum(length) / length)
-    assert variance_inflation(correlation, n, n_blocks) == pytest.approx(expected, rel=1e-9)
-
-
-def test_without_correlation_each_snippet_is_a_block():
-    assert block_length(0.0, 100) == decorrelation_lag(0.0) == 1
-    assert variance_inflation(0.0, 100, 100) == 1
-
-
-def test_block_length_and_decorrelation_lag_grow_with_correlation():
-    lengths = [block_length(correlation, 360) for correlation in (0.0, 0.2, 0.5, 0.8, 0.95)]
-    assert lengths == sorted(set(lengths))
-    for correlation in (0.2, 0.5, 0.8):
-        lag = decorrelation_lag(correlation)
-        assert correlation**lag <= 0.005 < correlation ** (lag - 1)
 
 
 @settings(derandomize=True, deadline=None)
@@ -98,9 +41,17 @@ def test_kind_of_unit_follows_from_the_design():
     assert recordings.kind == "recording"
     assert (recordings.unit == recording).all()
     assert recordings.stratum.tolist() == [0, 0, 1, 1]
-    snippets = make_exchangeable_units(vectors, np.arange(40) % 2, recording, start_s)
-    assert snippets.kind == "snippet"
-    assert snippets.stratum.tolist() == [0, 1] * 20
+    runs = make_exchangeable_units(vectors, np.arange(40) // 5 % 2, recording, start_s)
+    assert runs.kind == "run"
+    assert (runs.unit == np.arange(40) // 5).all()
+    assert runs.stratum.tolist() == [0, 1] * 4
+
+
+def test_runs_follow_time_and_end_with_a_label_or_a_recording():
+    """Rows in any order: two recordings, labels 0 0 1 and 1 1 0 in time."""
+    recording, rank = np.array([1, 0, 0, 1, 0, 1]), np.array([2, 0, 2, 0, 1, 1])
+    label = np.array([0, 0, 1, 1, 0, 1])
+    assert find_runs(recording, rank, label).tolist() == [3, 0, 1, 2, 0, 2]
 
 
 def test_recording_too_short_for_its_correlation_is_marked():

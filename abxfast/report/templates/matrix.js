@@ -1,4 +1,5 @@
 // The interactive matrix of a view (one experiment, encoder, variant and snippet length).
+const VERDICTS = { different: "evidence of a difference", no_evidence: "no evidence of a difference", equivalent: "equivalent to chance", undecidable: "cannot be judged" };
 const MAX_WITH_SCORES = 24, MAX_WITH_LARGE_CELLS = 12;  // rows
 
 // The self-baselines on the diagonal: their table, and the row in it of each row of the matrix.
@@ -12,8 +13,7 @@ function selfBaselines(view, rowOf) {
 }
 
 function matrixCell(row, column, pair, score, pairs, showScores) {
-  const excludesChance = pair !== null && (pairs.low[pair] > 0.5 || (isNumber(pairs.high[pair]) && pairs.high[pair] < 0.5));
-  const style = !isNumber(score) ? "unscored" : row === column ? "baseline" : excludesChance ? "excludes-chance" : null;
+  const style = !isNumber(score) ? "unscored" : row === column ? "baseline" : textOf(pairs.verdict$[pair]);
   return createElement("td", {
     "data-row": row, "data-column": column, "data-pair": pair, "data-score": isNumber(score) ? score : null, class: style, tabindex: "-1",
   }, showScores && isNumber(score) ? score.toFixed(2) : "");
@@ -63,6 +63,7 @@ function describeCell(view, cell, baselines) {
   return [...names,
     line(bold(isNumber(score) ? formatScore(score) : "–"), " in this direction"),
     line(`both directions: ${formatScore(pairs.score[pair])} ${formatInterval(pairs, pair)}`),
+    line(VERDICTS[textOf(pairs.verdict$[pair])], textOf(pairs.reason$[pair]) ? `: ${textOf(pairs.reason$[pair])}` : ""),
     soft(`p ${formatP(pairs.p[pair])} · Holm ${formatP(pairs.p_holm[pair])} · B–H ${formatP(pairs.p_bh[pair])}`),
     ...[textOf(pairs.context$[pair]), textOf(pairs.note$[pair])].filter((note) => note).map(soft)];
 }
@@ -102,7 +103,7 @@ function renderMatrix(view, selectPair) {
   colourCells(table);
   const legend = [
     `Row: A and X. Column: B. Hover over a cell for its interval${view.tables.listening ? "; select it to hear its snippets" : ""}.`,
-    view.order.length <= MAX_WITH_SCORES ? "Bold: the 95% interval excludes 0.5." : "",
+    view.order.length <= MAX_WITH_SCORES ? "Bold: evidence of a difference. Pale and in brackets: cannot be judged." : "",
     baselines.rows.size ? "Diagonal: self-baseline of each recording that is long enough, in alternating blocks of 30 s." : "",
   ];
   return [createElement("div", { class: "matrixbox" }, table),

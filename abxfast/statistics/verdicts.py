@@ -1,0 +1,117 @@
+"""Verdicts: what a test and an interval allow to be said about a difference, and if nothing, why."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from abxfast.statistics.permutation import ALPHA
+
+if TYPE_CHECKING:
+    from abxfast.statistics.intervals import Intervals
+    from abxfast.statistics.permutation import PermutationTestResult
+
+DIFFERENT = "different"
+NO_EVIDENCE = "no_evidence"
+EQUIVALENT = "equivalent"
+UNDECIDABLE = "undecidable"
+DEFAULT_MARGIN = 0.05
+"""Distance from 0.5 within which a score counts as equivalent to chance."""
+_MAX_RECORDINGS = 1000
+
+
+class Verdict(NamedTuple):
+    """What can be said about a difference.
+
+    Attributes
+    ----------
+    verdict : str
+        ``"different"``: there is evidence of a difference. ``"no_evidence"``: there is none, though the data could
+        have shown it. ``"equivalent"``: the score is within the margin of chance. ``"undecidable"``: nothing can be
+        said.
+    reason : str
+        Why the verdict is ``"undecidable"``, and what would be needed; otherwise empty.
+    """
+
+    verdict: str
+    reason: str
+
+
+def decide(
+    tests: PermutationTestResult | None, intervals: Intervals, *, margin: float = DEFAULT_MARGIN
+) -> list[Verdict]:
+    """Decide what can be said about each score.
+
+    Parameters
+    ----------
+    tests : PermutationTestResult or None
+        The tests of a matrix; None if there are none.
+    intervals : Intervals
+        Of the same scores.
+    margin : float
+        Distance from 0.5 within which a score counts as equivalent to chance.
+
+    Returns
+    -------
+    list of Verdict
+
+    Notes
+    -----
+    The test decides, corrected over all tests of the matrix by Holm's method, and the interval describes. A score is
+    different if p_holm ≤ 0.05 and, where each value of ON is a single recording, these differ by more than each differs
+    from itself over time (`drift_p_value`, at 0.05). It is equivalent if it is not different and two one-sided tests at
+    0.05 reject scores outside 0.5 ± margin (Schuirmann 1987). A verdict other than ``"different"`` requires that the
+    test could have reached p_holm ≤ 0.05, and that recordings neither change over time (`Autocorrelation.drifts`) nor
+    are too short for their autocorrelation.
+    """
+    n = len(intervals.score)
+    if tests is None:
+        return [Verdict(UNDECIDABLE, "no triplet" if math.isnan(score) else "not tested") for score in intervals.score]
+    n_tests = sum(math.isfinite(p) for p in tests.p)
+    return [_decide(tests, intervals, row, n_tests, margin) for row in range(n)]
+
+
+def _decide(tests: PermutationTestResult, intervals: Intervals, row: int, n_tests: int, margin: float) -> Verdict:
+    if math.isnan(intervals.score[row]):
+        return Verdict(UNDECIDABLE, "no triplet")
+    if math.isnan(tests.p[row]):
+        note = tests.note[row].rpartition("not tested: ")[2]
+        return Verdict(UNDECIDABLE, f"not tested: {note}" if note else "not tested")
+    if tests.p_holm[row] <= ALPHA:
+        if tests.drift_p[row] > ALPHA:
+            return Verdict(UNDECIDABLE, "each recording differs from itself over time about as much as from the other")
+        return Verdict(DIFFERENT, "")
+    limit = _limit(tests, row, n_tests)
+    if limit:
+        return Verdict(UNDECIDABLE, limit)
+    low, high = intervals.equivalence_low[row], intervals.equivalence_high[row]
+    return Verdict(EQUIVALENT if 0.5 - margin < low and high < 0.5 + margin else NO_EVIDENCE, "")
+
+
+def _limit(tests: PermutationTestResult, row: int, n_tests: int) -> str:
+    """Say why the test could not have found a difference; empty if it could."""
+    if tests.smallest_p[row] * n_tests > ALPHA:
+        return _out_of_reach(tests, row, n_tests)
+    if tests.drifts[row]:
+        return "the recordings change over time"
+    if tests.required_snippets[row]:
+        needed = f"at least {tests.required_snippets[row]} snippets of each would do"
+        return f"the recordings are too short for the correlation of their snippets: {needed}"
+    return ""
+
+
+def _out_of_reach(tests: PermutationTestResult, row: int, n_tests: int) -> str:
+    """Say why no p-value can be small enough, and what would be needed."""
+    smallest, distinct = tests.smallest_p[row], tests.distinct[row]
+    after = f", {min(smallest * n_tests, 1):.2g} after Holm's correction for {n_tests} tests" if n_tests > 1 else ""
+    if n_tests / distinct <= ALPHA:
+        needed = math.ceil(n_tests / ALPHA)
+        return f"the permutations allow no p below {smallest:.2g}{after}: at least {needed:,} would do"
+    text = f"{distinct:.0f} relabellings of the {tests.kind}s allow no p below {smallest:.2g}{after}"
+    each = required_recordings(n_tests)
+    return f"{text}: {each} recordings of each would do" if tests.kind == "recording" and each else text
+
+
+def required_recordings(n_tests: int) -> int:
+    """Return how many recordings each of two values needs for p ≤ 0.05 after Holm's correction; 0 if very many."""
+    return next((k for k in range(2, _MAX_RECORDINGS) if 2 * n_tests <= ALPHA * math.comb(2 * k, k)), 0)

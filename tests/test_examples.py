@@ -12,7 +12,7 @@ STUDY = """\
 title = "Examples"
 manifest = "recordings.csv"
 snippets = [1]
-permutations = 99
+permutations = 999
 
 [experiment.rooms]
 on = "recording"
@@ -25,7 +25,7 @@ NAMES = [name for name in abxfast.__all__ if not name.startswith("_")]
 def folder(tmp_path_factory):
     """A folder with recordings, their manifest, a store and a study with results."""
     folder = tmp_path_factory.mktemp("examples")
-    write_corpus(folder, seconds=20.0)
+    write_corpus(folder, seconds=60.0)
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
     abxfast.embed(folder / "recordings.csv", folder / "demo.store", snippets=[1])
     abxfast.run_study(folder / "study.toml", folder / "results", report=False)

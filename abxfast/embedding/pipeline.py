@@ -86,7 +86,7 @@ def embed(
     The store can be extended at any time. Only the new length is computed:
 
     >>> report = abxfast.embed("recordings.csv", "lengths.store", snippets=[2, 5, 10])
-    >>> report.snippets == 12 * 20 // 5
+    >>> report.snippets == 12 * 60 // 5
     True
     """
     started = time.monotonic()

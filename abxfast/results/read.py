@@ -43,15 +43,17 @@ class Results:
     >>> for row in results.tables["summary"].to_pylist():
     ...     print(f"{row['experiment']}, {row['encoder']}, {row['snippet_s']:g} s:", end=" ")
     ...     print(f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
-    rooms, mfcc, 1 s: 0.70 [0.66, 0.74]
+    rooms, mfcc, 1 s: 0.71 [0.69, 0.73]
 
     The table ``pairs`` has the score of each pair, and a verdict. Which pairs differ?
 
     >>> for pair in results.tables["pairs"].to_pylist():
     ...     if pair["verdict"] == "different":
     ...         print(pair["a"], pair["b"])
-    recordings/room-studio-1.wav recordings/room-studio-2.wav
-    recordings/room-hall-1.wav recordings/room-hall-2.wav
+    recordings/room-studio-1.wav recordings/room-hall-1.wav
+    recordings/room-studio-1.wav recordings/room-hall-2.wav
+    recordings/room-studio-2.wav recordings/room-hall-1.wav
+    recordings/room-studio-2.wav recordings/room-hall-2.wav
 
     The data dictionary, ``results/tables/dictionary.json``, explains all tables and columns. In a notebook,
     ``results.to_pandas("pairs")`` returns a data frame, and ``results.plot()`` draws the score matrix.
@@ -218,16 +220,16 @@ def read_results(folder: str | Path) -> Results:
     >>> from abxfast import read_results
     >>> results = read_results("results")
     >>> results.run["title"], results.run["seed"], results.run["permutations"]
-    ('Examples', 0, 99)
+    ('Examples', 0, 999)
 
     The table ``recordings`` holds what was measured on each file, beside the columns of the manifest:
 
     >>> for row in results.tables["recordings"].to_pylist():
     ...     print(f"{row['recording']}: {row['seconds']:.0f} s, noise {row['noise_db']:.0f} dB, {row['condition']}")
-    recordings/room-studio-1.wav: 20 s, noise -66 dB, studio
-    recordings/room-studio-2.wav: 20 s, noise -78 dB, studio
-    recordings/room-hall-1.wav: 20 s, noise -34 dB, hall
-    recordings/room-hall-2.wav: 20 s, noise -37 dB, hall
+    recordings/room-studio-1.wav: 60 s, noise -69 dB, studio
+    recordings/room-studio-2.wav: 60 s, noise -74 dB, studio
+    recordings/room-hall-1.wav: 60 s, noise -34 dB, hall
+    recordings/room-hall-2.wav: 60 s, noise -36 dB, hall
     """
     folder = Path(folder)
     path = folder / RUN_FILE

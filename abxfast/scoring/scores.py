@@ -44,7 +44,7 @@ class AbxScores:
     >>> for row in scores.table.to_pylist():
     ...     if row["experiment"] == "room":
     ...         print(f"X from a {row['condition']}, B from a {row['condition_b']}: {row['score']:.2f}")
-    X from a hall, B from a studio: 0.77
+    X from a hall, B from a studio: 0.81
     X from a studio, B from a hall: 0.83
 
     In a notebook, ``scores.to_pandas()`` returns a data frame, and ``scores.plot()`` draws the matrix of a task

@@ -75,7 +75,7 @@ def score_store(
 
     >>> hardest = min(scores.table.to_pylist(), key=lambda cell: cell["score"])
     >>> hardest["recording"], hardest["recording_b"], round(hardest["score"], 2)
-    ('recordings/vowels-back-2.wav', 'recordings/vowels-back-1.wav', 0.43)
+    ('recordings/vowels-back-1.wav', 'recordings/vowels-back-2.wav', 0.46)
 
     Score a column of the manifest instead, between different recordings only:
 

@@ -57,11 +57,11 @@ class StudyPlan:
     >>> for line in plan.lines()[:6]:
     ...     print(line)
     study       Examples
-    recordings  4, 0.02 hours
-    snippets    80 of 1 s
+    recordings  4, 0.07 hours
+    snippets    240 of 1 s
     analyses    1 (experiment × encoder × variant × length), 1 finished
     cells       12
-    triplets    91,200
+    triplets    2,548,800
     >>> sorted(plan.to_json())[:4]
     ['cells', 'disk_free_mb', 'disk_mb', 'embed_s']
     """
@@ -144,7 +144,7 @@ def plan_study(
     >>> from abxfast import plan_study
     >>> plan = plan_study("study.toml", "results")
     >>> plan.recordings, plan.snippets, plan.triplets
-    (4, {'1 s': 80}, 91200)
+    (4, {'1 s': 240}, 2548800)
 
     All analyses of this study are finished, so no time is left:
 

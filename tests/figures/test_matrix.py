@@ -6,10 +6,10 @@ from abxfast.figures import draw_matrix, settings
 SCORE = np.array([[np.nan, 0.512, 0.996], [0.43, 0.5, 0.7], [1.0, 0.61, np.nan]])
 
 
-def draw(low=0.6, high=0.9):
-    low, high = np.full((3, 3), low), np.full((3, 3), high)
+def draw(verdict=None):
+    verdict = None if verdict is None else np.full((3, 3), verdict)
     with settings(["DejaVu Sans"]):
-        return draw_matrix("t", ["a", "b", "c"], SCORE, low, high).figure
+        return draw_matrix("t", ["a", "b", "c"], SCORE, verdict).figure
 
 
 def test_every_score_is_written_in_its_cell():
@@ -29,10 +29,17 @@ def test_every_score_is_written_in_its_cell():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "weight"),
-    [(0.6, 0.9, "bold"), (0.1, 0.4, "bold"), (0.4, 0.6, "normal"), (np.nan, np.nan, "normal")],
+    ("verdict", "weight", "pattern"),
+    [
+        (None, "normal", "{}"),
+        ("different", "bold", "{}"),
+        ("no_evidence", "normal", "{}"),
+        ("equivalent", "normal", "{}"),
+        ("undecidable", "normal", "({})"),
+    ],
 )
-def test_a_score_whose_interval_excludes_chance_level_is_bold(low, high, weight):
-    figure = draw(low, high)
+def test_scores_follow_the_verdict(verdict, weight, pattern):
+    figure = draw(verdict)
     weights = {text.get_text(): text.get_weight() for axes in figure.axes for text in axes.texts}
-    assert weights == dict.fromkeys((".51", "1.0", ".43", ".70", ".61"), weight) | {".50": "normal"}
+    scores = map(pattern.format, (".51", "1.0", ".43", ".70", ".61"))
+    assert weights == dict.fromkeys(scores, weight) | {".50": "normal"}

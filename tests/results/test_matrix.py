@@ -16,8 +16,7 @@ def make_pairs(on):
         "b": ["r2", "r3"],
         "score_ab": [0.6, None],
         "score_ba": [0.8, 0.9],
-        "low": [0.55, 0.7],
-        "high": [0.85, None],
+        "verdict": ["different", "undecidable"],
     }
     return pa.table(columns)
 
@@ -36,8 +35,11 @@ def test_rows_are_a_and_x_columns_are_b():
     nan = np.nan
     assert matrix.names == ("r1", "r2", "r3")
     np.testing.assert_array_equal(matrix.score, [[0.51, 0.6, nan], [0.8, nan, nan], [0.9, nan, nan]])
-    np.testing.assert_array_equal(matrix.low, [[nan, 0.55, 0.7], [0.55, nan, nan], [0.7, nan, nan]])
-    np.testing.assert_array_equal(matrix.high, [[nan, 0.85, nan], [0.85, nan, nan], [nan, nan, nan]])
+    assert matrix.verdict.tolist() == [
+        ["", "different", "undecidable"],
+        ["different", "", ""],
+        ["undecidable", "", ""],
+    ]
 
 
 def test_the_symmetric_matrix_is_the_mean_of_both_directions():

@@ -25,7 +25,7 @@ def make_folder(folder):
                 number += 1
                 key = {"experiment": experiment, "encoder": "mfcc", "variant": variant, "snippet_s": length}
                 score = SCORES[number - 1]
-                interval = {"score": score, "low": score - 0.01, "high": score + 0.01}
+                interval = {"score": score, "low": score - 0.01, "high": score + 0.01, "verdict": "different"}
                 rows["summary"].append(key | interval | {"cells": 2, "note": "a & b"})
                 pair = {"on": "recording", "a": "x/a.wav", "b": "x/b.wav"}
                 rows["pairs"].append(key | pair | interval | {"score_ab": score, "score_ba": 1 - score})
@@ -82,7 +82,7 @@ def test_the_default_variant_is_the_encoders(folder):
         (None, "no run.json; expected a results folder of `abxfast.run_study`"),
         ("{", "not JSON"),
         ("[]", f"found format list, expected {FORMAT}"),
-        ('{"format": 1}', "found format 1, expected 2; run `abxfast.run_study` again"),
+        ('{"format": 1}', "found format 1, expected 3; run `abxfast.run_study` again"),
     ],
 )
 def test_other_folders_are_refused_in_one_line(content, message, folder):

@@ -117,11 +117,14 @@ def test_differences_are_found_and_only_those(results):
     for row in rows:
         alike = {row["a"], row["b"]} in ({"r0.wav", "r2.wav"}, {"r1.wav", "r3.wav"})
         assert (row["p"] < 0.05) is not alike, row
+        assert (row["verdict"] == "different") is not alike, row
     correct = [row["correct"] for row in read(results, "classification") if row["variant"] == "mfcc.mean"]
     assert correct
     assert all(correct)
     texts = [row["text"] for row in read(results, "sentences") if row["variant"] == "mfcc.mean"]
-    assert any(text.startswith("r0.wav and r1.wav can be told apart at 1 s: 1.00 [") for text in texts)
+    assert any(
+        text.startswith("There is evidence of a difference between r0.wav and r3.wav at 1 s: 1.00 [") for text in texts
+    )
     assert any("Classification by colour is correct for 4 of 4 recordings at 1 s" in text for text in texts)
 
 
@@ -199,12 +202,12 @@ def test_results_of_the_former_format_are_computed_anew(folder, results, monkeyp
     assert (report.steps, report.kept) == (12, 0)
     assert contents(target) == contents(results)
     assert not former & {path.name for path in (target / "partial").iterdir()}
-    assert json.loads(run.read_text(encoding="utf-8"))["format"] == 2
+    assert json.loads(run.read_text(encoding="utf-8"))["format"] == 3
 
 
 def test_results_of_a_later_format_are_refused(folder, tmp_path):
-    (tmp_path / "run.json").write_text('{"format": 3, "title": "Noises", "source": "recordings.csv"}', encoding="utf-8")
-    with pytest.raises(StudyError, match=r"run\.json: has format 3, this version of abxfast writes 2; choose a new"):
+    (tmp_path / "run.json").write_text('{"format": 4, "title": "Noises", "source": "recordings.csv"}', encoding="utf-8")
+    with pytest.raises(StudyError, match=r"run\.json: has format 4, this version of abxfast writes 3; choose a new"):
         run_study(folder / "study.toml", tmp_path, report=False)
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abxfast.report.references import REFERENCES, Reference
+from abxfast.statistics import DEFAULT_MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +23,11 @@ _ABX = (
 )
 _INTERVALS = (
     "Confidence intervals (95%) were computed by the infinitesimal jackknife ({efron1982}). The contributions of "
-    "snippets were summed over contiguous blocks of a recording ({kunsch1989}), or over recordings if the label is one "
-    "of whole recordings; if each value is represented by a single token in its context, they were summed over the "
-    "values of a label. Two self-baselines were computed for each recording: its score against itself in alternating "
+    "snippets were summed over contiguous blocks of a recording ({kunsch1989}), with the length of {in:politis2004}, "
+    "over runs of snippets that share a label, or over recordings if the label is one of whole recordings; if each "
+    "value is represented by a single token in its context, they were summed over the values of a label. Where "
+    "recordings change over time, are too short for their autocorrelation or too few, no interval is given. Two "
+    "self-baselines were computed for each recording: its score against itself in alternating "
     "blocks of 30 s, and the score of its first half against its second half."
 )
 _MAPS = (
@@ -141,9 +144,13 @@ def _tests(run: Mapping[str, Any]) -> str:
     if permutations:
         text = (
             f"Exchangeability of the labels was tested with {permutations:,} seeded permutations (seed "
-            f"{run.get('seed')}) of the units that are exchangeable under the design: blocks of snippets, snippets, or "
-            "whole recordings, within the contexts of BY and ACROSS. Within each matrix, p-values were adjusted by the "
-            "methods of {in:holm1979} and {in:benjamini1995}."
+            f"{run.get('seed')}), or all distinct ones if they are no more, of the units that are exchangeable under "
+            "the design: blocks of snippets, runs of snippets that share a label, or whole recordings, within the "
+            "contexts of BY and ACROSS. Within each matrix, p-values were adjusted by the methods of {in:holm1979} and "
+            "{in:benjamini1995}. Values were called different if p, adjusted by Holm's method, was at most 0.05 and, "
+            "where each is a single recording, their mean vectors differed by more than those of thirds of a recording "
+            "predict; and equivalent if two one-sided tests at 0.05 ({schuirmann1987}) rejected scores outside 0.5 ± "
+            f"{run.get('margin', DEFAULT_MARGIN):g}."
         )
     else:
         text = "No permutation test was run."

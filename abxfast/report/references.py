@@ -134,6 +134,38 @@ REFERENCES = {
             year="1989",
         ),
         _reference(
+            "politis2004",
+            "Politis and White 2004",
+            "article",
+            "Politis, D. N., & White, H. (2004). Automatic block-length selection for the dependent bootstrap. "
+            "Econometric Reviews, 23(1), 53–70.",
+            author="Politis, Dimitris N. and White, Halbert",
+            title="Automatic block-length selection for the dependent bootstrap",
+            journal="Econometric Reviews",
+            volume="23",
+            number="1",
+            pages="53--70",
+            year="2004",
+            doi="10.1081/ETC-120028836",
+        ),
+        _reference(
+            "schuirmann1987",
+            "Schuirmann 1987",
+            "article",
+            "Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power approach for "
+            "assessing the equivalence of average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics, "
+            "15(6), 657–680.",
+            author="Schuirmann, Donald J.",
+            title="A comparison of the two one-sided tests procedure and the power approach for assessing the "
+            "equivalence of average bioavailability",
+            journal="Journal of Pharmacokinetics and Biopharmaceutics",
+            volume="15",
+            number="6",
+            pages="657--680",
+            year="1987",
+            doi="10.1007/BF01068419",
+        ),
+        _reference(
             "holm1979",
             "Holm 1979",
             "article",

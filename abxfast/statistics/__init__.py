@@ -8,18 +8,22 @@ snippets with one label, or whole recordings; pairs of snippets closer than the 
 left out of a test. docs/statistics.md states the hypotheses, the estimands and what is approximate.
 """
 
+from abxfast.statistics.autocorrelation import Autocorrelation, estimate_autocorrelation
 from abxfast.statistics.baselines import SelfBaselines, self_baselines
 from abxfast.statistics.classification import Classification, classify
 from abxfast.statistics.confounds import MantelTestResult, mantel_test
 from abxfast.statistics.dependence import ExchangeableUnits, make_exchangeable_units
 from abxfast.statistics.intervals import Intervals, jackknife_intervals
+from abxfast.statistics.label_permutation import count_relabellings
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
+from abxfast.statistics.power import detectable_score
 from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
 from abxfast.statistics.verdicts import DEFAULT_MARGIN, Verdict, decide, required_recordings
 
 __all__ = [
     "DEFAULT_MARGIN",
+    "Autocorrelation",
     "Classification",
     "ExchangeableUnits",
     "Intervals",
@@ -30,7 +34,10 @@ __all__ = [
     "Verdict",
     "benjamini_hochberg",
     "classify",
+    "count_relabellings",
     "decide",
+    "detectable_score",
+    "estimate_autocorrelation",
     "holm",
     "jackknife_intervals",
     "make_exchangeable_units",

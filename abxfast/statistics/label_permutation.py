@@ -137,3 +137,16 @@ def count_distinct(label: NDArray[np.int64], stratum: NDArray[np.int64]) -> floa
         log_count -= math.lgamma(len(list(interchangeable)) + 1)
     count = math.exp(min(log_count, 700.0))
     return float(round(count)) if count < 1e15 else count  # noqa: PLR2004
+
+
+def count_relabellings(n_a: int, n_b: int) -> float:
+    """Count the relabellings of `n_a` and `n_b` units of two values whose scores can differ.
+
+    Examples
+    --------
+    >>> from abxfast.statistics import count_relabellings
+    >>> count_relabellings(3, 3), count_relabellings(2, 8)
+    (10.0, 45.0)
+    """
+    label = np.repeat([0, 1], [n_a, n_b])
+    return count_distinct(label, np.zeros(n_a + n_b, np.int64))

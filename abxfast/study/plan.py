@@ -11,6 +11,7 @@ from abxfast._threads import usable_threads
 from abxfast.study.config import read_study
 from abxfast.study.embedding_estimate import count_snippets, estimate_embedding
 from abxfast.study.embedding_jobs import required_snippets
+from abxfast.study.power_estimate import estimate_power
 from abxfast.study.resolve import ResolvedStudy, resolve
 from abxfast.study.results_folder import check_results_folder
 from abxfast.study.scoring_estimate import estimate_scoring
@@ -47,6 +48,8 @@ class StudyPlan:
         Time left on this machine, in seconds.
     speeds : dict of str to float
         Measured speed of each encoder, × real time; 0 if it has nothing left to embed.
+    power : tuple of str
+        What differences each experiment could show at each length, and what it would take to show smaller ones.
     notes : tuple of str
         What the study will not be able to do.
 
@@ -82,6 +85,7 @@ class StudyPlan:
     score_s: float
     test_s: float
     speeds: dict[str, float]
+    power: tuple[str, ...]
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -106,7 +110,8 @@ class StudyPlan:
             ("speed here", speeds or "nothing to embed"),
             ("time left", f"{_duration(self.embed_s + self.score_s + self.test_s)}: {left}"),
         ]
-        return [f"{name:<11} {value}" for name, value in [*entries, *(("note", note) for note in self.notes)]]
+        entries += [("power", text) for text in self.power] + [("note", note) for note in self.notes]
+        return [f"{name:<11} {value}" for name, value in entries]
 
 
 def plan_study(
@@ -181,6 +186,7 @@ def plan_study(
         score_s=scoring.score_s,
         test_s=scoring.test_s,
         speeds=embedding.speeds,
+        power=tuple(estimate_power(resolved, folder)),
         notes=tuple(notes),
     )
 

@@ -268,6 +268,29 @@ def test_the_plan_notes_where_nothing_can_be_scored(folder, tmp_path):
     assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
 
 
+def test_the_plan_says_what_the_recordings_could_show(folder, results):
+    before = plan_study(folder / "study.toml", folder / "new-results").power
+    assert any("could show a difference with 80% power from a score of about 0." in text for text in before)
+    assert all(text.endswith("no more alike than others") for text in before if "80% power" in text)
+    # What is embedded tells how alike neighbours are.
+    after = plan_study(folder / "study.toml", results).power
+    assert len(after) == len(before)
+    assert not any("no more alike" in text for text in after)
+
+
+def test_the_plan_says_how_many_recordings_would_do(folder, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        f'[study]\nmanifest = "{(folder / "recordings.csv").as_posix()}"\nsnippets = [1]\n'
+        '[experiment.colours]\non = "colour"\ndifferent = ["recording"]\n',
+        encoding="utf-8",
+    )
+    (text,) = plan_study(tmp_path / "study.toml", tmp_path / "results").power
+    assert text == (
+        "colours, 1 s: 1 of 1 pairs have too few recordings for p ≤ 0.05: 4 of each value of colour would do (the "
+        "fewest are 2)"
+    )
+
+
 def test_the_plan_predicts_the_counts_of_the_run(folder, results):
     described = json.loads((results / "run.json").read_text(encoding="utf-8"))["plan"]
     plan = plan_study(folder / "study.toml", folder / "new-results")

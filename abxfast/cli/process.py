@@ -28,7 +28,7 @@ def _return_freed_memory() -> None:
     """Have freed memory returned to the system, so that memory does not grow with the length of a recording.
 
     pyarrow's own pool keeps what was freed (1 s and 10 s snippets: 183 MB for ten minutes, 208 MB for three hours; with
-    the system's pool 175 and 185 MB). Its Parquet writer honours only the environment variable, which is read when
+    the system's pool 178 and 185 MB). Its Parquet writer honours only the environment variable, which is read when
     pyarrow is imported. glibc keeps freed memory too, on a heap for each thread, after a first large block was freed:
     the memory of a long recording would depend on how its threads happen to interleave, and was twice that of a short
     one. The options cost the mfcc encoder a few seconds for three hours of audio, a large encoder nothing, since its

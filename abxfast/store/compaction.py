@@ -14,7 +14,7 @@ from abxfast.store.lock import lock_folder
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from abxfast.store.parts import Part
+    from abxfast.store.parts import Part, Span
     from abxfast.store.store import Store
 
 SMALL_PART_BYTES = 8 << 20
@@ -23,19 +23,20 @@ MERGED_PART_BYTES = 64 << 20
 """Size that a merged part does not exceed, unless a single part does already."""
 
 
-class _KeptRow(NamedTuple):
-    """A row of a part, and which snippet of which entry it holds."""
+class _KeptRun(NamedTuple):
+    """Consecutive snippets of an entry in consecutive rows of a part."""
 
     key: str
-    snippet: int
+    first: int
     row: int
+    length: int
 
 
 class _KeptPart(NamedTuple):
-    """A part to rewrite, and the rows to keep of it."""
+    """A part to rewrite, and the runs of rows to keep of it."""
 
     part: Part
-    rows: list[_KeptRow]
+    runs: list[_KeptRun]
 
 
 def compact(store: Store, drop: Collection[str] = ()) -> None:
@@ -85,17 +86,25 @@ def _find_candidates(store: Store, dropped: set[str]) -> tuple[list[_KeptPart], 
     candidates: list[_KeptPart] = []
     rewrite = False
     for part in sorted(store.parts.values(), key=lambda part: (-part.size, part.path.name)):
-        rows = []
-        for span in part.spans:
-            for i in range(span.length):
-                if span.key not in dropped and span.first + i not in seen[span.key]:
-                    seen[span.key].add(span.first + i)
-                    rows.append(_KeptRow(span.key, span.first + i, span.row + i))
-        intact = len(rows) == sum(span.length for span in part.spans) and part.keys.isdisjoint(dropped)
+        runs = [run for span in part.spans if span.key not in dropped for run in _unseen(span, seen[span.key])]
+        n_kept = sum(run.length for run in runs)
+        intact = n_kept == sum(span.length for span in part.spans) and part.keys.isdisjoint(dropped)
         if part.size < SMALL_PART_BYTES or not intact:
-            candidates.append(_KeptPart(part, rows))
+            candidates.append(_KeptPart(part, runs))
             rewrite = rewrite or not intact
     return candidates, rewrite
+
+
+def _unseen(span: Span, seen: set[int]) -> Iterator[_KeptRun]:
+    """Yield the runs of a span whose snippets were not seen before, and note them as seen."""
+    length = 0
+    for i in range(span.length + 1):
+        if i < span.length and span.first + i not in seen:
+            length += 1
+        elif length:
+            yield _KeptRun(span.key, span.first + i - length, span.row + i - length, length)
+            length = 0
+    seen.update(range(span.first, span.first + span.length))
 
 
 def _group_by_size(candidates: list[_KeptPart]) -> Iterator[list[_KeptPart]]:
@@ -115,25 +124,16 @@ def _group_by_size(candidates: list[_KeptPart]) -> Iterator[list[_KeptPart]]:
 def _merge(store: Store, group: list[_KeptPart], dropped: set[str]) -> None:
     """Replace a group of parts with one."""
     keys = set().union(*(kept.part.keys for kept in group)) - dropped
-    ordered = sorted((row.key, row.snippet, table, row.row) for table, kept in enumerate(group) for row in kept.rows)
     written = None
     if keys:
+        # Runs share no snippet, so that they can be sorted as wholes; a slice copies nothing, taking rows would.
+        ordered = sorted((run.key, run.first, table, run) for table, kept in enumerate(group) for run in kept.runs)
         tables = [parquet.read_columns(kept.part.path) for kept in group]
-        states = {key: store.entries[key] for key in sorted(keys)}
-        slices = [tables[table].slice(row, length) for table, row, length in _runs(ordered)]
+        slices = [tables[table].slice(run.row, run.length) for _, _, table, run in ordered]
         merged = pa.concat_tables(slices) if slices else tables[0].slice(0, 0)
-        written = store.add_part(merged, [(key, index) for key, index, _, _ in ordered], states)
+        rows = ((run.key, run.first + i) for *_, run in ordered for i in range(run.length))
+        written = store.add_part(merged, rows, {key: store.entries[key] for key in sorted(keys)})
     for part, _ in group:
         if part.path != written:
             remove(part.path)
             store.parts.pop(part.path.name, None)
-
-
-def _runs(ordered: list[tuple[str, int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Join consecutive rows of one table into (table, row, length): a slice copies nothing, taking rows does."""
-    start = 0
-    for end in range(1, len(ordered) + 1):
-        *_, table, row = ordered[start]
-        if end == len(ordered) or ordered[end][2:] != (table, row + end - start):
-            yield table, row, end - start
-            start = end

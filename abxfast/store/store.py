@@ -213,7 +213,7 @@ class Store:
         )
         self.add_part(table, [(row.key, row.number) for row in ordered], states)
 
-    def add_part(self, table: pa.Table, rows: list[tuple[str, int]], states: Mapping[str, EntryState]) -> Path:
+    def add_part(self, table: pa.Table, rows: Iterable[tuple[str, int]], states: Mapping[str, EntryState]) -> Path:
         """Add a part whose rows are the given (entry key, snippet index) pairs; return its path.
 
         The name of the part is a hash of its footer.

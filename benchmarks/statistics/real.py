@@ -119,7 +119,7 @@ def write_recording(path, sources):
     """Concatenate audio files, up to `MAX_S` seconds."""
     waves, n_samples = [], 0
     for source in sources:
-        # Not `abxfast.audio`, which takes nearly all files of klettres-data/ml for cut short: their last page lacks a flag.
+        # Not with `abxfast.audio`, which refuses the Malayalam files: their last pages are not marked as such.
         wave, rate_hz = soundfile.read(source, dtype="float32", always_2d=True)
         wave = soxr.resample(wave.mean(axis=1), rate_hz, RATE_HZ)
         waves.append(wave)

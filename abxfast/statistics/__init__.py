@@ -19,7 +19,7 @@ from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
 from abxfast.statistics.power import detectable_score
 from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
-from abxfast.statistics.verdicts import DEFAULT_MARGIN, Verdict, decide, required_recordings
+from abxfast.statistics.verdicts import DEFAULT_MARGIN, Verdict, decide, required_units
 
 __all__ = [
     "DEFAULT_MARGIN",
@@ -43,7 +43,7 @@ __all__ = [
     "make_exchangeable_units",
     "mantel_test",
     "permutation_tests",
-    "required_recordings",
+    "required_units",
     "self_baselines",
     "sum_by_unit",
 ]

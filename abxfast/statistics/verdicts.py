@@ -108,10 +108,10 @@ def _out_of_reach(tests: PermutationTestResult, row: int, n_tests: int) -> str:
         needed = math.ceil(n_tests / ALPHA)
         return f"the permutations allow no p below {smallest:.2g}{after}: at least {needed:,} would do"
     text = f"{distinct:.0f} relabellings of the {tests.kind}s allow no p below {smallest:.2g}{after}"
-    each = required_recordings(n_tests)
-    return f"{text}: {each} recordings of each would do" if tests.kind == "recording" and each else text
+    each = required_units(n_tests)
+    return f"{text}: {each} {tests.kind}s of each would do" if tests.kind != "run" and each else text
 
 
-def required_recordings(n_tests: int) -> int:
-    """Return how many recordings each of two values needs for p ≤ 0.05 after Holm's correction; 0 if very many."""
+def required_units(n_tests: int) -> int:
+    """Return how many units each of two values needs for p ≤ 0.05 after Holm's correction; 0 if very many."""
     return next((k for k in range(2, _MAX_RECORDINGS) if 2 * n_tests <= ALPHA * math.comb(2 * k, k)), 0)

@@ -13,7 +13,7 @@ from abxfast.statistics import (
     count_relabellings,
     detectable_score,
     estimate_autocorrelation,
-    required_recordings,
+    required_units,
 )
 from abxfast.store import is_store, open_store
 from abxfast.study.embedding_estimate import count_snippets
@@ -77,7 +77,7 @@ def _power_of_groups(on: str, sizes: list[int], n_tests: int) -> str:
     fewest = min(sizes)
     if not hopeless:
         return f"differences can be shown: {fewest} recordings or more of each value of {on}"
-    needed = required_recordings(n_tests)
+    needed = required_units(n_tests)
     corrected = f" after correction for {n_tests} pairs" if n_tests > 1 else ""
     return (
         f"{hopeless} of {n_tests} pairs have too few recordings for p ≤ {LEVEL:g}{corrected}: {needed} of each value "

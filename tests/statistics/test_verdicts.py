@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from abxfast.statistics import Intervals, PermutationTestResult, decide, required_recordings
+from abxfast.statistics import Intervals, PermutationTestResult, decide, required_units
 
 NONE = np.array([np.nan])
 
@@ -98,6 +98,6 @@ def test_what_was_not_tested_cannot_be_judged():
 
 
 @pytest.mark.parametrize(("n_tests", "expected"), [(1, 4), (3, 5), (45, 7), (190, 8)])
-def test_required_recordings(n_tests, expected):
+def test_required_units(n_tests, expected):
     """2 · tests / C(2k, k): 3 + 3 recordings have ten relabellings, 4 + 4 have 35."""
-    assert required_recordings(n_tests) == expected
+    assert required_units(n_tests) == expected

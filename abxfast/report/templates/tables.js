@@ -63,7 +63,7 @@ function tableSection(name, columns, { heading = null, description = null, skip 
     for (const column of kept) {
       const value = columns[column][number];
       row.append(column.endsWith("$")
-        ? createElement("td", { dir: "auto", class: column === "note$" ? "wide" : null }, textOf(value))
+        ? createElement("td", { dir: "auto", class: column === "note$" || column === "reason$" ? "wide" : null }, textOf(value))
         : createElement("td", { class: numberClass(column), "data-v": isNumber(value) ? value : "" }, formatValue(column, value)));
     }
     if (onRow) onRow(row, number);

@@ -1,6 +1,7 @@
 """Time the statistics of a matrix: all pairs of 20 recordings of 60 snippets, 10,000 permutations each.
 
     python benchmarks/statistics/matrix.py
+    python benchmarks/statistics/matrix.py --false-calls 200   # matrices without a difference: is any pair different?
 
 For comparison, each permutation is counted from scratch with the kernel that counts the scores themselves. That is
 timed for 300 permutations of one pair, and extrapolated to all permutations of all pairs.
@@ -15,12 +16,14 @@ import statistics
 import time
 
 import numpy as np
+from processes import PROCESSES
 
 from abxfast import score_embeddings
 from abxfast.kernels import abx_counts
-from abxfast.statistics import jackknife_intervals, make_exchangeable_units, permutation_tests, sum_by_unit
+from abxfast.statistics import decide, jackknife_intervals, make_exchangeable_units, permutation_tests, sum_by_unit
 
 PARTS = ("blocks", "tests", "scores and intervals")
+LEVEL = 0.05
 N_FROM_SCRATCH = 300
 """Permutations of one pair that are counted from scratch."""
 
@@ -41,15 +44,41 @@ def time_matrix(vectors, recording, start_s, permutations, threads):
     pairs = np.array(list(itertools.combinations(range(int(recording.max()) + 1), 2)))
     permutation_tests(vectors, recording, units, pairs, permutations=permutations, threads=threads)
     times.append(time.perf_counter())
+    _intervals(vectors, recording, units, threads)
+    times.append(time.perf_counter())
+    return np.diff(times)
+
+
+def _intervals(vectors, recording, units, threads):
+    """Return the intervals of all pairs, in the order of their codes."""
     scores = score_embeddings(vectors, {"recording": recording}, on="recording", marginals=True, threads=threads)
     sides = np.stack([scores.table[name].to_numpy() for name in ("recording", "recording_b")], axis=1)
     pair = np.unique(np.sort(sides, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     wins2, triplets = (scores.table[name].to_numpy() for name in ("wins2", "triplets"))
-    intervals = jackknife_intervals(wins2, triplets, sum_by_unit(scores.marginals, units.unit), pair, units)
-    times.append(time.perf_counter())
-    if np.isnan(intervals.low).any():
-        raise SystemExit("an interval is missing")
-    return np.diff(times)
+    return jackknife_intervals(wins2, triplets, sum_by_unit(scores.marginals, units.unit), pair, units)
+
+
+def count_false_calls(n_matrices):
+    """Print how often any pair of a matrix of ten recordings of one process is called different, and would be."""
+    permutations, n_recordings, n_snippets = 1999, 10, 120
+    pairs = np.array(list(itertools.combinations(range(n_recordings), 2)))
+    recording = np.repeat(np.arange(n_recordings), n_snippets)
+    start_s = np.tile(np.arange(float(n_snippets)), n_recordings)
+    different, corrected, plain = 0, 0, 0
+    for seed in range(n_matrices):
+        series = PROCESSES["ρ = 0.5"](np.random.default_rng(seed), n_recordings, n_snippets).reshape(len(recording), -1)
+        vectors = np.column_stack((series, np.full(len(series), 10.0)))
+        units = make_exchangeable_units(vectors, recording, recording, start_s)
+        tests = permutation_tests(vectors, recording, units, pairs, permutations=permutations, seed=seed, threads=2)
+        verdicts = decide(tests, _intervals(vectors, recording, units, 2))
+        different += any(each.verdict == "different" for each in verdicts)
+        corrected += (tests.p_holm <= LEVEL).any()
+        plain += (tests.p <= LEVEL).any()
+    print(
+        f"{n_matrices} matrices of {n_recordings} recordings, ρ = 0.5, {n_snippets} snippets, {len(pairs)} pairs each:"
+    )
+    for name, count in (("called different", different), ("Holm's p ≤ 0.05", corrected), ("p ≤ 0.05", plain)):
+        print(f"any pair with {name}: {100 * count / n_matrices:.1f}%")
 
 
 def time_from_scratch(vectors, n_snippets, permutations):
@@ -71,7 +100,11 @@ def main():
     parser.add_argument("--dim", type=int, default=1024)
     parser.add_argument("--permutations", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--false-calls", type=int, metavar="MATRICES", help="count false calls in place of timing")
     arguments = parser.parse_args()
+    if arguments.false_calls:
+        count_false_calls(arguments.false_calls)
+        return
     data = make_recordings(arguments.recordings, arguments.snippets, arguments.dim)
     threads = len(os.sched_getaffinity(0))
     start = time.perf_counter()

@@ -23,6 +23,8 @@ _MAX_ROWS_ALL = 2400
 """The same for a test of all values."""
 _MAX_RECORDINGS_ORDERED = 50
 """Recordings beyond which the order of the values in them is not compared."""
+_MIN_DETRENDED = 4
+"""Snippets up to which a recording has no trend to subtract."""
 _SHARED_ORDER = 0.5
 """Correlation of the positions of labels in recordings beyond which these count as lists read in one order."""
 
@@ -131,7 +133,7 @@ def make_permutation_design(
         autocorrelation = estimate_autocorrelation(parts, np.split(label, bounds))
         min_lag[:] = autocorrelation.decorrelation_lag
         if _share_order(on[rows], recording, rank):
-            vectors = _remove_trend(vectors, bounds)
+            vectors, inflation = _remove_trend(vectors, bounds)
             notes.append("the values come in one order in the recordings: a trend over the list was removed")
     if different_recordings and units.kind != "block":
         min_lag[:] = np.iinfo(np.int64).max
@@ -191,12 +193,36 @@ def _share_order(on: NDArray[np.int64], recording: NDArray[np.int64], rank: NDAr
     return bool(correlations) and float(np.mean(correlations)) > _SHARED_ORDER
 
 
-def _remove_trend(vectors: NDArray[np.float32] | NDArray[np.float64], bounds: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Subtract from the unit vectors of each recording their linear and quadratic trend over its snippets."""
+def _remove_trend(
+    vectors: NDArray[np.float32] | NDArray[np.float64], bounds: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], float]:
+    """Subtract from the unit vectors of each recording their linear and quadratic trend over its snippets.
+
+    Returns
+    -------
+    detrended : ndarray of float64, shape (n, dim)
+    inflation : float
+        Factor by which sums over snippets at the same place of two lists vary more than over permuted places.
+
+    Notes
+    -----
+    Residuals are smaller where a snippet has more influence on the trend, so they are scaled to one variance. They have
+    the same correlations C in every list: a sum of products over the n places has a variance of Σ C_ij², and over
+    permuted places of n + (Σ C_ij, i ≠ j)² / (n (n − 1)) on average.
+    """
     detrended = unit_vectors(vectors)
+    inflation = 1.0
     for start, stop in itertools.pairwise([0, *bounds.tolist(), len(detrended)]):
-        time = np.linspace(-1, 1, stop - start)
-        powers = np.stack((np.ones(len(time)), time, time**2), axis=1)[:, : len(time)]
-        basis = np.linalg.qr(powers)[0][:, 1:]
-        detrended[start:stop] -= basis @ (basis.T @ detrended[start:stop])
-    return detrended
+        n = stop - start
+        if n <= _MIN_DETRENDED:
+            continue
+        part = detrended[start:stop]
+        time = np.linspace(-1, 1, n)
+        basis = np.linalg.qr(np.stack((np.ones(n), time, time**2), axis=1))[0]
+        covariance = np.eye(n) - basis @ basis.T
+        scale = 1 / np.sqrt(np.diag(covariance))
+        detrended[start:stop] = part.mean(axis=0) + scale[:, None] * (covariance @ part)
+        correlation = covariance * scale * scale[:, None]
+        permuted = n + (correlation.sum() - n) ** 2 / (n * (n - 1))
+        inflation = max(inflation, math.sqrt(np.square(correlation).sum() / permuted))
+    return detrended, inflation

@@ -86,6 +86,15 @@ def test_random_cells(sizes, dim, kind, seed):
     check(embeddings, rows, bounds, np.unique(cells, axis=0))
 
 
+def assert_equal_counts(counts, expected):
+    """Compare all counts and marginals, if there are any, exactly."""
+    np.testing.assert_array_equal(counts.wins2, expected.wins2)
+    np.testing.assert_array_equal(counts.triplets, expected.triplets)
+    if expected.marginals is not None:
+        for role, expected_role in zip(counts.marginals, expected.marginals, strict=True):
+            np.testing.assert_array_equal(role.wins2, expected_role.wins2)
+
+
 @pytest.mark.parametrize("kind", ["plain", "scaled duplicates", "near1e-7"])
 @pytest.mark.parametrize("marginals", [False, True])
 def test_tiles_threads_and_order_do_not_matter(kind, marginals):
@@ -94,17 +103,27 @@ def test_tiles_threads_and_order_do_not_matter(kind, marginals):
     embeddings = vectors(kind, rng, bounds[-1], 24).astype(np.float32)
     cells = all_pairs(6)
     blocks = np.concatenate([np.arange(n) % 7 for n in np.diff(bounds)]) if marginals else None
-    settings_of_runs = [{}, {"threads": 1}, {"threads": 3}, {"memory_mb": 6}, {"memory_mb": 2}, {"memory_mb": 0.3}]
+    settings_of_runs = [{}, {"threads": 1}, {"threads": 3}, {"memory_mb": 6}, {"memory_mb": 2}]
     runs = [abx_counts(embeddings, rows, bounds, cells, blocks=blocks, **each) for each in settings_of_runs]
     shuffle = rng.permutation(len(rows))
     runs.append(abx_counts(embeddings[shuffle], np.argsort(shuffle)[rows], bounds, cells, blocks=blocks, memory_mb=4))
     for run in runs[1:]:
-        np.testing.assert_array_equal(run.wins2, runs[0].wins2)
-        np.testing.assert_array_equal(run.triplets, runs[0].triplets)
-        if marginals:
-            for role, expected in zip(run.marginals, runs[0].marginals, strict=True):
-                np.testing.assert_array_equal(role.wins2, expected.wins2)
+        assert_equal_counts(run, runs[0])
     assert (runs[0].triplets > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["plain", "scaled duplicates", "near1e-7"])
+@pytest.mark.parametrize("marginals", [False, True])
+def test_lists_of_one_row_at_a_time(kind, marginals):
+    """So little memory that no list is kept; the time grows with the number of rows times that of tiles."""
+    rng = np.random.default_rng(5)
+    rows, bounds = random_groups(rng, [200, 40, 90, 5, 30, 20])
+    embeddings = vectors(kind, rng, bounds[-1], 24).astype(np.float32)
+    cells = all_pairs(6)
+    blocks = np.concatenate([np.arange(n) % 7 for n in np.diff(bounds)]) if marginals else None
+    expected = abx_counts(embeddings, rows, bounds, cells, blocks=blocks)
+    assert_equal_counts(abx_counts(embeddings, rows, bounds, cells, blocks=blocks, memory_mb=0.3), expected)
+    assert (expected.triplets > 0).all()
 
 
 def test_many_tiles():

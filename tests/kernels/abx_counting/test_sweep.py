@@ -35,16 +35,18 @@ def test_memory_of_a_component_is_freed_before_the_next():
 
 
 @pytest.mark.parametrize("marginals", [False, True])
-@pytest.mark.parametrize("memory_mb", [4, 16, 64])
-def test_memory_stays_within_its_limit(memory_mb, marginals):
-    embeddings = np.random.default_rng(0).standard_normal((6000, 64)).astype(np.float32)
-    bounds = np.arange(7) * 1000
+@pytest.mark.parametrize(("memory_mb", "n"), [(4, 250), (16, 1000), (64, 1000)])
+def test_memory_stays_within_its_limit(memory_mb, n, marginals):
+    """Six groups whose distance lists take several times the limit."""
+    embeddings = np.random.default_rng(0).standard_normal((6 * n, 64)).astype(np.float32)
+    bounds = np.arange(7) * n
     cells = np.array([(a, b, a) for a in range(6) for b in range(6) if a != b])
-    blocks = np.zeros(6000, int) if marginals else None
+    blocks = np.zeros(6 * n, int) if marginals else None
     few_blocks = np.zeros(60, int) if marginals else None
     abx_counts(embeddings[:60], np.arange(60), np.arange(7) * 10, cells, blocks=few_blocks)  # compile
+    assert 6 * n * 5 * n * 8 / 1e6 > 3 * memory_mb
     assert (
-        peak_mb(embeddings, np.arange(6000), bounds, cells, blocks=blocks, memory_mb=memory_mb, threads=2) < memory_mb
+        peak_mb(embeddings, np.arange(6 * n), bounds, cells, blocks=blocks, memory_mb=memory_mb, threads=2) < memory_mb
     )
 
 

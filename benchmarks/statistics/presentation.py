@@ -20,7 +20,7 @@ def describe(result):
 
 
 def to_markdown(results):
-    """Return the tables of RESULTS.md: verdicts without a difference, differences found, and coverage."""
+    """Return the tables of RESULTS.md: verdicts and differences found, coverage, and self-baselines."""
     columns = ("different", "no evidence", "equivalent", "undecidable", "p ≤ 0.05 alone", "found at 0.55", "at 0.75")
     lines = [f"| no difference, % | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
     for result in results:
@@ -34,6 +34,11 @@ def to_markdown(results):
     for result in results:
         cells = [f"{100 * each['cover']:.1f}" if each["given"] > _GIVEN else "" for each in result["coverage"]]
         lines.append(f"| {describe(result)} | {' | '.join(cells)} | {100 * result['coverage'][0]['given']:.0f} |")
+    lines += ["", "| without a difference | two recordings | alternating split | half split |", "|---|--:|--:|--:|"]
+    for result in results:
+        if result["kind"] == "pair":
+            scores = (result["coverage"][0]["score"], result["alternating_split"], result["half_split"])
+            lines.append(f"| {describe(result)} | {' | '.join(f'{score:.3f}' for score in scores)} |")
     return "\n".join(lines)
 
 

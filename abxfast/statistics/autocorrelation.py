@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MIN_INDEPENDENT = 15
 """Independent observations (n / τ) below which a recording is too short for statements about it."""
 MIN_BLOCKS = 10
-"""Blocks that a recording is cut into if it has that many snippets."""
+"""Blocks that a recording is cut into, and snippets below which nothing is said about it."""
 _MIN_SNIPPETS = 6
 """Snippets below which no autocorrelation can be estimated; they count as independent."""
 _WINDOW_FACTOR = 5
@@ -87,7 +87,7 @@ class Autocorrelation:
         The length for a circular block bootstrap with the constants of Patton, Politis and White (2009):
         (3 / 2 · (G / τ)² · n)^(1/3), where G is the sum of |lag| · correlation over positive and negative lags.
         """
-        weighted = 2 * float((np.arange(len(self.values)) * np.abs(self.values)).sum())
+        weighted = 2 * float((np.arange(len(self.values)) * self.values).sum())
         length = round(math.cbrt(1.5 * (weighted / self.time) ** 2 * self.n))
         return max(1, min(length, self.n // MIN_BLOCKS))
 
@@ -119,7 +119,8 @@ def estimate_autocorrelation(
 
     Notes
     -----
-    The autocovariances of unit vectors about the mean of their recording are summed over dimensions and recordings.
+    The autocovariances of unit vectors about the mean of their recording are summed over dimensions and over the
+    recordings of at least half the length of the longest.
     Estimating the mean lowers each of them by about S / n, where S is the sum of the covariances at all lags; within a
     window of W lags the sum is lowered by (2 W + 1) S / n, so S is the plain sum divided by 1 − (2 W + 1) / n.
 
@@ -128,14 +129,16 @@ def estimate_autocorrelation(
     is higher by more than its standard error, τ · √(2 (2 W + 1) / (n · recordings · d)), where d = (Σλ)² / Σλ² is the
     effective number of dimensions.
     """
-    n = min(map(len, recordings))
-    independent = Autocorrelation(n, np.ones(1), 1.0, too_short=False, drifts=False)
-    if n < _MIN_SNIPPETS:
+    shortest_n, longest_n = min(map(len, recordings)), max(map(len, recordings))
+    independent = Autocorrelation(shortest_n, np.ones(1), 1.0, too_short=False, drifts=False)
+    if longest_n < _MIN_SNIPPETS:
         return independent
     centred = [
         _centre(vectors, np.zeros(len(vectors), np.int64) if labels is None else labels[number])
         for number, vectors in enumerate(recordings)
+        if 2 * len(vectors) >= longest_n
     ]
+    n = min(map(len, centred))
     covariance = _autocovariance(centred)
     if covariance[0] <= 1e-20:  # noqa: PLR2004
         return independent
@@ -147,22 +150,23 @@ def estimate_autocorrelation(
     chosen = int(long_enough[long_enough > 0][0]) if (long_enough > 0).any() else len(window) - 1
     shortest = max(float(time[chosen]), 1 / 3)
     n_dimensions = _effective_dimensions(centred)
-    error = max(shortest, 1.0) * np.sqrt(2 * edge / (len(recordings) * n_dimensions))
+    n_series = len(centred) * n_dimensions
+    error = max(shortest, 1.0) * np.sqrt(2 * edge / n_series)
     excess = (time[chosen:] - shortest) / error[chosen:]
     if excess.max() > 1:
         chosen += int(excess.argmax())
     values = covariance[: chosen + 1] + max(total[chosen], 0.0) / n
-    growth = float(time[n // 4]) / max(float(time[n // 8]), _MIN_TIME)
-    max_growth = max(_MAX_GROWTH, 1 + _GROWTH_ERRORS / math.sqrt(len(recordings) * n_dimensions))
+    growth = float(time[n // 4]) / max(float(time[n // 8]), 1.0)
+    max_growth = max(_MAX_GROWTH, 1 + _GROWTH_ERRORS / math.sqrt(n_series))
     # What short-range correlation alone allows; the window is a short one, since a step makes a long one longer.
     short_range = np.flatnonzero(window >= _SHORT_WINDOW_FACTOR * time)
     short_total = float(total[short_range[0] if len(short_range) else -1])
     max_change = float(stats.chi2.ppf(_CHANGE_LEVEL, n_dimensions)) / n_dimensions * max(short_total, float(values[0]))
     drifts = growth > max_growth or any(_largest_change(series) > max_change for series in centred)
     chosen_time = max(float(time[chosen]), shortest)
-    white_error = math.sqrt(2 * edge[chosen] / (len(recordings) * n_dimensions)) / (1 - edge[chosen])
-    too_short = n < MIN_INDEPENDENT * chosen_time and chosen_time > 1 + 2 * white_error
-    return Autocorrelation(n, values / values[0], chosen_time, too_short=bool(too_short), drifts=drifts)
+    white_error = math.sqrt(2 * edge[chosen] / n_series) / (1 - edge[chosen])
+    too_short = shortest_n < MIN_INDEPENDENT * chosen_time and chosen_time > 1 + 2 * white_error
+    return Autocorrelation(shortest_n, values / values[0], chosen_time, too_short=bool(too_short), drifts=drifts)
 
 
 def drift_p_value(recordings: Sequence[Vectors], autocorrelation: Autocorrelation) -> float:
@@ -178,19 +182,20 @@ def drift_p_value(recordings: Sequence[Vectors], autocorrelation: Autocorrelatio
     Returns
     -------
     float
-        NaN if a recording has fewer than three snippets.
+        NaN if a recording has fewer than `MIN_BLOCKS` snippets.
 
     Notes
     -----
     The squared distance between the mean vectors of two recordings (for several recordings, its mean over pairs) is
     divided by what the differences between the mean vectors of their thirds predict for it, which is multiplied by
     `Autocorrelation.inflation` because neighbouring thirds are alike. The ratio is referred to the F distribution with
-    d and at most 4 d degrees of freedom (Welch 1947), where d is the effective number of dimensions in which thirds
-    differ, but at most two: what drifts slower than can be estimated may do so in few dimensions. Where recordings
-    drift (`Autocorrelation.drifts`), halves replace thirds and d is 1.
+    d and at most 4 d degrees of freedom (Satterthwaite 1946), where d is the effective number of dimensions in which
+    thirds differ, but at most two: what drifts slower than can be estimated may do so in few dimensions. Where
+    recordings drift or are too short (see `Autocorrelation`), halves replace thirds and d is 1.
     """
-    n_parts, most_dimensions = (2, 1.0) if autocorrelation.drifts else (3, 2.0)
-    if min(map(len, recordings)) < 3:  # noqa: PLR2004
+    coarse = autocorrelation.drifts or autocorrelation.too_short
+    n_parts, most_dimensions = (2, 1.0) if coarse else (3, 2.0)
+    if min(map(len, recordings)) < MIN_BLOCKS:
         return math.nan
     means, contrasts = [], []
     for vectors in recordings:

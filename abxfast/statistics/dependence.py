@@ -95,10 +95,9 @@ def make_exchangeable_units(
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = connected_strata(unit, joint_codes(on, context))
     else:
-        label = joint_codes(on, context)
-        unit = find_runs(recording, rank, label)
+        unit, one_context = find_label_runs(recording, rank, on, context)
         stratum = np.zeros(int(unit.max()) + 1, np.int64)
-        stratum[unit] = label
+        stratum[unit] = joint_codes(on, context) if one_context else joint_codes(on)
     return ExchangeableUnits(kind, unit, stratum, recording, rank, length, inflation, too_short, drifts)
 
 
@@ -149,6 +148,28 @@ def split_into_blocks(
     block = rank_in_group * np.maximum(size // length, 1) // size
     blocks, unit = np.unique(np.stack((group, block), axis=1), axis=0, return_inverse=True)
     return unit.reshape(-1), blocks[:, 0]
+
+
+def find_label_runs(
+    recording: NDArray[np.int64], rank: NDArray[np.int64], on: NDArray[np.int64], context: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], bool]:
+    """Return the runs of one value of ON, and whether each lies within one context.
+
+    If every word is read softly and then loudly, each run is a word, and words can be compared one by one. If all words
+    are read softly and then all of them loudly, there are two runs, whatever the words.
+
+    Parameters
+    ----------
+    recording, rank, on, context : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    unit : ndarray of int64, shape (n,)
+    one_context : bool
+    """
+    unit = find_runs(recording, rank, on)
+    one_context = len(np.unique(np.stack((unit, context), axis=1), axis=0)) == int(unit.max()) + 1
+    return unit, one_context
 
 
 def find_runs(recording: NDArray[np.int64], rank: NDArray[np.int64], label: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from abxfast.kernels import ComparisonRules, unit_vectors
 from abxfast.statistics.autocorrelation import MIN_INDEPENDENT, drift_p_value, estimate_autocorrelation
-from abxfast.statistics.dependence import connected_strata, find_runs, joint_codes, split_into_blocks
+from abxfast.statistics.dependence import connected_strata, find_label_runs, joint_codes, split_into_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,9 +126,9 @@ def make_permutation_design(
         unit = np.unique(recording, return_inverse=True)[1].reshape(-1)
         stratum = connected_strata(unit, context)
     else:
-        unit = find_runs(recording, rank, joint_codes(on[rows], context))
+        unit, one_context = find_label_runs(recording, rank, on[rows], context)
         stratum = np.zeros(int(unit.max()) + 1, np.int64)
-        stratum[unit] = joint_codes(recording, context)
+        stratum[unit] = joint_codes(recording, context) if one_context else joint_codes(recording)
         label = joint_codes(on[rows], context)
         autocorrelation = estimate_autocorrelation(parts, np.split(label, bounds))
         min_lag[:] = autocorrelation.decorrelation_lag

@@ -73,7 +73,7 @@ def _simulate(n: int, correlation: float, shift: float, level: float) -> tuple[f
         units = make_exchangeable_units(vectors, recording, recording, start_s)
         pair = np.array([[0, 1]])
         tests = permutation_tests(vectors, recording, units, pair, permutations=_PERMUTATIONS, seed=seed)
-        found += bool(tests.p[0] <= level and not tests.drift_p[0] > ALPHA)
+        found += bool(tests.p[0] <= level and tests.drift_p[0] <= ALPHA)
         scores.append(tests.score[0])
     return found / _REPLICATES, float(np.mean(scores))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from abxfast.statistics.autocorrelation import MIN_BLOCKS
 from abxfast.statistics.permutation import ALPHA
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ UNDECIDABLE = "undecidable"
 DEFAULT_MARGIN = 0.05
 """Distance from 0.5 within which a score counts as equivalent to chance."""
 _MAX_RECORDINGS = 1000
+_TOO_FEW = f"a recording has fewer than {MIN_BLOCKS} snippets"
+_DRIFT = "the difference is not large enough to rule out that the recordings drift"
 
 
 class Verdict(NamedTuple):
@@ -62,7 +65,7 @@ def decide(
     from itself over time (`drift_p_value`, at 0.05). It is equivalent if it is not different and two one-sided tests at
     0.05 reject scores outside 0.5 ± margin (Schuirmann 1987). A verdict other than ``"different"`` requires that the
     test could have reached p_holm ≤ 0.05, and that recordings neither change over time (`Autocorrelation.drifts`) nor
-    are too short for their autocorrelation.
+    are too short for their autocorrelation. Single recordings of fewer than ten snippets are not judged.
     """
     n = len(intervals.score)
     if tests is None:
@@ -78,9 +81,9 @@ def _decide(tests: PermutationTestResult, intervals: Intervals, row: int, n_test
         note = tests.note[row].rpartition("not tested: ")[2]
         return Verdict(UNDECIDABLE, f"not tested: {note}" if note else "not tested")
     if tests.p_holm[row] <= ALPHA:
-        if tests.drift_p[row] > ALPHA:
-            return Verdict(UNDECIDABLE, "each recording differs from itself over time about as much as from the other")
-        return Verdict(DIFFERENT, "")
+        if tests.kind != "block" or tests.drift_p[row] <= ALPHA:
+            return Verdict(DIFFERENT, "")
+        return Verdict(UNDECIDABLE, _TOO_FEW if math.isnan(tests.drift_p[row]) else _DRIFT)
     limit = _limit(tests, row, n_tests)
     if limit:
         return Verdict(UNDECIDABLE, limit)
@@ -92,10 +95,12 @@ def _limit(tests: PermutationTestResult, row: int, n_tests: int) -> str:
     """Say why the test could not have found a difference; empty if it could."""
     if tests.smallest_p[row] * n_tests > ALPHA:
         return _out_of_reach(tests, row, n_tests)
+    if tests.kind == "block" and math.isnan(tests.drift_p[row]):
+        return _TOO_FEW
     if tests.drifts[row]:
         return "the recordings change over time"
     if tests.required_snippets[row]:
-        needed = f"at least {tests.required_snippets[row]} snippets of each would do"
+        needed = f"roughly {tests.required_snippets[row]} snippets of each, or more, would do"
         return f"the recordings are too short for the correlation of their snippets: {needed}"
     return ""
 

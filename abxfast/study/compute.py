@@ -123,7 +123,7 @@ def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]]) -> list[Ro
     sentences = (
         *describe_summary(rows["summary"][0], rows["pairs"], on),
         *describe_pairs(rows["pairs"], analysis.margin),
-        *describe_generality(on, _count_recordings(analysis), rows["pairs"]),
+        *describe_generality(on, _recordings_of_values(analysis), rows["pairs"]),
         *describe_baselines(rows["self_baselines"]),
         *describe_confounds(rows["confounds"]),
         *describe_classification(rows["accuracy"]),
@@ -131,7 +131,9 @@ def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]]) -> list[Ro
     return [analysis.key | {"kind": kind, "text": text} for kind, text in sentences]
 
 
-def _count_recordings(analysis: Analysis) -> Counter[object]:
-    """Return the number of recordings of each value of ON."""
-    on = analysis.selection.experiment.task.on
-    return Counter(value for value, _ in {(value_of(item, on), item.recording) for item in analysis.selection.items})
+def _recordings_of_values(analysis: Analysis) -> dict[object, set[str]]:
+    """Return the recordings of each value of ON."""
+    recordings: dict[object, set[str]] = {}
+    for item in analysis.selection.items:
+        recordings.setdefault(value_of(item, analysis.selection.experiment.task.on), set()).add(item.recording)
+    return recordings

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from abxfast.study.selection import Selection
 
 LEVEL = 0.05
-_MIN_SNIPPETS = 6
-"""Snippets below which two recordings have too few relabellings for any p ≤ 0.05."""
+_MIN_SNIPPETS = 10
+"""Snippets below which a recording is not judged."""
 _MAX_ESTIMATED = 12
 """Recordings whose autocorrelation is estimated, at most."""
 
@@ -99,7 +99,8 @@ def _power_of_recordings(
     score, of_twice = (detectable_score(size, round(time, 1), n_tests) for size in (n, 2 * n))
     assumed = "" if known else ", if neighbouring snippets are no more alike than others"
     if math.isnan(score):
-        return f"recordings of {n} snippets can show hardly any difference{assumed}; twice as many could"
+        twice = "" if math.isnan(of_twice) else f"; recordings of {2 * n} could, from a score of about {of_twice:.2f}"
+        return f"recordings of {n} snippets can show hardly any difference{assumed}{twice}"
     return (
         f"recordings of {n} snippets could show a difference with 80% power from a score of about {score:.2f}, of "
         f"{2 * n} from {of_twice:.2f}{assumed}"

@@ -47,7 +47,10 @@ def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Sentences:
     has_interval = _is_number(summary.get("low"))
     score = _score(summary) if has_interval else f"{summary['score']:.2f}"
     details = "" if has_interval else ", without a confidence interval"
-    details += f", p = {_p(summary['p'])}" if _is_number(summary.get("p")) else ""
+    if summary["verdict"] == UNDECIDABLE:
+        details += f", which cannot be judged: {summary['reason']}"
+    elif _is_number(summary.get("p")):
+        details += f", p = {_p(summary['p'])}"
     yield (
         "summary",
         (
@@ -108,19 +111,20 @@ def _describe_undecidable(by_reason: Mapping[str, Sequence[Row]]) -> Sentences:
         yield "pair", f"{subject}{known} cannot be judged {_at_length(rows[0])}: {reason}."
 
 
-def describe_generality(on: str, n_recordings: Mapping[object, int], pairs: Sequence[Row]) -> Sentences:
+def describe_generality(on: str, recordings: Mapping[object, set[str]], pairs: Sequence[Row]) -> Sentences:
     """Say that a difference between two recordings is not one between the conditions that they were made in.
 
     Parameters
     ----------
     on : str
-    n_recordings : mapping of str to int
-        Number of recordings of each value of ON.
+    recordings : mapping of str to set of str
+        The recordings of each value of ON.
     pairs : sequence of dict
         Rows of the table ``pairs`` of one analysis.
     """
     different = [row for row in pairs if row["verdict"] == DIFFERENT]
-    if on == "recording" or not any(n_recordings[row[side]] == 1 for row in different for side in ("a", "b")):
+    sides = [(recordings[row["a"]], recordings[row["b"]]) for row in different]
+    if on == "recording" or not any(len(a | b) == 2 and not a & b for a, b in sides):  # noqa: PLR2004
         return
     yield (
         "pair",
@@ -243,30 +247,36 @@ def describe_lengths(rows: Sequence[Row]) -> Sentences:
     if len(timed) < 2:  # noqa: PLR2004
         return
     if len(compared) < 2:  # noqa: PLR2004
-        yield "length", "No length can be recommended: too few of them can be judged."
+        yield "length", "No length can be recommended: too few of them have a confidence interval and can be judged."
         return
-    best = max(compared, key=lambda row: row["score"])
+    best = max(compared, key=lambda row: (row["verdict"] == DIFFERENT, row["score"]))
     higher = [row for row in timed if row not in compared and _is_number(row["score"]) and row["score"] > best["score"]]
     if higher:
         scores = ", ".join(f"{row['score']:.2f}" for row in higher)
-        verb = "scores higher but cannot be judged" if len(higher) == 1 else "score higher but cannot be judged"
-        yield "length", f"{_list_lengths(higher)} s {verb} ({scores}); the others are compared here."
+        what = "scores higher" if len(higher) == 1 else "score higher"
+        text = f"{_list_lengths(higher)} s {what} ({scores}) but cannot be compared, without a confidence interval or a"
+        yield "length", f"{text} verdict; the others are compared here."
     highest_low = max(row["low"] for row in compared)
     overlapping = [row for row in compared if row["high"] >= highest_low]
     lower = [row for row in compared if row not in overlapping]
     length, score = f"{best['snippet_s']:g} s", _score(best)
-    if not any(row["verdict"] == DIFFERENT for row in compared):
+    if best["verdict"] != DIFFERENT:
+        if any(row["verdict"] == DIFFERENT for row in timed):
+            return
         p = f", p = {_p(best['p'])}" if _is_number(best.get("p")) else ""
-        text = f"There is no evidence of a difference at any length: the best, {length}, scores {score}{p}."
+        text = f"There is no evidence of a difference at any length compared: the best, {length}, scores {score}{p}."
     elif len(overlapping) > 1:
         scores = "scores" if len(lower) == 1 else "score"
         worse = f"; {_list_lengths(lower)} s {scores} lower" if lower else ""
+        is_highest = best["score"] == max(row["score"] for row in compared)
+        but_the = f"{length} has the highest score, {score}, but the" if is_highest else "The"
         text = (
-            f"{length} has the highest score, {score}, but the confidence intervals of {_list_lengths(overlapping)} s "
-            f"overlap: they do not support one of these lengths over another{worse}."
+            f"{but_the} confidence intervals of {_list_lengths(overlapping)} s overlap: they do not support one of "
+            f"these lengths over another{worse}."
         )
     else:
-        text = f"{length} discriminates best: {score}; the confidence intervals of {_list_lengths(lower)} s are lower."
+        worse = f"; the confidence intervals of {_list_lengths(lower)} s are lower" if lower else ""
+        text = f"{length} discriminates best: {score}{worse}."
     yield "length", text
 
 
@@ -286,7 +296,7 @@ def _is_number(value: float | None) -> bool:
 def _scored(row: Mapping[str, Any]) -> str:
     """Return the score of a pair with its interval, or without one, and its adjusted p-value."""
     score = _score(row) if _is_number(row["low"]) else f"{row['score']:.2f}, without a confidence interval"
-    return f"{score}, p = {_p(row['p_holm'])}" if _is_number(row.get("p_holm")) else score
+    return f"{score}, corrected p = {_p(row['p_holm'])}" if _is_number(row.get("p_holm")) else score
 
 
 def _score(row: Mapping[str, Any]) -> str:

@@ -111,8 +111,31 @@ def test_drift_p_value_of_differences_and_of_drift():
 
 
 def test_drift_p_value_at_the_limits():
-    constant = [np.tile([1.0, 0.0], (9, 1)), np.tile([0.0, 1.0], (9, 1))]
+    constant = [np.tile([1.0, 0.0], (12, 1)), np.tile([0.0, 1.0], (12, 1))]
     estimate = estimate_autocorrelation(constant)
     assert drift_p_value(constant, estimate) == 0
     assert drift_p_value(constant[:1] * 2, estimate) == 1
-    assert np.isnan(drift_p_value([np.eye(2), np.eye(2)], estimate))
+    assert np.isnan(drift_p_value([np.eye(9), np.eye(9)], estimate))
+
+
+def test_short_recordings_are_held_against_halves():
+    """Thirds of a short recording of a slow process are much alike, whatever is estimated."""
+
+    def call(seed):
+        pair = recordings(seed, 40, 0.95)
+        return drift_p_value(pair, estimate_autocorrelation(pair)) <= 0.05
+
+    assert np.mean([call(seed) for seed in range(60)]) <= 0.05
+
+
+def test_a_short_recording_does_not_shorten_what_is_seen_of_a_long_one():
+    long, _ = recordings(0, 300, 0.8)
+    alone, beside = estimate_autocorrelation([long]), estimate_autocorrelation([long, long[:12]])
+    assert beside.time == alone.time
+    assert beside.n == 12
+
+
+@pytest.mark.parametrize("correlation", [-0.9, -0.5])
+def test_alternating_recordings_do_not_change_over_time(correlation):
+    drifts = [estimate_autocorrelation(recordings(seed, 60, correlation, number=1)).drifts for seed in range(40)]
+    assert np.mean(drifts) < 0.1

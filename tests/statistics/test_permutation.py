@@ -114,6 +114,23 @@ def test_runs_of_one_label_are_permuted_as_a_whole():
             assert result.p[0] == pytest.approx(1 / 35)
 
 
+def test_a_single_change_over_is_not_permuted_word_by_word():
+    """Ten words read four times, first twice softly, then twice loudly: two runs, whatever the words."""
+    random = np.random.default_rng(22)
+    word, loud = np.tile(np.arange(10), 4), np.repeat([0, 1], 20)
+    vectors = np.column_stack((random.standard_normal((40, 5)) + np.linspace(0, 3, 40)[:, None], np.full(40, 5.0)))
+    recording, start_s = np.zeros(40, np.int64), np.arange(40.0)
+    for options in ({"by": word}, {"across": word}):
+        units = make_exchangeable_units(vectors, loud, recording, start_s, word)
+        result = permutation_tests(vectors, loud, units, np.array([[0, 1]]), **options, permutations=99)
+        assert result.note[0].endswith("not tested: no runs can be exchanged")
+        assert len(units.stratum) == 2
+    # Read softly and loudly in turn, word by word, there is something to exchange.
+    alternating = np.arange(40) % 2
+    units = make_exchangeable_units(vectors, alternating, recording, start_s, np.arange(40) // 4)
+    assert len(units.stratum) == 40
+
+
 def test_a_trend_over_a_list_read_in_one_order_is_no_difference_between_words():
     rejected = {True: 0, False: 0}
     for seed in range(40):

@@ -39,11 +39,11 @@ def curve(*rows):
         ),
         (
             curve((1, 0.51, 0.45, 0.57, "no_evidence"), (10, 0.5, 0.4, 0.6, "equivalent")),
-            "There is no evidence of a difference at any length: the best, 1 s, scores 0.51 [0.45, 0.57].",
+            "There is no evidence of a difference at any length compared: the best, 1 s, scores 0.51 [0.45, 0.57].",
         ),
         (
             curve((1, 0.6, None, None, "undecidable"), (10, 0.8, 0.75, 0.85, "different")),
-            "No length can be recommended: too few of them can be judged.",
+            "No length can be recommended: too few of them have a confidence interval and can be judged.",
         ),
     ],
 )
@@ -60,10 +60,12 @@ def test_lengths_that_cannot_be_judged_are_named_first_if_they_score_higher():
         (10, 0.92, None, None, "undecidable"),
         (20, 0.96, None, None, "undecidable"),
     )
-    assert [text for _, text in describe_lengths(rows)] == [
-        "10 and 20 s score higher but cannot be judged (0.92, 0.96); the others are compared here.",
-        "5 s discriminates best: 0.80 [0.75, 0.85]; the confidence intervals of 1 s are lower.",
-    ]
+    (_, first), (_, second) = describe_lengths(rows)
+    assert first == (
+        "10 and 20 s score higher (0.92, 0.96) but cannot be compared, without a confidence interval or a verdict; the "
+        "others are compared here."
+    )
+    assert second == "5 s discriminates best: 0.80 [0.75, 0.85]; the confidence intervals of 1 s are lower."
 
 
 def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
@@ -76,11 +78,12 @@ def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
     [
         (
             pair("different"),
-            "There is evidence of a difference between A and B at 1 s: 0.60 [0.55, 0.65], p = 0.012.",
+            "There is evidence of a difference between A and B at 1 s: 0.60 [0.55, 0.65], corrected p = 0.012.",
         ),
         (
             pair("different", 1.0, None, None),
-            "There is evidence of a difference between A and B at 1 s: 1.00, without a confidence interval, p = 0.012.",
+            "There is evidence of a difference between A and B at 1 s: 1.00, without a confidence interval, corrected "
+            "p = 0.012.",
         ),
         (
             pair("no_evidence", p_holm=None),
@@ -88,7 +91,7 @@ def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
         ),
         (
             pair("equivalent", 0.51, 0.48, 0.54),
-            "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54], p = 0.012.",
+            "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54], corrected p = 0.012.",
         ),
         (pair("undecidable", reason="too few"), "A and B (0.60) cannot be judged at 1 s: too few."),
         (pair("undecidable", None, None, None, "no triplet"), "A and B cannot be judged at 1 s: no triplet."),
@@ -110,10 +113,11 @@ def test_pairs_that_cannot_be_judged_are_listed_once_for_each_reason():
 @pytest.mark.parametrize(
     ("on", "recordings", "verdict", "said"),
     [
-        ("room", {"A": 1, "B": 2}, "different", True),
-        ("room", {"A": 2, "B": 2}, "different", False),
-        ("room", {"A": 1, "B": 1}, "no_evidence", False),
-        ("recording", {"A": 1, "B": 1}, "different", False),
+        ("room", {"A": {"r1"}, "B": {"r2"}}, "different", True),
+        ("room", {"A": {"r1"}, "B": {"r2", "r3"}}, "different", False),
+        ("room", {"A": {"r1"}, "B": {"r1"}}, "different", False),
+        ("room", {"A": {"r1"}, "B": {"r2"}}, "no_evidence", False),
+        ("recording", {"A": {"r1"}, "B": {"r2"}}, "different", False),
     ],
 )
 def test_a_difference_of_recordings_is_not_one_of_conditions(on, recordings, verdict, said):
@@ -157,8 +161,23 @@ def test_a_length_without_a_significant_test_is_not_recommended():
     rows = curve((1, 0.6, 0.55, 0.65, "no_evidence"), (10, 0.8, 0.75, 0.85, "no_evidence"))
     ((_, text),) = describe_lengths([row | {"p": 0.3} for row in rows])
     assert (
-        text == "There is no evidence of a difference at any length: the best, 10 s, scores 0.80 [0.75, 0.85], p = 0.3."
+        text
+        == "There is no evidence of a difference at any length compared: the best, 10 s, scores 0.80 [0.75, 0.85], "
+        "p = 0.3."
     )
+
+
+def test_a_length_is_best_only_if_its_own_verdict_says_so():
+    rows = curve((1, 0.56, 0.53, 0.59, "different"), (5, 0.8, 0.45, 0.95, "no_evidence"))
+    (_, text) = list(describe_lengths(rows))[-1]
+    assert text.startswith("The confidence intervals of 1 and 5 s overlap")
+
+
+def test_a_summary_that_cannot_be_judged_has_no_p():
+    summary = pair("undecidable", 0.8, 0.7, 0.9, "too few", p=0.0002, encoder="mfcc", variant="mfcc.max")
+    ((_, text),) = describe_summary(summary, [pair("undecidable")], "room")
+    assert "score 0.80 [0.70, 0.90] at 1 s on average, which cannot be judged: too few. There is evidence" in text
+    assert "0.0002" not in text
 
 
 def test_the_summary_counts_the_verdicts_of_pairs():

@@ -43,7 +43,7 @@ class Results:
     >>> for row in results.tables["summary"].to_pylist():
     ...     print(f"{row['experiment']}, {row['encoder']}, {row['snippet_s']:g} s:", end=" ")
     ...     print(f"{row['score']:.2f} [{row['low']:.2f}, {row['high']:.2f}]")
-    rooms, mfcc, 1 s: 0.71 [0.69, 0.73]
+    rooms, mfcc, 1 s: 0.71 [0.68, 0.74]
 
     The table ``pairs`` has the score of each pair, and a verdict. Which pairs differ?
 

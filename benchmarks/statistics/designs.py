@@ -44,6 +44,8 @@ class Design(NamedTuple):
     m: int = 0
 
 
+BEYOND = ("levels longer than the recording", "one slow dimension", "long memory, 0.35")
+"""Processes whose changes no estimate from within a recording can see, found by a review."""
 DESIGNS = [
     *(Design("pair", process, n) for process in ("white noise", "ρ = 0.5", "ρ = 0.8") for n in (60, 120, 360)),
     Design("pair", "slow component, 30%", 120),
@@ -57,6 +59,7 @@ DESIGNS = [
     Design("pair", "one step, ρ = 0.5", 120),
     Design("pair", "changing levels", 120),
     Design("pair", "random walk", 120),
+    *(Design("pair", process, 120) for process in BEYOND),
     Design("pair", "linear drift", 120),
     Design("pair", "max-pooled frames", 60),
     Design("pair", "max-pooled frames", 120),

@@ -56,6 +56,24 @@ def walk(random, n_series, n, size=0.1):
     return autocorrelated(random, n_series, n) + np.cumsum(size * random.standard_normal((n_series, n, DIM)), axis=1)
 
 
+def slow_dimension(random, n_series, n, correlation):
+    """Return noise, one dimension of which is slow."""
+    series = autocorrelated(random, n_series, n)
+    series[..., 0] = autocorrelated(random, n_series, n + 800, correlation)[:, 800:, 0]
+    return series
+
+
+def long_memory(random, n_series, n, order):
+    """Return fractionally integrated noise (Granger and Joyeux 1980), from 3,000 terms."""
+    lag = np.arange(1, 3000)
+    weights = np.concatenate(([1.0], np.cumprod((lag - 1 + order) / lag)))
+    innovations = random.standard_normal((n_series, n + len(weights), DIM))
+    size = 2 * innovations.shape[1]
+    spectrum = np.fft.rfft(innovations, size, axis=1) * np.fft.rfft(weights, size)[:, None]
+    series = np.fft.irfft(spectrum, size, axis=1)[:, len(weights) : len(weights) + n]
+    return series / np.sqrt(np.square(weights).sum())
+
+
 def drift(random, n_series, n, size=1.0):
     """Add a linear trend to noise."""
     slope = size * random.standard_normal((n_series, 1, DIM))
@@ -97,6 +115,9 @@ PROCESSES = {
     "one step, ρ = 0.5": partial(step, correlation=0.5),
     "changing levels": partial(levels, mean_length=60, size=0.5),
     "random walk": walk,
+    "levels longer than the recording": partial(levels, mean_length=300, size=0.3),
+    "one slow dimension": partial(slow_dimension, correlation=0.99),
+    "long memory, 0.35": partial(long_memory, order=0.35),
     "linear drift": drift,
     "max-pooled frames": max_pooled,
     "heavy tails": heavy_tailed,

@@ -68,8 +68,8 @@ _KEY = {
 _NOTE = {"note": _text("why a number is missing or limited; empty if it is neither")}
 _VERDICT = {
     "verdict": _text(
-        "different: there is evidence of a difference; no_evidence: there is none, though the data could have shown "
-        "it; equivalent: the score is within the margin of 0.5; undecidable: nothing can be said, see reason"
+        "different: there is evidence of a difference; no_evidence: there is none, though the test could have reached "
+        "p ≤ 0.05; equivalent: the score is within the margin of 0.5; undecidable: nothing can be said, see reason"
     ),
     "reason": _text("why the verdict is undecidable, and what would be needed; otherwise empty"),
 }

@@ -29,8 +29,8 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     verdict : str
-        ``"different"``: there is evidence of a difference. ``"no_evidence"``: there is none, though the data could
-        have shown it. ``"equivalent"``: the score is within the margin of chance. ``"undecidable"``: nothing can be
+        ``"different"``: there is evidence of a difference. ``"no_evidence"``: there is none, though the test could have
+        reached p ≤ 0.05. ``"equivalent"``: the score is within the margin of chance. ``"undecidable"``: nothing can be
         said.
     reason : str
         Why the verdict is ``"undecidable"``, and what would be needed; otherwise empty.

@@ -16,13 +16,27 @@ from abxfast.statistics.dependence import ExchangeableUnits, make_exchangeable_u
 from abxfast.statistics.intervals import Intervals, jackknife_intervals
 from abxfast.statistics.label_permutation import count_relabellings
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
-from abxfast.statistics.permutation import PermutationTestResult, permutation_tests
+from abxfast.statistics.permutation import ALPHA, PermutationTestResult, permutation_tests
 from abxfast.statistics.power import detectable_score
 from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
-from abxfast.statistics.verdicts import DEFAULT_MARGIN, Verdict, decide, required_units
+from abxfast.statistics.verdicts import (
+    DEFAULT_MARGIN,
+    DIFFERENT,
+    EQUIVALENT,
+    NO_EVIDENCE,
+    UNDECIDABLE,
+    Verdict,
+    decide,
+    required_units,
+)
 
 __all__ = [
+    "ALPHA",
     "DEFAULT_MARGIN",
+    "DIFFERENT",
+    "EQUIVALENT",
+    "NO_EVIDENCE",
+    "UNDECIDABLE",
     "Autocorrelation",
     "Classification",
     "ExchangeableUnits",

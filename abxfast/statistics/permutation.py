@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from abxfast.statistics.permutation_design import PermutationDesign
 
 ALPHA = 0.05
+"""Significance level of verdicts."""
 _ROUNDING = 1e-12
 """Scores are sums of a few quotients: equal ones may differ by this much."""
 _MAX_LABEL = 255

@@ -92,11 +92,11 @@ def _decide(tests: PermutationTestResult, intervals: Intervals, row: int, n_test
 
 
 def _limit(tests: PermutationTestResult, row: int, n_tests: int) -> str:
-    """Say why the test could not have found a difference; empty if it could."""
-    if tests.smallest_p[row] * n_tests > ALPHA:
-        return _out_of_reach(tests, row, n_tests)
+    """Return why the test could not have found a difference; empty if it could."""
     if tests.kind == "block" and math.isnan(tests.drift_p[row]):
         return _TOO_FEW
+    if tests.smallest_p[row] * n_tests > ALPHA:
+        return _out_of_reach(tests, row, n_tests)
     if tests.drifts[row]:
         return "the recordings change over time"
     if tests.required_snippets[row]:
@@ -106,7 +106,7 @@ def _limit(tests: PermutationTestResult, row: int, n_tests: int) -> str:
 
 
 def _out_of_reach(tests: PermutationTestResult, row: int, n_tests: int) -> str:
-    """Say why no p-value can be small enough, and what would be needed."""
+    """Return why no p-value can be small enough, and what would be needed."""
     smallest, distinct = tests.smallest_p[row], tests.distinct[row]
     after = f", {min(smallest * n_tests, 1):.2g} after Holm's correction for {n_tests} tests" if n_tests > 1 else ""
     if n_tests / distinct <= ALPHA:

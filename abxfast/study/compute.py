@@ -10,11 +10,11 @@ import numpy as np
 
 from abxfast.errors import TaskError
 from abxfast.scoring import encode_label
+from abxfast.statistics import UNDECIDABLE
 from abxfast.study.inference import Scored, infer, score
 from abxfast.study.recording_pairs import classification_rows, confound_rows, recording_matrix
 from abxfast.study.selection import value_of
 from abxfast.study.sentences import (
-    UNDECIDABLE,
     describe_baselines,
     describe_classification,
     describe_confounds,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abxfast.statistics import (
+    ALPHA,
     count_relabellings,
     detectable_score,
     estimate_autocorrelation,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from abxfast.study.resolve import ResolvedStudy
     from abxfast.study.selection import Selection
 
-LEVEL = 0.05
 _MIN_SNIPPETS = 10
 """Snippets below which a recording is not judged."""
 _MAX_ESTIMATED = 12
@@ -73,14 +73,14 @@ def _power(resolved: ResolvedStudy, selection: Selection, length: float | None, 
 
 def _power_of_groups(on: str, sizes: list[int], n_tests: int) -> str:
     """Return whether several recordings of each value could show anything."""
-    hopeless = sum(n_tests / count_relabellings(*pair) > LEVEL for pair in combinations(sizes, 2))
+    hopeless = sum(n_tests / count_relabellings(*pair) > ALPHA for pair in combinations(sizes, 2))
     fewest = min(sizes)
     if not hopeless:
         return f"differences can be shown: {fewest} recordings or more of each value of {on}"
     needed = required_units(n_tests)
     corrected = f" after correction for {n_tests} pairs" if n_tests > 1 else ""
     return (
-        f"{hopeless} of {n_tests} pairs have too few recordings for p ≤ {LEVEL:g}{corrected}: {needed} of each value "
+        f"{hopeless} of {n_tests} pairs have too few recordings for p ≤ {ALPHA:g}{corrected}: {needed} of each value "
         f"of {on} would do (the fewest are {fewest})"
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from abxfast.statistics import DIFFERENT, EQUIVALENT, NO_EVIDENCE, UNDECIDABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 CHANCE = 0.5
 LEVEL = 0.05
 """Significance level of correlations with audio quality."""
-DIFFERENT, NO_EVIDENCE, EQUIVALENT, UNDECIDABLE = "different", "no_evidence", "equivalent", "undecidable"
-"""Verdicts, see `abxfast.statistics.Verdict`."""
 _MEASURES = {
     "level_db": "level",
     "clipping": "clipping",
@@ -112,7 +112,7 @@ def _describe_undecidable(by_reason: Mapping[str, Sequence[Row]]) -> Sentences:
 
 
 def describe_generality(on: str, recordings: Mapping[object, set[str]], pairs: Sequence[Row]) -> Sentences:
-    """Say that a difference between two recordings is not one between the conditions that they were made in.
+    """Describe that a difference between two recordings is not one between the conditions that they were made in.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def describe_lengths(rows: Sequence[Row]) -> Sentences:
         yield "length", "No length can be recommended: too few of them have a confidence interval and can be judged."
         return
     best = max(compared, key=lambda row: (row["verdict"] == DIFFERENT, row["score"]))
-    higher = [row for row in timed if row not in compared and _is_number(row["score"]) and row["score"] > best["score"]]
+    higher = [row for row in timed if row not in compared and _exceeds(row, best)]
     if higher:
         scores = ", ".join(f"{row['score']:.2f}" for row in higher)
         what = "scores higher" if len(higher) == 1 else "score higher"
@@ -291,6 +291,11 @@ def _at_length(row: Mapping[str, Any]) -> str:
 
 def _is_number(value: float | None) -> bool:
     return value is not None and value == value  # noqa: PLR0124
+
+
+def _exceeds(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether a score is higher than another one as both are printed."""
+    return _is_number(row["score"]) and f"{row['score']:.2f}" > f"{other['score']:.2f}"
 
 
 def _scored(row: Mapping[str, Any]) -> str:

@@ -92,7 +92,7 @@ def test_recordings_that_change_over_time():
 
 @pytest.mark.parametrize("p", [0.001, 0.5])
 def test_recordings_of_hardly_any_snippets(p):
-    found = verdict(result_of(p=p, kind="block", drift_p=np.nan))
+    found = verdict(result_of(p=p, kind="block", drift_p=np.nan, distinct=10, smallest_p=0.1))
     assert found == ("undecidable", "a recording has fewer than 10 snippets")
 
 

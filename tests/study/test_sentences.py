@@ -166,6 +166,14 @@ def test_a_length_without_a_significant_test_is_not_recommended():
     )
 
 
+def test_a_length_does_not_score_higher_by_less_than_is_printed():
+    rows = curve(
+        (1, 0.6, 0.55, 0.65, "different"), (5, 0.921, 0.9, 0.94, "different"), (10, 0.924, None, None, "undecidable")
+    )
+    ((_, text),) = describe_lengths(rows)
+    assert text.startswith("5 s discriminates best")
+
+
 def test_a_length_is_best_only_if_its_own_verdict_says_so():
     rows = curve((1, 0.56, 0.53, 0.59, "different"), (5, 0.8, 0.45, 0.95, "no_evidence"))
     (_, text) = list(describe_lengths(rows))[-1]

@@ -1,8 +1,8 @@
 """Numerical kernels: arrays in, arrays out.
 
-`abx_counts` counts triplets exactly, with the marginals of each snippet or block; `sort_neighbours` and
-`count_relabelled` count them under many labellings; `cap_per_group` draws a reproducible subsample. The kernels know
-nothing of files, labels or encoders.
+`abx_counts` counts triplets exactly, with the marginals of each snippet or block; `estimate_scores` samples them;
+`sort_neighbours` and `count_relabelled` count them under many labellings; `cap_per_group` draws a reproducible
+subsample. The kernels know nothing of files, labels or encoders.
 
 Counting is in `abx_counting`; `cosine` has the error bounds.
 """
@@ -17,6 +17,7 @@ from abxfast.kernels.abx_counting import (
 )
 from abxfast.kernels.blas import one_blas_thread
 from abxfast.kernels.cosine import TIE, unit_vectors
+from abxfast.kernels.estimate import AbxEstimates, estimate_scores
 from abxfast.kernels.jit import compiled
 from abxfast.kernels.relabel import (
     LABELLINGS_PER_BATCH,
@@ -31,6 +32,7 @@ __all__ = [
     "LABELLINGS_PER_BATCH",
     "TIE",
     "AbxCounts",
+    "AbxEstimates",
     "ComparisonRules",
     "Marginals",
     "NeighbourLists",
@@ -40,6 +42,7 @@ __all__ = [
     "cap_per_group",
     "compiled",
     "count_relabelled",
+    "estimate_scores",
     "expand_blocks",
     "one_blas_thread",
     "sort_neighbours",

@@ -39,7 +39,8 @@ def print_scores(scores: AbxScores, console: Console) -> None:
 
 def _title(scores: AbxScores) -> str:
     length = "whole items" if scores.snippet == "whole" else f"{scores.snippet} s snippets"
-    return f"ABX {scores.task}, encoder {scores.encoder} ({scores.variant}), {length}"
+    how = ", estimated" if "standard_error" in scores.table.column_names else ""
+    return f"ABX {scores.task}{how}, encoder {scores.encoder} ({scores.variant}), {length}"
 
 
 def _matrix(scores: AbxScores, width: int) -> Table | None:
@@ -80,12 +81,13 @@ def _format_score(score: dict[tuple[Any, Any], float | None], a: object, b: obje
 
 def _list(scores: AbxScores) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for name in scores.task.columns:
-        number = name in ("score", "wins2", "triplets")
-        if name != "wins2":
-            table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+    labels = scores.task.columns[:-3]
+    for name in (*labels, "score", "triplets"):
+        number = name not in labels
+        table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in scores.table.slice(0, MAX_ROWS).to_pylist():
         score = "n/a" if row["score"] is None else f"{row['score']:.3f}"
-        labels = [Text(str(row[name])) for name in scores.task.columns[:-3]]
-        table.add_row(*labels, score, f"{row['triplets']:,}")
+        if row.get("standard_error"):
+            score += f" ± {row['standard_error']:.3f}"
+        table.add_row(*(Text(str(row[name])) for name in labels), score, f"{row['triplets']:,}")
     return table

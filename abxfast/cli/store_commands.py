@@ -99,6 +99,10 @@ def score_command(
     max_x_across: Annotated[
         int | None, typer.Option(help="Maximum number of X for each A and B; more are subsampled.")
     ] = None,
+    estimate: Annotated[
+        float | None,
+        typer.Option(help="Estimate scores to this standard error, such as 0.005, in place of counting every triplet."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the subsampling.")] = 0,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
@@ -128,6 +132,7 @@ def score_command(
             seed=seed,
             memory_mb=memory_mb,
             threads=threads,
+            estimate=estimate,
         )
         if output is not None:
             write_scores(scores, output)

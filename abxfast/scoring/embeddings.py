@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.errors import TaskError
-from abxfast.kernels import abx_counts
+from abxfast.kernels import abx_counts, estimate_scores
 from abxfast.scoring.cells import make_cells
 from abxfast.scoring.labels import label_names
 from abxfast.scoring.marginals import make_blocks, marginal_tables
@@ -22,13 +22,16 @@ from abxfast.scoring.task import Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels import AbxCounts
+    from abxfast.kernels import AbxCounts, AbxEstimates
     from abxfast.scoring.cells import TaskCells
 
 logger = logging.getLogger(__name__)
 
 _VALUES_PER_CHECK = 1 << 22
 _MAX_NAMES = 5
+_MIN_STANDARD_ERROR, _MAX_STANDARD_ERROR = 0.0005, 0.1
+ESTIMATE_COLUMNS = ("score", "standard_error", "low", "high")
+"""Columns of estimated scores, before ``triplets``."""
 
 
 def score_embeddings(
@@ -46,8 +49,9 @@ def score_embeddings(
     memory_mb: float = 512,
     threads: int | None = None,
     marginals: bool | str = False,
+    estimate: float | None = None,
 ) -> AbxScores:
-    """Score vectors in an ABX task, exactly: every triplet is counted.
+    """Score vectors in an ABX task, exactly: every triplet is counted, unless `estimate` is given.
 
     The score of a cell is the share of its triplets (a, b, x) with d(a, x) < d(b, x), ties counted one half (Schatz et
     al. 2013). d is the cosine distance 1 − cos of the float64 unit vectors; two distances that differ by at most 1e-12
@@ -79,6 +83,9 @@ def score_embeddings(
         Number of threads, by default all. The counts do not depend on it.
     marginals : bool or str
         Return `AbxScores.marginals` as well: by snippet (True), or by the label of this name.
+    estimate : float, optional
+        Estimate each score to this standard error from a sample of triplets, in place of counting them all: see
+        `abxfast.kernels.estimate_scores`. The time then grows with the number of cells only. `seed` sets the sample.
 
     Returns
     -------
@@ -126,6 +133,21 @@ def score_embeddings(
     if n_labels != len(embeddings):
         raise TaskError(f"`labels`: found {n_labels} rows, expected {len(embeddings)}, one per row of `embeddings`")
     warn_recording_confound(task, labels, cells, different=different)
+    if estimate is not None:
+        _check_estimate(estimate, task, marginals)
+        estimates = estimate_scores(
+            embeddings,
+            cells.rows,
+            cells.bounds,
+            cells.groups,
+            estimate,
+            seed=seed,
+            constraint=constraint,
+            memory_mb=memory_mb,
+            threads=threads,
+        )
+        _warn_unscorable(task, cells, estimates.triplets)
+        return AbxScores(task, _estimate_table(cells, estimates))
     blocks = make_blocks(marginals, labels, cells) if marginals else None
     counts = abx_counts(
         embeddings,
@@ -138,7 +160,7 @@ def score_embeddings(
         threads=threads,
     )
     tables = None if blocks is None or counts.marginals is None else marginal_tables(blocks, cells, counts.marginals)
-    _warn_unscorable(task, cells, counts)
+    _warn_unscorable(task, cells, counts.triplets)
     return AbxScores(task, _score_table(cells, counts), marginals=tables)
 
 
@@ -160,8 +182,8 @@ def _check_embeddings(
     return embeddings
 
 
-def _warn_unscorable(task: Task, cells: TaskCells, counts: AbxCounts) -> None:
-    unscorable = cells.table.filter(pa.array(counts.triplets == 0))
+def _warn_unscorable(task: Task, cells: TaskCells, triplets: NDArray[np.int64]) -> None:
+    unscorable = cells.table.filter(pa.array(triplets == 0))
     if unscorable.num_rows:
         values = list(dict.fromkeys(str(value) for value in unscorable[task.on].to_pylist()))
         logger.warning(
@@ -180,3 +202,24 @@ def _score_table(cells: TaskCells, counts: AbxCounts) -> pa.Table:
         .append_column("wins2", pa.array(counts.wins2))
         .append_column("triplets", pa.array(counts.triplets))
     )
+
+
+def _check_estimate(estimate: float, task: Task, marginals: bool | str) -> None:  # noqa: FBT001
+    if not _MIN_STANDARD_ERROR <= estimate <= _MAX_STANDARD_ERROR:
+        raise TaskError(
+            f"`estimate`: found {estimate}, expected a standard error from {_MIN_STANDARD_ERROR} to "
+            f"{_MAX_STANDARD_ERROR}; leave it out to count exactly"
+        )
+    if marginals:
+        raise TaskError("`marginals` are counted exactly; leave out `estimate`")
+    for label in task.columns:
+        if label in ESTIMATE_COLUMNS[1:]:
+            raise TaskError(f"the score table would have two columns {label!r}; rename the label {label!r}")
+
+
+def _estimate_table(cells: TaskCells, estimates: AbxEstimates) -> pa.Table:
+    table = cells.table
+    no_score = np.isnan(estimates.score)
+    for name, column in zip(ESTIMATE_COLUMNS, estimates[:4], strict=True):
+        table = table.append_column(name, pa.array(column, mask=no_score))
+    return table.append_column("triplets", pa.array(estimates.triplets))

@@ -25,7 +25,9 @@ class AbxScores:
     task : Task
     table : pyarrow.Table
         One row per cell: ON and ``ON_b``, BY, ACROSS and ``ACROSS_x``; then ``score`` float64 (null if the cell has
-        no triplet), ``wins2`` int64 (2 · wins + ties) and ``triplets`` int64.
+        no triplet), ``wins2`` int64 (2 · wins + ties) and ``triplets`` int64. Estimated scores have no ``wins2`` but
+        ``standard_error``, ``low`` and ``high`` (95% interval of the exact score), and ``triplets`` is the number
+        compared; a cell with the standard error 0 was counted exactly.
     encoder, variant, snippet : str or None
         Source of the vectors, if they come from a store; `snippet` is the length in seconds or ``"whole"``.
     marginals : dict of str to pyarrow.Table, or None

@@ -36,6 +36,7 @@ def score_store(
     memory_mb: float = 512,
     threads: int | None = None,
     marginals: bool | str = False,
+    estimate: float | None = None,
 ) -> AbxScores:
     """Score the snippets of a store.
 
@@ -48,7 +49,7 @@ def score_store(
         Which vector of a snippet; by default, the encoder's default variant.
     manifest : path, optional
         Metadata to use in place of the store's own. Snippets of items that it lacks are left out.
-    on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals
+    on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals, estimate
         See `score_embeddings`. Labels are the metadata columns, and ``recording``, ``item``, ``start_s``, ``end_s``.
 
     Returns
@@ -107,6 +108,7 @@ def score_store(
         memory_mb=memory_mb,
         threads=threads,
         marginals=marginals,
+        estimate=estimate,
     )
     return AbxScores(
         scores.task,

@@ -180,3 +180,36 @@ def test_one_name_may_be_given_as_a_string():
         embeddings, labels, on="phone", by=["genre"], across=["speaker"], different=["recording"]
     )
     assert by_name.table.equals(by_list.table)
+
+
+def correlated_data():
+    rng = np.random.default_rng(3)
+    labels = {"recording": np.repeat(["a", "b", "c"], 900), "low": np.tile(["u", "v"], 1350)}
+    return rng.standard_normal((2700, 6)) + 0.2 * rng.standard_normal((3, 6)).repeat(900, axis=0), labels
+
+
+def test_estimates_have_an_error_in_place_of_counts():
+    embeddings, labels = correlated_data()
+    exact = score_embeddings(embeddings, labels, on="recording").table
+    table = score_embeddings(embeddings, labels, on="recording", estimate=0.01).table
+    columns = ["recording", "recording_b", "score", "standard_error", "low", "high", "triplets"]
+    assert table.column_names == columns
+    for row, cell in zip(table.to_pylist(), exact.to_pylist(), strict=True):
+        assert [row["recording"], row["recording_b"]] == [cell["recording"], cell["recording_b"]]
+        assert abs(row["score"] - cell["score"]) < 4 * row["standard_error"] <= 0.04
+        assert 0 < row["triplets"] < cell["triplets"] / 100
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"estimate": 0.0}, "expected a standard error from 0.0005 to 0.1"),
+        ({"estimate": float("nan")}, "expected a standard error"),
+        ({"estimate": 0.01, "marginals": True}, "leave out `estimate`"),
+        ({"estimate": 0.01, "by": ["low"]}, "rename the label 'low'"),
+    ],
+)
+def test_estimates_that_cannot_be_made(options, message):
+    embeddings, labels = correlated_data()
+    with pytest.raises(TaskError, match=message):
+        score_embeddings(embeddings, labels, on="recording", **options)

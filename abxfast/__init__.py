@@ -11,6 +11,8 @@ embed
     Turn recordings into a store of snippet vectors.
 score_store, score_embeddings
     Compute the ABX scores (`AbxScores`) of a `Task`, from a store or from NumPy arrays.
+nearest_recordings
+    Find the recordings of a store that are closest to one of them.
 plan_study, run_study
     Check and estimate a study, which a TOML file describes; carry it out, from recordings to figures and a page.
 read_results
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from abxfast.errors import AbxfastError
     from abxfast.manifest import Manifest
     from abxfast.results import Results, read_results
-    from abxfast.scoring import AbxScores, Task, score_embeddings, score_store
+    from abxfast.scoring import AbxScores, Task, nearest_recordings, score_embeddings, score_store
     from abxfast.study import RunReport, StudyPlan, plan_study, run_study
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Task",
     "__version__",
     "embed",
+    "nearest_recordings",
     "plan_study",
     "read_results",
     "run_study",
@@ -59,7 +62,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "errors": ["AbxfastError"],
         "manifest": ["Manifest"],
         "results": ["Results", "read_results"],
-        "scoring": ["AbxScores", "Task", "score_embeddings", "score_store"],
+        "scoring": ["AbxScores", "Task", "nearest_recordings", "score_embeddings", "score_store"],
         "study": ["RunReport", "StudyPlan", "plan_study", "run_study"],
     },
 )

@@ -14,6 +14,7 @@ OPTIONS = {
     "design": "--design",
     "different": "--different",
     "hop_s": "--hop",
+    "k": "-k",
     "keep": "--keep",
     "layers": "--layers",
     "max_size_group": "--max-size-group",
@@ -31,7 +32,7 @@ OPTIONS = {
 PARAMETERS = frozenset(
     (
         *("across", "by", "channel", "encoder", "manifest", "on", "precision", "provider", "remainder", "revision"),
-        *("seed", "snippet", "threads", "variant"),
+        *("seed", "snippet", "threads", "variant", "estimate", "order"),
     )
 )
 COMMANDS = {

@@ -13,3 +13,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, incl
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Provider = Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")]
 MemoryMb = Annotated[float, typer.Option(help="Memory for vectors and distances, in MB.")]
+Estimate = Annotated[
+    float | None,
+    typer.Option(help="Estimate scores to this standard error, such as 0.005, in place of counting every triplet."),
+]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from rich.console import Console
 
     from abxfast.scoring import AbxScores
@@ -91,3 +92,23 @@ def _list(scores: AbxScores) -> Table:
             score += f" ± {row['standard_error']:.3f}"
         table.add_row(*(Text(str(row[name])) for name in labels), score, f"{row['triplets']:,}")
     return table
+
+
+def print_nearest(recording: str, nearest: pa.Table, console: Console) -> None:
+    """Print the recordings that are closest to one, with a sentence on how to read them."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("recording", overflow="fold")
+    for name in ("score", "distance"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in nearest.to_pylist():
+        error = row.get("standard_error")
+        score = f"{row['score']:.3f}" + (f" ± {error:.3f}" if error else "")
+        table.add_row(Text(row["recording"]), score, f"{row['distance']:.4f}")
+    console.print(Text(f"closest to {recording}"), style="bold")
+    console.print(table)
+    console.print(
+        "score: mean of both directions; 0.5: chance level, 1: perfect discrimination. "
+        "distance: mean cosine distance between snippets.",
+        style="dim",
+        highlight=False,
+    )

@@ -1,4 +1,4 @@
-"""Commands on stores: embed, score, info."""
+"""Commands on stores: embed, score, near, info."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Estimate, MemoryMb, Provider, Quiet, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
 from abxfast.errors import AbxfastError, EncoderError
@@ -99,10 +99,7 @@ def score_command(
     max_x_across: Annotated[
         int | None, typer.Option(help="Maximum number of X for each A and B; more are subsampled.")
     ] = None,
-    estimate: Annotated[
-        float | None,
-        typer.Option(help="Estimate scores to this standard error, such as 0.005, in place of counting every triplet."),
-    ] = None,
+    estimate: Estimate = None,
     seed: Annotated[int, typer.Option(help="Seed of the subsampling.")] = 0,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
@@ -147,6 +144,44 @@ def score_command(
             print_scores(scores, Console())
         elif output is None:
             typer.echo(format_scores_csv(scores), nl=False)
+
+
+def near_command(
+    store: Annotated[Path, typer.Argument(help="A store that abxfast embed created.")],
+    recording: Annotated[str, typer.Argument(help="The name of a recording in it.")],
+    k: Annotated[int, typer.Option("-k", help="How many to list.")] = 10,
+    order: Annotated[str, typer.Option(help="What counts as near: score or distance.")] = "score",
+    snippet: Annotated[str | None, typer.Option(help="Length in seconds, or whole.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Which vector. [default: the encoder's own]")] = None,
+    estimate: Estimate = None,
+    seed: Annotated[int, typer.Option(help="Seed of the estimates.")] = 0,
+    memory_mb: MemoryMb = 512,
+    as_json: AsJson = False,
+) -> None:
+    """List the recordings that are closest to one: the hardest to discriminate from it."""
+    with cli_logging(quiet=False, verbose=False):
+        configure_process()
+        from abxfast.scoring import nearest_recordings
+
+        table = nearest_recordings(
+            store,
+            recording,
+            k=k,
+            order=order,
+            snippet=snippet,
+            variant=variant,
+            estimate=estimate,
+            seed=seed,
+            memory_mb=memory_mb,
+        )
+        if as_json:
+            typer.echo(format_json(table.to_pylist()))
+            return
+        from rich.console import Console
+
+        from abxfast.cli.score_table import print_nearest
+
+        print_nearest(recording, table, Console())
 
 
 def info_command(

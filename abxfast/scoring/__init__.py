@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from abxfast.scoring.cells import TaskCells, make_cells
     from abxfast.scoring.embeddings import score_embeddings
     from abxfast.scoring.labels import encode_label
+    from abxfast.scoring.nearest import nearest_recordings
     from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
     from abxfast.scoring.scores import AbxScores
     from abxfast.scoring.stores import score_store
@@ -28,6 +29,7 @@ __all__ = [
     "format_scores_csv",
     "format_scores_json",
     "make_cells",
+    "nearest_recordings",
     "score_embeddings",
     "score_store",
     "write_scores",
@@ -40,6 +42,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "cells": ["TaskCells", "make_cells"],
         "embeddings": ["score_embeddings"],
         "labels": ["encode_label"],
+        "nearest": ["nearest_recordings"],
         "output": ["check_output", "format_scores_csv", "format_scores_json", "write_scores"],
         "scores": ["AbxScores"],
         "stores": ["score_store"],

@@ -204,12 +204,17 @@ def _score_table(cells: TaskCells, counts: AbxCounts) -> pa.Table:
     )
 
 
-def _check_estimate(estimate: float, task: Task, marginals: bool | str) -> None:  # noqa: FBT001
+def check_standard_error(estimate: float) -> None:
+    """Raise TaskError if scores cannot be estimated to this standard error."""
     if not _MIN_STANDARD_ERROR <= estimate <= _MAX_STANDARD_ERROR:
         raise TaskError(
             f"`estimate`: found {estimate}, expected a standard error from {_MIN_STANDARD_ERROR} to "
             f"{_MAX_STANDARD_ERROR}; leave it out to count exactly"
         )
+
+
+def _check_estimate(estimate: float, task: Task, marginals: bool | str) -> None:  # noqa: FBT001
+    check_standard_error(estimate)
     if marginals:
         raise TaskError("`marginals` are counted exactly; leave out `estimate`")
     for label in task.columns:

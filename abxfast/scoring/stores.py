@@ -85,7 +85,7 @@ def score_store(
     ['condition', 'condition_b', 'experiment', 'score', 'wins2', 'triplets']
     """
     opened = open_store(Path(store))
-    length_s = _choose_length(opened, snippet)
+    length_s = choose_length(opened, snippet)
     variant = variant or opened.default_variant
     if variant not in opened.variants:
         raise StoreError(f"{opened.root}: no variant {variant!r}; there are: {', '.join(opened.variants)}")
@@ -120,7 +120,7 @@ def score_store(
     )
 
 
-def _choose_length(store: Store, snippet: float | str | None) -> float | None:
+def choose_length(store: Store, snippet: float | str | None) -> float | None:
     """Return the length in seconds to score; None for whole items."""
     lengths = store.lengths()
     known = ", ".join(map(_format_length, lengths))

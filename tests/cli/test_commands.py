@@ -263,3 +263,24 @@ def test_a_study_says_once_what_an_encoder_runs_on(run, tmp_path):
     status, _, err = run("plan", tmp_path / "study.toml", "-o", tmp_path / "results")
     assert status == 0, err
     assert err.count("mfcc.onnx runs on cpu") == 1
+
+
+def test_near_lists_the_closest_recordings(store, run):
+    status, out, err = run("near", store, "rough.wav", "-k", "1")
+    assert (status, err) == (0, "")
+    assert "closest to rough.wav" in out
+    status, out, _ = run("near", store, "rough.wav", "--json")
+    assert status == 0
+    assert [set(row) for row in json.loads(out)] == [{"recording", "score", "score_from", "score_to", "distance"}] * 2
+    status, out, err = run("near", store, "nowhere.wav")
+    assert (status, out) == (2, "")
+    assert "no recording 'nowhere.wav'" in one_line(err)
+
+
+def test_score_estimates_on_request(store, run):
+    status, out, _ = run("score", store, "--estimate", "0.02", "-q")
+    assert status == 0
+    assert out.splitlines()[0].startswith("recording,recording_b,score,standard_error,low,high,triplets,encoder")
+    status, _, err = run("score", store, "--estimate", "2", "-q")
+    assert status == 2
+    assert "--estimate: found 2.0" in one_line(err)

@@ -84,12 +84,12 @@ def estimate_scores(
 
     Notes
     -----
-    X is cut into strata of equal size, in the order of `rows`. An x is drawn from each, and for each x eight a and
+    X is cut into strata of equal size, in the order of `rows`. Two x are drawn from each, and for each x eight a and
     eight b, from eight strata of A and B; all 64 triplets are compared. Draws that `constraint` excludes are left out,
-    which makes the score a ratio (Cochran 1977, Sampling Techniques, chapters 5A and 6). The variance is estimated
-    from the differences between neighbouring strata (collapsed strata, ibid. 5A.12). A pilot sample sets the size of
-    the next one, until the error is small enough. The interval is Wilson's (1927, doi:10.1080/01621459.1927.10502953),
-    for the number of independent triplets that would have the same variance.
+    which makes the score a ratio. Its variance is estimated from the differences within strata (Cochran 1977, Sampling
+    Techniques, chapters 5, 5A and 6). A pilot sample sets the size of the next one, until the error is small enough.
+    The interval is Wilson's (1927, doi:10.1080/01621459.1927.10502953), for the number of independent triplets that
+    would have the same variance.
 
     Cells that are cheaper to count, or of which the pilot finds no valid pair (a, x), are counted exactly.
     """
@@ -245,7 +245,7 @@ def _draw(state, stratum, n_strata, start, stop):  # type: ignore[no-untyped-def
 
 @compiled
 def draw_triplets(embeddings, rows, spans, constraint, seed, wins2, triplets):  # type: ignore[no-untyped-def]
-    """Draw one x from each stratum of X with its a and b, and compare them.
+    """Draw two x from each stratum of X, each with its a and b, and compare them.
 
     Parameters
     ----------
@@ -257,13 +257,13 @@ def draw_triplets(embeddings, rows, spans, constraint, seed, wins2, triplets):  
         Indexed by position.
     seed : uint64
     wins2, triplets : ndarray of int64, shape (draws,)
-        Written: 2 · wins + ties, and the number of triplets, of each draw.
+        An even number. Written: 2 · wins + ties, and the number of triplets, of each draw.
     """
     n_draws = len(wins2)
     state = np.full(1, seed, np.uint64)
     x_vector, other, cosine_a = np.empty(embeddings.shape[1]), np.empty(embeddings.shape[1]), np.empty(_PER_X)
     for draw in range(n_draws):
-        x = _draw(state, draw, n_draws, spans[2, 0], spans[2, 1])
+        x = _draw(state, draw // 2, n_draws // 2, spans[2, 0], spans[2, 1])
         _write_unit_vector(embeddings[rows[x]], x_vector)
         x_in_a = spans[0, 0] <= x < spans[0, 1]
         stop_a = spans[0, 1] - x_in_a

@@ -34,7 +34,9 @@ def make_correlated(n_recordings, n, dim, correlation, spread, seed=0):
 
 def coverage():
     """Compare intervals with exact scores."""
-    print("| recordings | exact scores | standard error | greatest stated | error / stated, SD | covered | triplets |")
+    print(
+        "| recordings | exact scores | standard error | greatest stated | error / stated, SD | covered | share counted |"
+    )
     print("|---|---|--:|--:|--:|--:|--:|")
     labels = {"recording": np.repeat(np.arange(46), 1200)}
     for name, (correlation, spread) in KINDS.items():
@@ -48,7 +50,7 @@ def coverage():
             print(
                 f"| {name}, {len(covered):,} cells | {exact.min():.2f} to {exact.max():.2f} | {standard_error} | "
                 f"{stated.max():.4f} | {errors.std():.2f} | {covered.mean():.1%} | "
-                f"{np.mean(table['triplets']) / (1200 * 1199 * 1200):.2%} |",
+                f"{np.mean(table['triplets']) / (1200 * 1199 * 1200):.1e} |",
                 flush=True,
             )
 

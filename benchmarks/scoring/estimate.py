@@ -34,9 +34,7 @@ def make_correlated(n_recordings, n, dim, correlation, spread, seed=0):
 
 def coverage():
     """Compare intervals with exact scores."""
-    print(
-        "| recordings | exact scores | standard error | greatest stated | error / stated, SD | covered | share counted |"
-    )
+    print("| recordings | exact scores | standard error | greatest stated | error / stated | covered | share counted |")
     print("|---|---|--:|--:|--:|--:|--:|")
     labels = {"recording": np.repeat(np.arange(46), 1200)}
     for name, (correlation, spread) in KINDS.items():

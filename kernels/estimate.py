@@ -100,7 +100,9 @@ def estimate_scores(
     local = constraint_of_positions(constraint, rows)
     is_exact = np.ones(len(cells), np.bool_)
     min_draws = max(_MIN_DRAWS, 2 * math.ceil(_MIN_DRAWS_TIMES_ERROR / standard_error / 2))
-    n_distances = sizes[:, 2] * (sizes[:, 0] + sizes[:, 1])
+    # Exact counts share the distances between X and A over all cells with the same X and A.
+    _, pair, n_sharing = np.unique(cells[:, [2, 0]], axis=0, return_inverse=True, return_counts=True)
+    n_distances = sizes[:, 2] * (sizes[:, 0] / n_sharing[pair.reshape(-1)] + sizes[:, 1])
     is_large = (sizes > 0).all(axis=1) & (n_distances > _COST_OF_DRAW * min_draws)
     plain = embeddings.view(np.ndarray)
     spans = np.stack((bounds[cells], bounds[cells + 1]), axis=2)

@@ -29,6 +29,8 @@ def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
     yield "dimensions", str(encoder.dim)
     yield "rate", f"{info.sample_rate_hz} Hz"
     yield "least length", f"{1000 * info.least_samples / info.sample_rate_hz:g} ms"
+    if info.most_samples is not None:
+        yield "most length", f"{info.most_samples / info.sample_rate_hz:g} s"
     yield "frame hop", f"{1000 * info.frame_hop_samples / info.sample_rate_hz:g} ms"
     yield "normalisation", info.normalisation
     yield "precision", info.precision

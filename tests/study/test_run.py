@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 from reference import score
+from tiny_encoder import INFO, write_encoder
 
 from abxfast._files import TEMPORARY_PREFIX
 from abxfast.errors import StudyError
@@ -403,3 +405,22 @@ def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
     else:
         assert 0 < summary["low"] < summary["score"] < summary["high"] < 1
         assert summary["note"] == "the interval is over the 12 values of word, with all else held fixed"
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [("", "line 4"), ("\nsnippets = [0.5, 1]", "line 11")],
+    ids=["study's snippets", "experiment's own"],
+)
+def test_snippets_longer_than_an_encoder_takes_are_refused_before_any_work(folder, tmp_path, own, line):
+    encoder = write_encoder(tmp_path / "short.onnx", info=replace(INFO, most_samples=12_000))
+    text = (
+        STUDY.replace('"recordings.csv"', json.dumps(str(folder / "recordings.csv")))
+        .replace('variants = ["mfcc.max", "mfcc.mean"]', f"encoders = {json.dumps(['mfcc', str(encoder)])}")
+        .replace('classify = ["colour"]', f'classify = ["colour"]{own}', 1)
+    )
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    for command in (plan_study, run_study):
+        with pytest.raises(StudyError, match=rf"{line}: .*found 1, but tiny takes at most 0\.75 s; choose shorter"):
+            command(tmp_path / "study.toml", tmp_path / "results")
+    assert not (tmp_path / "results").exists()

@@ -21,6 +21,7 @@ OPTIONS = {
     "memory_mb": "--memory-mb",
     "min_gap_s": "--min-gap",
     "output": "-o",
+    "pad_s": "--pad",
     "paths_or_manifest": "RECORDINGS",
     "poolings": "--pooling",
     "results": "-o",
@@ -31,7 +32,7 @@ OPTIONS = {
 PARAMETERS = frozenset(
     (
         *("across", "by", "channel", "encoder", "manifest", "on", "precision", "provider", "remainder", "revision"),
-        *("seed", "snippet", "threads", "variant"),
+        *("seed", "snippet", "standardise", "threads", "variant"),
     )
 )
 COMMANDS = {

@@ -39,7 +39,8 @@ def print_scores(scores: AbxScores, console: Console) -> None:
 
 def _title(scores: AbxScores) -> str:
     length = "whole items" if scores.snippet == "whole" else f"{scores.snippet} s snippets"
-    return f"ABX {scores.task}, encoder {scores.encoder} ({scores.variant}), {length}"
+    standardised = "" if scores.standardise is None else f", standardised: {scores.standardise}"
+    return f"ABX {scores.task}, encoder {scores.encoder} ({scores.variant}), {length}{standardised}"
 
 
 def _matrix(scores: AbxScores, width: int) -> Table | None:

@@ -100,6 +100,10 @@ def score_command(
         int | None, typer.Option(help="Maximum number of X for each A and B; more are subsampled.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the subsampling.")] = 0,
+    standardise: Annotated[
+        str | None,
+        typer.Option(help="Standardise each channel over the vectors: center, or zscore. [default: neither]"),
+    ] = None,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
     quiet: Quiet = False,
@@ -128,10 +132,13 @@ def score_command(
             seed=seed,
             memory_mb=memory_mb,
             threads=threads,
+            standardise=standardise,
         )
         if output is not None:
             write_scores(scores, output)
-            inform(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
+            standardised = "" if standardise is None else f", {standardise}"
+            source = f"encoder {scores.encoder}, {scores.variant}{standardised}"
+            inform(f"{scores.table.num_rows} cells in {output} ({source})")
         if as_json:
             typer.echo(format_scores_json(scores), nl=False)
         elif output is None and sys.stdout.isatty():

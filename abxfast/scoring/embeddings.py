@@ -17,6 +17,7 @@ from abxfast.scoring.marginals import make_blocks, marginal_tables
 from abxfast.scoring.pair_constraints import make_pair_constraint
 from abxfast.scoring.recording_confound import warn_recording_confound
 from abxfast.scoring.scores import AbxScores
+from abxfast.scoring.standardisation import check_standardisation, standardise_vectors
 from abxfast.scoring.task import Task
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def score_embeddings(
     memory_mb: float = 512,
     threads: int | None = None,
     marginals: bool | str = False,
+    standardise: str | None = None,
 ) -> AbxScores:
     """Score vectors in an ABX task, exactly: every triplet is counted.
 
@@ -79,6 +81,9 @@ def score_embeddings(
         Number of threads, by default all. The counts do not depend on it.
     marginals : bool or str
         Return `AbxScores.marginals` as well: by snippet (True), or by the label of this name.
+    standardise : {'center', 'zscore'}, optional
+        Standardise each channel over all vectors first: to zero mean, or to zero mean and unit variance. Without it, a
+        few channels that are much larger than the others may outweigh them. A constant channel becomes 0.
 
     Returns
     -------
@@ -112,6 +117,7 @@ def score_embeddings(
     {'vowel': 'i', 'vowel_b': 'a', 'speaker': 1, 'speaker_x': 2, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     {'vowel': 'i', 'vowel_b': 'a', 'speaker': 2, 'speaker_x': 1, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     """
+    check_standardisation(standardise)
     embeddings = _check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))
     for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
@@ -127,6 +133,8 @@ def score_embeddings(
         raise TaskError(f"`labels`: found {n_labels} rows, expected {len(embeddings)}, one per row of `embeddings`")
     warn_recording_confound(task, labels, cells, different=different)
     blocks = make_blocks(marginals, labels, cells) if marginals else None
+    if standardise is not None:
+        embeddings = standardise_vectors(embeddings, standardise, memory_mb=memory_mb)
     counts = abx_counts(
         embeddings,
         cells.rows,
@@ -139,7 +147,7 @@ def score_embeddings(
     )
     tables = None if blocks is None or counts.marginals is None else marginal_tables(blocks, cells, counts.marginals)
     _warn_unscorable(task, cells, counts)
-    return AbxScores(task, _score_table(cells, counts), marginals=tables)
+    return AbxScores(task, _score_table(cells, counts), marginals=tables, standardise=standardise)
 
 
 def _check_embeddings(

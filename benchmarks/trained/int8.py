@@ -73,7 +73,14 @@ def quantize_with_onnxruntime(source: Path, target: Path) -> Path:
         if node.op_type == "MatMul" and node.input[1] in float32:
             nodes.append(node.name)
     onnx.save(model, source)
-    quantize_dynamic(source, target, nodes_to_quantize=nodes, weight_type=QuantType.QInt8, per_channel=True)
+    quantize_dynamic(
+        source,
+        target,
+        nodes_to_quantize=nodes,
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+    )
     return target
 
 

@@ -1,165 +1,174 @@
-"""The shape of a model, as its config.json describes it: known before any weight is read."""
+"""What an export needs to know about a model before any weight is read: one class for each family of models."""
 
 from __future__ import annotations
 
-import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from abxfast.errors import ExportError
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import re
+    from collections.abc import Callable, Mapping, Sequence
 
-MODEL_TYPES = ("wav2vec2", "hubert")
-SUPPORTED = "supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS) and HuBERT"
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from abxfast.export.graph import Graph
+    from abxfast.export.linear import LinearLayers
+
+    ComputeStates = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+
 SAMPLE_RATE_HZ = 16_000
-REQUIRED_VALUES = (
-    ("hidden_act", "gelu"),
-    ("feat_extract_activation", "gelu"),
-    ("conv_pos_batch_norm", False),
-    ("position_embeddings_type", None),
-)
-"""Keys of config.json that may be absent, and the only value that is supported."""
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """The shape of a wav2vec 2.0 or HuBERT model.
+@dataclass(frozen=True, kw_only=True)
+class Architecture(ABC):
+    """The shape of a model: a front end, which each family has its own of, and transformer blocks, which all share.
+
+    Names of weights are those of wav2vec 2.0 (``encoder.layers.0.attention.q_proj.weight``) in every family; see
+    `checkpoint_name`.
 
     Attributes
     ----------
     model_type : str
-        One of `MODEL_TYPES`, which is also the prefix of the names of weights in a model with a head.
+        As in config.json.
     hidden_size : int
         Width of the transformer.
     n_blocks, n_heads : int
         Transformer blocks, and attention heads of each.
     feed_forward_size : int
         Width of the hidden layer of a block's feed-forward network.
-    conv_channels, conv_kernels, conv_strides : tuple of int
-        Output channels, kernel sizes and strides of the convolutions of the front end.
-    conv_bias : bool
-        Whether these convolutions have a bias.
-    conv_norm : str
-        ``layer``: each convolution is followed by a layer norm over channels; ``group``: only the first one, by a norm
-        over time of each channel.
     pre_norm : bool
-        Whether blocks apply the layer norm before attention and feed-forward network (``do_stable_layer_norm``), or
-        after.
-    projection_norm : bool
-        Whether there is a layer norm before the projection to `hidden_size`.
-    pos_kernel, pos_groups : int
-        Kernel size and groups of the convolutional position embedding.
+        Whether blocks apply the layer norm before attention and feed-forward network, or after.
     adapter_size : int
         Width of the adapter in each block; 0 if there is none.
     norm_eps : float
-        Epsilon of the layer norms from the projection on.
+        Epsilon of the layer norms of the transformer.
+    key_bias : bool
+        Whether the projection to keys has a bias.
+    pad_samples : int
+        Samples to which shorter snippets are padded with silence; 0 for none.
     """
+
+    unused_weights: ClassVar[re.Pattern[str]]
+    """Names of weights that a checkpoint may have and the graph does not use."""
+    weight_norms: ClassVar[tuple[str, ...]] = ()
+    """Names of convolutions whose weight is stored as norm and direction."""
 
     model_type: str
     hidden_size: int
     n_blocks: int
     n_heads: int
     feed_forward_size: int
-    conv_channels: tuple[int, ...]
-    conv_kernels: tuple[int, ...]
-    conv_strides: tuple[int, ...]
-    conv_bias: bool
-    conv_norm: str
-    pre_norm: bool
-    projection_norm: bool
-    pos_kernel: int
-    pos_groups: int
-    adapter_size: int
-    norm_eps: float
+    pre_norm: bool = True
+    adapter_size: int = 0
+    norm_eps: float = 1e-5
+    key_bias: bool = True
+    pad_samples: int = 0
 
     @property
+    @abstractmethod
     def hop_samples(self) -> int:
         """Samples between consecutive frames."""
-        return math.prod(self.conv_strides)
 
     @property
-    def receptive_field_samples(self) -> int:
-        """Samples that one frame depends on."""
-        samples = 1
-        for kernel, stride in zip(reversed(self.conv_kernels), reversed(self.conv_strides), strict=True):
-            samples = (samples - 1) * stride + kernel
-        return samples
+    @abstractmethod
+    def least_samples(self) -> int:
+        """Samples of the shortest waveform that has a frame."""
+
+    @property
+    def most_samples(self) -> int | None:
+        """Samples of the longest waveform that the model takes; None if there is no such limit."""
+        return None
+
+    @property
+    @abstractmethod
+    def weight_prefix(self) -> str:
+        """Prefix of the names of weights in a model with a head."""
+
+    def checkpoint_name(self, name: str) -> str:
+        """Return the name of a weight in a checkpoint, without `weight_prefix`."""
+        return name
+
+    @abstractmethod
+    def read_preprocessor(self, settings: Mapping[str, Any] | None, file: str) -> tuple[bool, str]:
+        """Return whether waveforms are normalised to zero mean and unit variance, and where that is declared.
+
+        Parameters
+        ----------
+        settings : mapping or None
+            Content of preprocessor_config.json, if there is one.
+        file : str
+            Name of that file.
+
+        Raises
+        ------
+        ExportError
+            If the settings are not supported.
+        """
+
+    @abstractmethod
+    def front_end_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the weights up to hidden state 0, by name."""
+
+    @abstractmethod
+    def front_end_multiplications(self) -> dict[str, int]:
+        """Return the multiplications per frame up to hidden state 0, by the name of the layer's input."""
+
+    @abstractmethod
+    def add_front_end(
+        self,
+        g: Graph,
+        wave: str,
+        weights: Mapping[str, NDArray[np.float32]],
+        layers: LinearLayers,
+        chunk_frames: int = 0,
+    ) -> str:
+        """Add everything up to hidden state 0 to a graph.
+
+        Parameters
+        ----------
+        g : Graph
+        wave : str
+            Waveforms ``[batch, samples]``.
+        weights : mapping of str to ndarray
+            See `read_weights`.
+        layers : LinearLayers
+        chunk_frames : int
+            Frames that are computed at once, if the front end can; 0 for all.
+
+        Returns
+        -------
+        str
+            Hidden state 0: ``[batch, frames, hidden]``.
+        """
+
+    def add_snippet_frames(self, g: Graph, wave: str) -> str | None:
+        """Add the number of frames without those of padding, int64 ``(1,)``; return None if there is no padding."""
+        del g, wave
+        return None
+
+    @abstractmethod
+    def reference(self, model: Any, extract: Any, *, normalise: bool) -> ComputeStates:
+        """Return the function that computes the hidden states of a waveform in transformers.
+
+        Parameters
+        ----------
+        model : transformers.PreTrainedModel
+        extract : transformers feature extractor or None
+            None if the checkpoint has no preprocessor_config.json.
+        normalise : bool
+            See `read_preprocessor`.
+
+        Returns
+        -------
+        callable
+            Takes a waveform, float32 ``(samples,)``, and returns its hidden states, each ``(frames, hidden)``, without
+            the frames of padding.
+        """
 
 
-def read_architecture(config: Mapping[str, Any], file: str) -> Architecture:
-    """Read the shape of a model from its configuration.
-
-    Parameters
-    ----------
-    config : mapping
-        Content of config.json.
-    file : str
-        Name of the file, for error messages.
-
-    Raises
-    ------
-    ExportError
-        If the model is of an unsupported type, or uses an unsupported option.
-    """
-    model_type = config.get("model_type")
-    if model_type not in MODEL_TYPES:
-        raise ExportError(f"{file}: model_type is {model_type!r}; {SUPPORTED}")
-    for key, expected in REQUIRED_VALUES:
-        if config.get(key, expected) != expected:
-            raise ExportError(f"{file}: {key} is {config[key]!r}, only {expected!r} is supported")
-    try:
-        pre_norm = bool(config.get("do_stable_layer_norm", False))
-        channels, kernels, strides = (
-            tuple(int(size) for size in config[f"conv_{key}"]) for key in ("dim", "kernel", "stride")
-        )
-        architecture = Architecture(
-            model_type=model_type,
-            hidden_size=int(config["hidden_size"]),
-            n_blocks=int(config["num_hidden_layers"]),
-            n_heads=int(config["num_attention_heads"]),
-            feed_forward_size=int(config["intermediate_size"]),
-            conv_channels=channels,
-            conv_kernels=kernels,
-            conv_strides=strides,
-            conv_bias=bool(config.get("conv_bias", False)),
-            conv_norm=str(config.get("feat_extract_norm", "group")),
-            pre_norm=pre_norm,
-            projection_norm=bool(config.get("feat_proj_layer_norm", True)),
-            pos_kernel=int(config.get("num_conv_pos_embeddings", 128)),
-            pos_groups=int(config.get("num_conv_pos_embedding_groups", 16)),
-            adapter_size=int(config.get("adapter_attn_dim") or 0) if pre_norm else 0,
-            norm_eps=float(config.get("layer_norm_eps", 1e-5)),
-        )
-    except KeyError as error:
-        raise ExportError(f"{file}: no {error.args[0]!r}, which a {model_type} model needs") from error
-    except (TypeError, ValueError) as error:
-        raise ExportError(f"{file}: cannot be read as the shape of a {model_type} model ({error})") from error
-    _check(architecture, file)
-    return architecture
-
-
-def _check(architecture: Architecture, file: str) -> None:
-    sizes = (
-        architecture.hidden_size,
-        architecture.n_blocks,
-        architecture.n_heads,
-        architecture.feed_forward_size,
-        architecture.pos_kernel,
-        architecture.pos_groups,
-    )
-    channels, kernels, strides = architecture.conv_channels, architecture.conv_kernels, architecture.conv_strides
-    if min(sizes) < 1 or not channels:
-        raise ExportError(f"{file}: a size is not positive")
-    if not len(channels) == len(kernels) == len(strides):
-        raise ExportError(f"{file}: conv_dim, conv_kernel and conv_stride differ in length")
-    if any(kernel < stride or stride < 1 for kernel, stride in zip(kernels, strides, strict=True)):
-        raise ExportError(f"{file}: the kernel of a convolution is shorter than its stride")
-    if architecture.hidden_size % architecture.n_heads or architecture.hidden_size % architecture.pos_groups:
-        raise ExportError(
-            f"{file}: hidden_size {architecture.hidden_size} is not a multiple of the number of heads and of the "
-            "number of position groups"
-        )
-    if architecture.conv_norm not in ("layer", "group"):
-        raise ExportError(f"{file}: feat_extract_norm is {architecture.conv_norm!r}, expected 'layer' or 'group'")
+def normalise_wave(wave: NDArray[np.float32], epsilon: float = 1e-7) -> NDArray[np.float32]:
+    """Return a waveform with zero mean and unit variance, as transformers computes it."""
+    normalised: NDArray[np.float32] = (wave - wave.mean()) / (wave.var() + epsilon) ** 0.5
+    return normalised

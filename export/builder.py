@@ -127,6 +127,7 @@ class EncoderBuilder:
         """Return further entries of the parity report: the source of the normalisation, and results of calibration."""
         return {
             "normalisation by": self._checkpoint.normalise_from,
+            "snippets padded to": self._checkpoint.architecture.pad_samples / SAMPLE_RATE_HZ,
             "greatest |x| of each hidden state": [float(f"{x:.4g}") for x in self._calibration.hidden_peaks],
             "kept in fp32": sorted(self.options.fp32_inputs) if self.options.precision != "fp32" else [],
         }
@@ -191,7 +192,8 @@ def _describe(name: str, checkpoint: Checkpoint, options: GraphOptions) -> Encod
         variants=options.variants,
         default_variant=f"layer{options.layers[-1]}.{options.poolings[0]}",
         sample_rate_hz=SAMPLE_RATE_HZ,
-        least_samples=checkpoint.architecture.receptive_field_samples,
+        least_samples=checkpoint.architecture.least_samples,
+        most_samples=checkpoint.architecture.most_samples,
         frame_hop_samples=checkpoint.architecture.hop_samples,
         normalisation="zero-mean unit-variance" if checkpoint.normalise else "none",
         precision=options.precision,

@@ -47,8 +47,14 @@ class CalibrationAudio(NamedTuple):
     parity_halves: tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def read_calibration_audio(folder: Path | None) -> CalibrationAudio:
+def read_calibration_audio(folder: Path | None, most_samples: int | None = None) -> CalibrationAudio:
     """Read the recordings in a folder, or create the stimuli of ``abxfast demo`` if it is None.
+
+    Parameters
+    ----------
+    folder : Path or None
+    most_samples : int, optional
+        Length of the longest segment that the model takes.
 
     Raises
     ------
@@ -59,14 +65,16 @@ def read_calibration_audio(folder: Path | None) -> CalibrationAudio:
         try:
             with tempfile.TemporaryDirectory() as temporary:
                 write_corpus(Path(temporary))
-                return _divide(_read_recordings(Path(temporary), "`check`"), "stimuli of abxfast demo", "`check`")
+                return _divide(
+                    _read_recordings(Path(temporary), "`check`"), "stimuli of abxfast demo", "`check`", most_samples
+                )
         except OSError as error:
             raise ExportError(
                 f"the demo stimuli cannot be written to the temporary folder ({error}); free some space there, "
                 "set TMPDIR, or pass a folder of recordings as `check`"
             ) from error
     parameter = f"`check='{folder}'`"
-    return _divide(_read_recordings(folder, parameter), folder.resolve().name, parameter)
+    return _divide(_read_recordings(folder, parameter), folder.resolve().name, parameter, most_samples)
 
 
 def _read_recordings(folder: Path, parameter: str) -> NDArray[np.float32]:
@@ -99,12 +107,12 @@ def _read_start(path: Path, max_samples: int) -> NDArray[np.float32]:
     return np.concatenate(blocks)[:max_samples]
 
 
-def _divide(wave: NDArray[np.float32], name: str, parameter: str) -> CalibrationAudio:
+def _divide(wave: NDArray[np.float32], name: str, parameter: str, most_samples: int | None) -> CalibrationAudio:
     if len(wave) < MIN_S * SAMPLE_RATE_HZ:
         raise ExportError(f"{parameter}: {len(wave) / SAMPLE_RATE_HZ:.1f} s of audio, expected at least {MIN_S:g} s")
     end = round(len(wave) * CALIBRATION_SHARE)
-    length = round(SEGMENT_S * SAMPLE_RATE_HZ)
+    length = min(round(SEGMENT_S * SAMPLE_RATE_HZ), most_samples or len(wave))
     segments = [wave[i : min(i + length, end)] for i in range(0, end, length)]
-    segments = [segment for segment in segments if len(segment) >= SAMPLE_RATE_HZ or len(segments) == 1]
+    segments = [segment for segment in segments if len(segment) >= min(length, SAMPLE_RATE_HZ) or len(segments) == 1]
     middle = (end + len(wave)) // 2
     return CalibrationAudio(name, segments, (wave[end:middle], wave[middle:]))

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast.errors import ExportError
-from abxfast.export.architecture import SAMPLE_RATE_HZ, Architecture, read_architecture
+from abxfast.export.architecture import SAMPLE_RATE_HZ
 from abxfast.export.checkpoint_files import CONFIG, MODEL_CARD, PREPROCESSOR, find_weights, read_json
+from abxfast.export.families import read_architecture
 from abxfast.export.hub import download_weights, fetch_description
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from abxfast.export.architecture import Architecture
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Checkpoint:
         return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
 
 
-def describe_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
+def describe_checkpoint(source: str, revision: str | None = None, pad_s: float = 0.0) -> Checkpoint:
     """Find a checkpoint and read all of it but the weights, which are not fetched yet.
 
     Parameters
@@ -69,14 +70,17 @@ def describe_checkpoint(source: str, revision: str | None = None) -> Checkpoint:
         ``facebook/wav2vec2-large-xlsr-53``. Models that were fetched before need no network.
     revision : str, optional
         Branch, tag or commit on the hub.
+    pad_s : float
+        Seconds to which shorter snippets are to be padded; 0 for none.
 
     Raises
     ------
     ExportError
-        If there is no such checkpoint, or it is of an unsupported type.
+        If there is no such checkpoint, or it is of an unsupported type, or takes no such padding.
     """
     folder, commit = _locate(source, revision)
     architecture = read_architecture(read_json(folder / CONFIG), f"{source}: {CONFIG}")
+    architecture = replace(architecture, pad_samples=_pad_samples(architecture, pad_s))
     normalise, normalise_from = _read_normalisation(folder, architecture, source)
     return Checkpoint(
         source=source if commit else folder.resolve().name,
@@ -121,17 +125,24 @@ def _locate(source: str, revision: str | None) -> tuple[Path, str]:
     return fetch_description(source, revision)
 
 
+def _pad_samples(architecture: Architecture, pad_s: float) -> int:
+    n_samples, most = round(pad_s * SAMPLE_RATE_HZ), architecture.most_samples
+    if n_samples and most is None:
+        raise ExportError(f"`pad_s={pad_s:g}`: {architecture.model_type} was not trained on padded snippets; omit it")
+    if most is not None and n_samples > most:
+        raise ExportError(f"`pad_s={pad_s:g}`: the model takes at most {most / SAMPLE_RATE_HZ:g} s")
+    return n_samples
+
+
 def _read_normalisation(folder: Path, architecture: Architecture, source: str) -> tuple[bool, str]:
     """Return whether the model takes normalised waveforms, and where that is declared."""
     path = folder / PREPROCESSOR
-    if not path.is_file():
-        norm = architecture.conv_norm
-        return norm == "layer", f"no {PREPROCESSOR}: by feat_extract_norm {norm!r}"
-    settings: Mapping[str, object] = read_json(path)
-    rate_hz = settings.get("sampling_rate", SAMPLE_RATE_HZ)
+    file = f"{source}: {PREPROCESSOR}"
+    settings = read_json(path) if path.is_file() else None
+    rate_hz = SAMPLE_RATE_HZ if settings is None else settings.get("sampling_rate", SAMPLE_RATE_HZ)
     if rate_hz != SAMPLE_RATE_HZ:
-        raise ExportError(f"{source}: {PREPROCESSOR}: sampling_rate is {rate_hz}, expected {SAMPLE_RATE_HZ}")
-    return bool(settings.get("do_normalize", True)), PREPROCESSOR
+        raise ExportError(f"{file}: sampling_rate is {rate_hz}, expected {SAMPLE_RATE_HZ}")
+    return architecture.read_preprocessor(settings, file)
 
 
 def _read_licence(folder: Path) -> str:

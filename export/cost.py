@@ -22,18 +22,7 @@ def multiplications_per_frame(architecture: Architecture, n_blocks: int) -> dict
     dict of str to int
         By the name of the input. The first convolution, which is always in fp32, is left out.
     """
-    counts = {}
-    hidden = architecture.hidden_size
-    rows_per_frame, in_channels = architecture.hop_samples, 1
-    for i, (channels, kernel, stride) in enumerate(
-        zip(architecture.conv_channels, architecture.conv_kernels, architecture.conv_strides, strict=True)
-    ):
-        rows_per_frame //= stride
-        if i:
-            counts[f"conv.{i}"] = rows_per_frame * kernel * in_channels * channels
-        in_channels = channels
-    counts["projection"] = in_channels * hidden
-    counts["position"] = architecture.pos_kernel * hidden * (hidden // architecture.pos_groups)
+    counts, hidden = architecture.front_end_multiplications(), architecture.hidden_size
     for i in range(n_blocks):
         counts[f"blocks.{i}.qkv"] = 3 * hidden**2
         counts[f"blocks.{i}.out"] = hidden**2

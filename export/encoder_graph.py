@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from onnx import helper
 
 from abxfast.encoders import INPUT_NAME, OUTPUT_NAME
-from abxfast.export.frontend import FrontEnd, normalise_waves
+from abxfast.export.frontend import normalise_waves
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import LinearLayers, QuantizedWeight
 from abxfast.export.transformer import Transformer
@@ -85,15 +85,17 @@ def build_encoder(
     g = Graph()
     wave = normalise_waves(g, INPUT_NAME) if normalise else INPUT_NAME
     layers = LinearLayers(options.precision, options.fp32_inputs, options.quantized)
-    hidden = FrontEnd(architecture, weights, layers, options.chunk_frames).add(g, wave)
+    snippet_frames = architecture.add_snippet_frames(g, wave)
+    hidden = architecture.add_front_end(g, wave, weights, layers, options.chunk_frames)
     transformer = Transformer(architecture, weights, layers, options.smoothing)
-    hidden = transformer.embed(g, hidden)
     pooled = []
     for layer in range(max(options.layers) + 1):
         if layer:
             hidden = transformer.block(g, hidden, layer - 1)
         if layer in options.layers:
             state = transformer.last_norm(g, hidden) if layer == architecture.n_blocks else hidden
+            if snippet_frames is not None:
+                state = g.slice(state, g.vector(0), snippet_frames, 1)
             pooled += [_pool(g, state, pooling) for pooling in options.poolings]
     g.nodes.append(helper.make_node("Concat", pooled, [OUTPUT_NAME], axis=1))
     return g.model(

@@ -54,6 +54,7 @@ def export(
     check: str | Path | None = None,
     keep: Sequence[str] = (),
     allow_drift: float | None = None,
+    pad_s: float = 0.0,
 ) -> Exported:
     """Export a checkpoint to an encoder file, and check it against PyTorch.
 
@@ -77,6 +78,9 @@ def export(
         Names of inputs whose linear layers stay in fp32 in any case, such as ``blocks.3.ffn2``.
     allow_drift : float, optional
         Maximum drift to accept, in place of all tolerances of the precision; a warning lists those that are exceeded.
+    pad_s : float
+        Seconds to which the encoder pads shorter snippets with silence, such as 30 for Whisper, which was trained so;
+        the frames of the silence are not pooled. By default snippets are not padded.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def export(
     path = Path(output)
     check_packages()
     check_output(path)
-    check_arguments(precision, layers, poolings, allow_drift)
+    check_arguments(precision, layers, poolings, allow_drift, pad_s)
     from abxfast.export.builder import EncoderBuilder
     from abxfast.export.calibration_audio import read_calibration_audio
     from abxfast.export.checkpoint import describe_checkpoint, fetch_weights
@@ -107,14 +111,15 @@ def export(
 
     layers, poolings = tuple(sorted(set(layers))), tuple(dict.fromkeys(poolings))
     with staged_path(path) as staged:
-        checkpoint = describe_checkpoint(source, revision)
+        checkpoint = describe_checkpoint(source, revision, pad_s)
         logger.info("normalisation of waveforms: %s (%s)", checkpoint.normalise, checkpoint.normalise_from)
         check_request(checkpoint, layers[-1], precision, keep, path)
-        audio = read_calibration_audio(None if check is None else Path(check))
+        most_samples = checkpoint.architecture.most_samples
+        audio = read_calibration_audio(None if check is None else Path(check), most_samples)
         checkpoint = fetch_weights(checkpoint)
         builder = EncoderBuilder(path, checkpoint, audio, layers, poolings, precision, keep)
         builder.write(staged)
-        references = compute_references(TorchReference(checkpoint, layers, poolings), audio)
+        references = compute_references(TorchReference(checkpoint, layers, poolings), audio, most_samples)
         rows = _measure(staged, references, path)
         if precision == "int8":
             rows = _reduce_drift(builder, rows, staged, references, path)

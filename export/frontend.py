@@ -8,6 +8,8 @@ the weights are constants of a product, which can be int8.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.export.architecture import Architecture
     from abxfast.export.graph import Graph
     from abxfast.export.linear import LinearLayers
 
@@ -30,6 +31,41 @@ CONV_NORM_EPS = 1e-5
 """Epsilon of the norms of the convolutions: PyTorch's default, which config.json does not change."""
 WAVE_EPS = 1e-7
 """Added to the variance of a waveform, as by the feature extractor of transformers."""
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """The convolutions of the front end.
+
+    Attributes
+    ----------
+    channels, kernels, strides : tuple of int
+        Output channels, kernel sizes and strides.
+    bias : bool
+        Whether they have a bias.
+    norm : str
+        ``layer``: each is followed by a layer norm over channels; ``group``: only the first one, by a norm over time of
+        each channel.
+    """
+
+    channels: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    bias: bool
+    norm: str
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples between consecutive frames."""
+        return math.prod(self.strides)
+
+    @property
+    def least_samples(self) -> int:
+        """Samples that one frame depends on."""
+        samples = 1
+        for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
+            samples = (samples - 1) * stride + kernel
+        return samples
 
 
 def normalise_waves(g: Graph, wave: str) -> str:
@@ -47,10 +83,10 @@ def layer_norm(g: Graph, value: str, weight: NDArray[np.float32], bias: NDArray[
     )
 
 
-def required_samples(architecture: Architecture, n_frames: int) -> int:
+def required_samples(convolutions: Convolutions, n_frames: int) -> int:
     """Return the samples that the folded convolutions read for a number of frames: at least the receptive field."""
     rows = n_frames
-    for kernel, stride in zip(reversed(architecture.conv_kernels), reversed(architecture.conv_strides), strict=True):
+    for kernel, stride in zip(reversed(convolutions.kernels), reversed(convolutions.strides), strict=True):
         rows = stride * (rows + -(-kernel // stride) - 1)
     return rows
 
@@ -60,7 +96,7 @@ class FrontEnd:
 
     Parameters
     ----------
-    architecture : Architecture
+    convolutions : Convolutions
     weights : mapping of str to ndarray
         See `read_weights`.
     layers : LinearLayers
@@ -72,41 +108,41 @@ class FrontEnd:
 
     def __init__(
         self,
-        architecture: Architecture,
+        convolutions: Convolutions,
         weights: Mapping[str, NDArray[np.float32]],
         layers: LinearLayers,
         chunk_frames: int,
     ) -> None:
-        self._architecture = architecture
+        self._convolutions = convolutions
         self._weights = weights
         self._layers = layers
         self._chunk_frames = chunk_frames
 
     def add(self, g: Graph, wave: str) -> str:
         """Add the convolutions of ``[batch, samples]``; return ``[batch, frames, channels]``."""
-        architecture, hop = self._architecture, self._architecture.hop_samples
+        convolutions, hop = self._convolutions, self._convolutions.hop_samples
         samples = g.size(wave, 1)
-        hops = g("Div", g("Sub", samples, g.vector(architecture.receptive_field_samples)), g.vector(hop))
+        hops = g("Div", g("Sub", samples, g.vector(convolutions.least_samples)), g.vector(hop))
         frames = g("Add", hops, g.vector(1))
-        is_group_norm = architecture.conv_norm == "group"
+        is_group_norm = convolutions.norm == "group"
         first = self._first_matrices_normed(g, wave, samples) if is_group_norm else self._first_matrix(g)
-        extra = required_samples(architecture, 0)
+        extra = required_samples(convolutions, 0)
         if self._chunk_frames:
             chunk = g.vector(self._chunk_frames)
             chunks = g("Div", g("Add", frames, g.vector(self._chunk_frames - 1)), chunk)
             length = g("Add", g("Mul", chunks, g.vector(self._chunk_frames * hop)), g.vector(extra))
-            values = self._convolve_in_chunks(g, _set_length(g, wave, samples, length), chunks, first)
+            values = self._convolve_in_chunks(g, set_length(g, wave, samples, length), chunks, first)
         else:
             length = g("Add", g("Mul", frames, g.vector(hop)), g.vector(extra))
-            values = self._convolve(g, _set_length(g, wave, samples, length), first)
+            values = self._convolve(g, set_length(g, wave, samples, length), first)
         return g.slice(values, g.vector(0), frames, 1)
 
     def _convolve_in_chunks(self, g: Graph, wave: str, chunks: str, first: str) -> str:
-        architecture, body = self._architecture, g.subgraph()
-        channels = architecture.conv_channels[-1]
-        start = body("Mul", "chunk", body.scalar(self._chunk_frames * architecture.hop_samples))
+        convolutions, body = self._convolutions, g.subgraph()
+        channels = convolutions.channels[-1]
+        start = body("Mul", "chunk", body.scalar(self._chunk_frames * convolutions.hop_samples))
         start = body("Reshape", start, body.vector(1))
-        end = body("Add", start, body.vector(required_samples(architecture, self._chunk_frames)))
+        end = body("Add", start, body.vector(required_samples(convolutions, self._chunk_frames)))
         values = self._convolve(body, body.slice(wave, start, end, 1), first)
         body.rename("going", "still_going")
         body.rename(values, "frames_of_chunk")
@@ -121,18 +157,18 @@ class FrontEnd:
         return g("Reshape", in_order, g.vector(0, -1, channels))
 
     def _convolve(self, g: Graph, wave: str, first: str) -> str:
-        architecture = self._architecture
+        convolutions = self._convolutions
         value, in_channels = wave, 1
         for i, (channels, kernel, stride) in enumerate(
-            zip(architecture.conv_channels, architecture.conv_kernels, architecture.conv_strides, strict=True)
+            zip(convolutions.channels, convolutions.kernels, convolutions.strides, strict=True)
         ):
-            unfold = partial(_unfold, g, kernel=kernel, stride=stride, channels=in_channels)
+            unfold_value = partial(unfold, g, kernel=kernel, stride=stride, channels=in_channels)
             if i == 0:
-                rows = g("Pad", unfold(value), g.vector(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
+                rows = g("Pad", unfold_value(value), g.vector(0, 0, 0, 0, 0, 1), g.constant(1, np.float32))
                 value = g("MatMul", rows, first)
             else:
-                value = self._layers.to_float32(g, self._layers.add_unfolded(g, value, self._layer(i), unfold))
-            if architecture.conv_norm == "layer":
+                value = self._layers.to_float32(g, self._layers.add_unfolded(g, value, self._layer(i), unfold_value))
+            if convolutions.norm == "layer":
                 norm = f"feature_extractor.conv_layers.{i}.layer_norm"
                 weight, bias = self._weights[f"{norm}.weight"], self._weights[f"{norm}.bias"]
                 value = layer_norm(g, value, weight, bias, CONV_NORM_EPS)
@@ -145,7 +181,7 @@ class FrontEnd:
         prefix = f"feature_extractor.conv_layers.{i}.conv"
         kernels = self._weights[f"{prefix}.weight"]  # (outer, inner, k)
         matrix = np.ascontiguousarray(kernels.transpose(2, 1, 0).reshape(-1, kernels.shape[0]))
-        bias = self._weights.get(f"{prefix}.bias") if self._architecture.conv_bias else None
+        bias = self._weights.get(f"{prefix}.bias") if self._convolutions.bias else None
         return LinearLayer(f"conv.{i}", matrix, bias)
 
     def _first_matrix(self, g: Graph) -> str:
@@ -164,12 +200,12 @@ class FrontEnd:
         str
             Value ``[batch, k + 1, outer]``.
         """
-        kernel, stride = self._architecture.conv_kernels[0], self._architecture.conv_strides[0]
+        kernel, stride = self._convolutions.kernels[0], self._convolutions.strides[0]
         n_rows = g("Add", g("Div", g("Sub", samples, g.vector(kernel)), g.vector(stride)), g.vector(1))
         n_extra = -(-kernel // stride) - 1
         length = g("Mul", g("Add", n_rows, g.vector(n_extra)), g.vector(stride))
-        padded = _set_length(g, wave, samples, length)
-        rows = g("Cast", _unfold(g, padded, kernel, stride, 1), to=DOUBLE)  # [batch, rows, k]
+        padded = set_length(g, wave, samples, length)
+        rows = g("Cast", unfold(g, padded, kernel, stride, 1), to=DOUBLE)  # [batch, rows, k]
         weight = g.constant(self._layer(0).weight, np.float64)
         mean = g("ReduceMean", rows, g.vector(1), keepdims=1)
         deviation = g("Sub", rows, mean)
@@ -188,7 +224,7 @@ class FrontEnd:
         return g("Cast", g("Concat", g("Mul", weight, gain), shift, axis=1), to=FLOAT)
 
 
-def _unfold(g: Graph, value: str, kernel: int, stride: int, channels: int) -> str:
+def unfold(g: Graph, value: str, kernel: int, stride: int, channels: int) -> str:
     """Add the rows that each output of a convolution reads, side by side: ``[batch, rows, kernel · channels]``."""
     folded = g("Reshape", value, g.vector(0, -1, stride * channels))
     n_slices = -(-kernel // stride)
@@ -203,7 +239,7 @@ def _unfold(g: Graph, value: str, kernel: int, stride: int, channels: int) -> st
     return g("Concat", *slices, axis=-1)
 
 
-def _set_length(g: Graph, wave: str, samples: str, length: str) -> str:
+def set_length(g: Graph, wave: str, samples: str, length: str) -> str:
     """Pad ``[batch, samples]`` with zeros at the end, or cut it, to a length."""
     missing = g("Max", g("Sub", length, samples), g.vector(0))
     padded = g("Pad", wave, g("Concat", g.vector(0, 0, 0), missing, axis=0))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import shutil
 from difflib import get_close_matches
-from math import prod
 from typing import TYPE_CHECKING
 
 from abxfast.errors import ExportError, MissingPackageError
@@ -57,7 +57,9 @@ def check_output(path: Path) -> None:
         raise ExportError(f"`output`: the folder of {path} does not exist; create it first")
 
 
-def check_arguments(precision: str, layers: Sequence[int], poolings: Sequence[str], allow_drift: float | None) -> None:
+def check_arguments(
+    precision: str, layers: Sequence[int], poolings: Sequence[str], allow_drift: float | None, pad_s: float
+) -> None:
     """Check arguments whose valid values do not depend on the checkpoint; see `export`.
 
     Raises
@@ -74,6 +76,8 @@ def check_arguments(precision: str, layers: Sequence[int], poolings: Sequence[st
         raise ExportError(f"`poolings`: found {', '.join(unknown) or 'none'}, expected some of {', '.join(POOLINGS)}")
     if allow_drift is not None and not allow_drift >= 0:
         raise ExportError(f"`allow_drift`: found {allow_drift}, expected a number from 0")
+    if not 0 <= pad_s < math.inf:
+        raise ExportError(f"`pad_s`: found {pad_s}, expected a number of seconds from 0")
 
 
 def check_request(checkpoint: Checkpoint, n_blocks: int, precision: str, keep: Iterable[str], output: Path) -> None:
@@ -114,7 +118,7 @@ def check_request(checkpoint: Checkpoint, n_blocks: int, precision: str, keep: I
 def _check_size(checkpoint: Checkpoint, n_blocks: int, precision: str, output: Path) -> None:
     from abxfast.export.weight_shapes import expected_shapes
 
-    n_weights = sum(prod(shape) for shape in expected_shapes(checkpoint.architecture, n_blocks).values())
+    n_weights = sum(math.prod(shape) for shape in expected_shapes(checkpoint.architecture, n_blocks).values())
     n_bytes = n_weights * BYTES_PER_WEIGHT[precision]
     if n_bytes > MAX_BYTES:
         smaller = {"fp32": "`precision='fp16'` or `precision='int8'`, or ", "fp16": "`precision='int8'`, or "}

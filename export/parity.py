@@ -17,7 +17,7 @@ from abxfast.export.checkpoint_files import PREPROCESSOR
 from abxfast.scoring import score_embeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class TorchReference:
 
     def __init__(self, checkpoint: Checkpoint, layers: Sequence[int], poolings: Sequence[str]) -> None:
         import torch
-        from transformers import AutoModel
+        from transformers import AutoFeatureExtractor, AutoModel
         from transformers.utils import logging as transformers_logging
 
         transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
@@ -101,37 +101,42 @@ class TorchReference:
             model, loading_info = AutoModel.from_pretrained(
                 checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
             )
-            self._extract = _feature_extractor(checkpoint)
+            extract: Any = AutoFeatureExtractor
+            has_settings = (checkpoint.folder / PREPROCESSOR).is_file()
+            extract = extract.from_pretrained(checkpoint.folder, local_files_only=True) if has_settings else None
         except Exception as error:
             reason = shorten(str(error) or type(error).__name__, 200, placeholder=" …")
             raise ExportError(
                 f"{checkpoint.source}: transformers, the reference for encoders, cannot load it ({reason})"
             ) from error
-        missing = [name for name in loading_info["missing_keys"] if "masked_spec_embed" not in name]
+        architecture = checkpoint.architecture
+        prefix, is_unused = architecture.weight_prefix, architecture.unused_weights.match
+        missing = [name for name in loading_info["missing_keys"] if not is_unused(name.removeprefix(prefix))]
         if missing:
             raise ExportError(
                 f"{checkpoint.source}: transformers does not find {missing[0]}, and would initialise it at random"
             )
-        self._model = model.eval()
+        self.states = architecture.reference(model.eval(), extract, normalise=checkpoint.normalise)
         self._layers, self._poolings = layers, poolings
 
     def __call__(self, wave: NDArray[np.float32]) -> NDArray[np.float64]:
         """Compute the vectors of one snippet: float64 ``(variants, hidden)``."""
-        import torch
-
-        with torch.inference_mode():
-            states = self._model(torch.from_numpy(self._extract(wave))[None], output_hidden_states=True).hidden_states
+        states = self.states(wave)
         vectors = []
         for layer in self._layers:
-            frames = states[layer][0].numpy().astype(np.float64)
+            frames = np.asarray(states[layer], np.float64)
             vectors += [getattr(frames, pooling)(axis=0) for pooling in self._poolings]
         return np.stack(vectors)
 
 
-def compute_references(reference: TorchReference, audio: CalibrationAudio) -> list[ReferenceVectors]:
-    """Compute the vectors of snippets of each of `LENGTHS_S` for which the audio is long enough."""
+def compute_references(
+    reference: TorchReference, audio: CalibrationAudio, most_samples: int | None = None
+) -> list[ReferenceVectors]:
+    """Compute the vectors of snippets of each of `LENGTHS_S` for which the audio, and the model, is long enough."""
     references, omitted = [], []
     for length_s in LENGTHS_S:
+        if most_samples is not None and length_s * SAMPLE_RATE_HZ > most_samples:
+            continue
         waves = cut_snippets(audio, length_s)
         if waves is None:
             omitted.append(f"{length_s:g}")
@@ -219,19 +224,6 @@ def parity_metadata(rows: Sequence[ParityRow], audio_name: str) -> dict[str, obj
         for row in rows
     ]
     return {"against": "PyTorch fp32 on the original checkpoint", "audio": audio_name, "rows": rounded}
-
-
-def _feature_extractor(checkpoint: Checkpoint) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Return the preprocessing of waveforms: that of transformers, if the checkpoint has settings for it."""
-    if (checkpoint.folder / PREPROCESSOR).is_file():
-        from transformers import AutoFeatureExtractor
-
-        extractor: Any = AutoFeatureExtractor
-        extractor = extractor.from_pretrained(checkpoint.folder, local_files_only=True)
-        return lambda wave: extractor(wave, sampling_rate=SAMPLE_RATE_HZ).input_values[0].astype(np.float32)
-    if not checkpoint.normalise:
-        return lambda wave: wave
-    return lambda wave: ((wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)).astype(np.float32)
 
 
 def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from abxfast.export.architecture import Architecture
     from abxfast.export.graph import Graph
     from abxfast.export.linear import LinearLayers
 
@@ -27,19 +26,17 @@ class PositionConvolution:
 
     Parameters
     ----------
-    architecture : Architecture
     weights : mapping of str to ndarray
         See `read_weights`.
     layers : LinearLayers
         Determines the precision, by the input named ``position``.
     """
 
-    def __init__(
-        self, architecture: Architecture, weights: Mapping[str, NDArray[np.float32]], layers: LinearLayers
-    ) -> None:
-        self._architecture = architecture
-        self._weights = weights
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], layers: LinearLayers) -> None:
+        self._weight, self._bias = weights[f"{PREFIX}.weight"], weights[f"{PREFIX}.bias"]
         self._layers = layers
+        hidden_size, self._width, self._kernel = self._weight.shape
+        self._groups = hidden_size // self._width
 
     def add(self, g: Graph, hidden: str) -> str:
         """Add the convolution; return a value of the shape of `hidden`, in float32."""
@@ -47,16 +44,16 @@ class PositionConvolution:
         return self._add_int8(g, hidden) if int8 else self._add_float(g, hidden)
 
     def _add_float(self, g: Graph, hidden: str) -> str:
-        weight = g.constant(self._weights[f"{PREFIX}.weight"], np.float32)
-        bias = g.constant(self._weights[f"{PREFIX}.bias"], np.float32)
+        weight = g.constant(self._weight, np.float32)
+        bias = g.constant(self._bias, np.float32)
         transposed = g("Transpose", hidden, perm=[0, 2, 1])
-        convolved = g("Conv", transposed, weight, bias, group=self._architecture.pos_groups, pads=[*self._padding()])
+        convolved = g("Conv", transposed, weight, bias, group=self._groups, pads=[*self._padding()])
         return g("Transpose", convolved, perm=[0, 2, 1])
 
     def _padding(self) -> tuple[int, int]:
         """Return the padding on both sides: PyTorch's half kernel, where an even kernel's last output is dropped."""
-        left = self._architecture.pos_kernel // 2
-        return left, self._architecture.pos_kernel - 1 - left
+        left = self._kernel // 2
+        return left, self._kernel - 1 - left
 
     def _add_int8(self, g: Graph, hidden: str) -> str:
         """Add a product with a banded matrix for each group of channels, `BLOCK_FRAMES` frames at a time.
@@ -65,9 +62,7 @@ class PositionConvolution:
         side by side: a quarter of what a product for each frame would move. The matrix holds R shifted copies of the
         kernel.
         """
-        architecture, block = self._architecture, BLOCK_FRAMES
-        kernel, groups = architecture.pos_kernel, architecture.pos_groups
-        width = architecture.hidden_size // groups
+        block, kernel, groups, width = BLOCK_FRAMES, self._kernel, self._groups, self._width
         left, _ = self._padding()
         n_before = -(-left // block)  # input blocks before the output block
         n_read = -(-(n_before * block - left + block - 1 + kernel) // block)  # input blocks that an output block reads
@@ -108,11 +103,11 @@ class PositionConvolution:
         LinearLayer
             Matrix ``(n_read · block · width, block · width)``.
         """
-        width = self._architecture.hidden_size // self._architecture.pos_groups
+        width = self._width
         rows = slice(group * width, (group + 1) * width)
-        kernel = self._weights[f"{PREFIX}.weight"][rows].transpose(2, 1, 0)  # (k, inner, outer)
+        kernel = self._weight[rows].transpose(2, 1, 0)  # (k, inner, outer)
         matrix = np.zeros((n_read * block, width, block, width), np.float32)
         for i in range(block):
             matrix[offset + i : offset + i + len(kernel), :, i] = kernel
-        bias = np.tile(self._weights[f"{PREFIX}.bias"][rows], block)
+        bias = np.tile(self._bias[rows], block)
         return LinearLayer(f"position.{group}", matrix.reshape(n_read * block * width, block * width), bias)

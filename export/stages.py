@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.encoders import INPUT_NAME
-from abxfast.export.frontend import FrontEnd, normalise_waves
+from abxfast.export.frontend import normalise_waves
 from abxfast.export.graph import Graph, value_info
 from abxfast.export.linear import LinearLayers
 from abxfast.export.transformer import Transformer
@@ -95,9 +95,9 @@ def run_stages(
         The front end, then `n_blocks` blocks.
     """
 
-    def add_front_end(g: Graph, transformer: Transformer, layers: LinearLayers) -> str:
+    def add_front_end(g: Graph, transformer: Transformer, layers: LinearLayers) -> str:  # noqa: ARG001
         wave = normalise_waves(g, INPUT_NAME) if normalise else INPUT_NAME
-        return transformer.embed(g, FrontEnd(architecture, weights, layers, chunk_frames=0).add(g, wave))
+        return architecture.add_front_end(g, wave, weights, layers)
 
     inputs: list[NDArray[np.float32]] = [wave[None] for wave in waves]
     for stage in range(n_blocks + 1):

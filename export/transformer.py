@@ -1,4 +1,4 @@
-"""The transformer: projection, position embedding and blocks, frames ``[batch, frames, hidden]`` in and out."""
+"""The transformer blocks, frames ``[batch, frames, hidden]`` in and out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from abxfast.export.frontend import layer_norm
 from abxfast.export.graph import CONTRIB
 from abxfast.export.linear import LinearLayer
-from abxfast.export.position import PositionConvolution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,16 +46,6 @@ class Transformer:
         self._weights = weights
         self._layers = layers
         self._smoothing = smoothing
-        self._position = PositionConvolution(architecture, weights, layers)
-
-    def embed(self, g: Graph, frames: str) -> str:
-        """Add projection and position embedding of the front end's frames; return hidden state 0."""
-        if self._architecture.projection_norm:
-            frames = self._norm(g, frames, "feature_projection.layer_norm")
-        layer = self._layer("feature_projection.projection", "projection")
-        hidden = self._layers.to_float32(g, self._layers.add(g, frames, [layer], layer.name)[0])
-        hidden = g("Add", hidden, g("Gelu", self._position.add(g, hidden)))
-        return hidden if self._architecture.pre_norm else self._norm(g, hidden, "encoder.layer_norm")
 
     def block(self, g: Graph, hidden: str, i: int) -> str:
         """Add block i; return hidden state i + 1, without the norm after the last block."""
@@ -148,4 +137,4 @@ class Transformer:
 
     def _layer(self, weights: str, name: str) -> LinearLayer:
         matrix = np.ascontiguousarray(self._weights[f"{weights}.weight"].T)
-        return LinearLayer(name, matrix, self._weights[f"{weights}.bias"])
+        return LinearLayer(name, matrix, self._weights.get(f"{weights}.bias"))

@@ -11,7 +11,6 @@ import numpy as np
 
 from abxfast.errors import ExportError
 from abxfast.export.checkpoint_files import CONFIG, abbreviate, first_line
-from abxfast.export.position import PREFIX as POSITION
 from abxfast.export.weight_shapes import expected_shapes
 
 if TYPE_CHECKING:
@@ -24,14 +23,9 @@ if TYPE_CHECKING:
 
     NamedTensor = tuple[str, Callable[[], Any]]
 
-UNUSED = re.compile(
-    r"quantizer\.|project_q\.|project_hid\.|lm_head\.|classifier\.|projector\.|layer_weights$|label_embeddings_concat$"
-    r"|final_proj\.|adapter\.|tdnn\.|feature_extractor\.(weight|bias)$|objective\.|masked_spec_embed$|encoder\.layer_norm\."
-)
-"""Weights of heads and quantizers, which a checkpoint may have and the graph does not use."""
 BLOCK = re.compile(r"encoder\.layers\.(\d+)\.")
-WEIGHT_NORM = (f"{POSITION}.weight_g", f"{POSITION}.weight_v")
-"""Names of norm and direction of the position embedding's weight."""
+WEIGHT_NORM = ("weight_g", "weight_v")
+"""Names of norm and direction of a weight."""
 
 
 def read_weights(checkpoint: Checkpoint, n_blocks: int) -> dict[str, NDArray[np.float32]]:
@@ -55,37 +49,48 @@ def read_weights(checkpoint: Checkpoint, n_blocks: int) -> dict[str, NDArray[np.
     ExportError
         If one is missing, has another shape or is not finite, or if the checkpoint has an unknown one.
     """
-    shapes = expected_shapes(checkpoint.architecture, n_blocks)
-    prefix = f"{checkpoint.architecture.model_type}."
-    unused_blocks = range(n_blocks, checkpoint.architecture.n_blocks)
+    architecture = checkpoint.architecture
+    shapes = expected_shapes(architecture, n_blocks)
+    stored_names = {architecture.checkpoint_name(name): name for name in shapes}
+    norms = {f"{name}.{part}" for name in architecture.weight_norms for part in WEIGHT_NORM}
+    unused_blocks = range(n_blocks, architecture.n_blocks)
     weights: dict[str, NDArray[np.float32]] = {}
     unknown = []
     for full_name, read in _read_tensors(checkpoint.weights):
-        name = _with_old_weight_norm_names(full_name.removeprefix(prefix))
+        stored = _with_old_weight_norm_names(full_name.removeprefix(architecture.weight_prefix))
+        name = stored_names.get(stored, stored)
         if name in weights:
-            raise ExportError(f"{checkpoint.source}: the weights contain {name} twice, once as {full_name}")
-        if name in shapes or name in WEIGHT_NORM:
+            raise ExportError(f"{checkpoint.source}: the weights contain {stored} twice, once as {full_name}")
+        if stored in stored_names or stored in norms:
             weights[name] = read()
-        elif not (UNUSED.match(name) or ((block := BLOCK.match(name)) and int(block[1]) in unused_blocks)):
+        elif not (
+            architecture.unused_weights.match(stored)
+            or ((block := BLOCK.match(stored)) and int(block[1]) in unused_blocks)
+        ):
             unknown.append(full_name)
-    _multiply_out_weight_norm(weights, checkpoint.source)
-    _check(weights, shapes, unknown, checkpoint.source)
+    for name in architecture.weight_norms:
+        _multiply_out_weight_norm(weights, name, checkpoint.source)
+    _check(weights, {stored: (name, shapes[name]) for stored, name in stored_names.items()}, unknown, checkpoint.source)
     return weights
 
 
 def _check(
-    weights: dict[str, NDArray[np.float32]], shapes: dict[str, tuple[int, ...]], unknown: list[str], source: str
+    weights: dict[str, NDArray[np.float32]],
+    expected: dict[str, tuple[str, tuple[int, ...]]],
+    unknown: list[str],
+    source: str,
 ) -> None:
-    missing = [name for name in shapes if name not in weights]
+    """Check for completeness, shapes and finite values; `expected` has name and shape by the name in the checkpoint."""
+    missing = [stored for stored, (name, _) in expected.items() if name not in weights]
     if missing:
         raise ExportError(f"{source}: the weights lack {abbreviate(missing)}; expected a complete checkpoint")
     if unknown:
         raise ExportError(f"{source}: weights that the architecture of {CONFIG} does not have: {abbreviate(unknown)}")
-    for name, shape in shapes.items():
+    for stored, (name, shape) in expected.items():
         if weights[name].shape != shape:
-            raise ExportError(f"{source}: {name} has shape {weights[name].shape}, {CONFIG} requires {shape}")
+            raise ExportError(f"{source}: {stored} has shape {weights[name].shape}, {CONFIG} requires {shape}")
         if not np.isfinite(weights[name]).all():
-            raise ExportError(f"{source}: {name} contains NaN or infinity")
+            raise ExportError(f"{source}: {stored} contains NaN or infinity")
 
 
 def _with_old_weight_norm_names(name: str) -> str:
@@ -94,18 +99,19 @@ def _with_old_weight_norm_names(name: str) -> str:
     return name.replace("parametrizations.weight.original1", "weight_v")
 
 
-def _multiply_out_weight_norm(weights: dict[str, NDArray[np.float32]], source: str) -> None:
+def _multiply_out_weight_norm(weights: dict[str, NDArray[np.float32]], name: str, source: str) -> None:
     """Replace g and v of a weight norm by g · v / |v|, with a norm for each position of the kernel."""
-    g, v = (weights.pop(name, None) for name in WEIGHT_NORM)
+    names = [f"{name}.{part}" for part in WEIGHT_NORM]
+    g, v = (weights.pop(part, None) for part in names)
     if g is None or v is None:
         if g is not None or v is not None:
-            raise ExportError(f"{source}: the weights lack {WEIGHT_NORM[0] if g is None else WEIGHT_NORM[1]}")
+            raise ExportError(f"{source}: the weights lack {names[0] if g is None else names[1]}")
         return
     if v.ndim != 3 or g.shape != (1, 1, v.shape[2]):  # noqa: PLR2004 - a convolution in one dimension
-        raise ExportError(f"{source}: {WEIGHT_NORM[0]} has shape {g.shape} beside {v.shape}")
+        raise ExportError(f"{source}: {names[0]} has shape {g.shape} beside {v.shape}")
     norm = np.sqrt(np.square(v, dtype=np.float64).sum(axis=(0, 1), keepdims=True))
     with np.errstate(divide="ignore", invalid="ignore"):  # a norm of zero is reported as NaN later
-        weights[f"{POSITION}.weight"] = (v * (g / norm)).astype(np.float32)
+        weights[f"{name}.weight"] = (v * (g / norm)).astype(np.float32)
 
 
 def _read_tensors(files: Iterable[Path]) -> Iterator[tuple[str, Callable[[], NDArray[np.float32]]]]:

@@ -33,6 +33,23 @@ FORMS = {
     "hubert base": ("HubertModel", GROUP_NORM | POST_NORM | {"feat_proj_layer_norm": False}, False),
     "hubert large": ("HubertForCTC", LAYER_NORM | PRE_NORM, True),
     "hubert, adapter": ("HubertModel", LAYER_NORM | PRE_NORM | {"adapter_attn_dim": 16}, True),
+    "unispeech": ("UniSpeechForPreTraining", LAYER_NORM | PRE_NORM | WAV2VEC2_ONLY, True),
+    "unispeech-sat": ("UniSpeechSatForPreTraining", GROUP_NORM | POST_NORM | WAV2VEC2_ONLY, True),
+    "whisper": ("WhisperForConditionalGeneration", {}, False),
+    "whisper, 128 bands": ("WhisperModel", {"num_mel_bins": 128}, False),
+    "whisper, bare": ("WhisperForAudioClassification", {"num_mel_bins": 20, "max_source_positions": 1100}, None),
+}
+SMALL_WHISPER = {
+    "d_model": SMALL["hidden_size"],
+    "encoder_layers": SMALL["num_hidden_layers"],
+    "encoder_attention_heads": SMALL["num_attention_heads"],
+    "encoder_ffn_dim": SMALL["intermediate_size"],
+    "decoder_layers": 1,
+    "decoder_attention_heads": 4,
+    "decoder_ffn_dim": 32,
+    "vocab_size": 20,
+    "init_std": 0.12,
+    **dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 0),
 }
 
 
@@ -42,11 +59,13 @@ def make_checkpoint(folder, form="xlsr", seed=0, **options):
     import transformers
 
     class_name, config, normalise = FORMS[form]
-    is_hubert = class_name.startswith("Hubert")
-    config_class = transformers.HubertConfig if is_hubert else transformers.Wav2Vec2Config
+    model_class = getattr(transformers, class_name)
+    is_whisper = class_name.startswith("Whisper")
     torch.manual_seed(seed)
-    settings = SMALL | ({} if is_hubert else WAV2VEC2_ONLY) | config | options
-    model = getattr(transformers, class_name)(config_class(**settings)).eval()
+    settings = (SMALL_WHISPER if is_whisper else SMALL) | config | options
+    if class_name.startswith("Wav2Vec2"):
+        settings = WAV2VEC2_ONLY | settings
+    model = model_class(model_class.config_class(**settings)).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if (weight.ndim == 1 and "layer_norm" in name) or name.endswith((".bias", "adapter_layer.norm.weight")):
@@ -56,7 +75,9 @@ def make_checkpoint(folder, form="xlsr", seed=0, **options):
             elif "original0" in name:  # norm of the position embedding's weight
                 weight *= 1 + 0.3 * torch.randn_like(weight)
     model.save_pretrained(folder)
-    if normalise is not None:
+    if is_whisper and normalise is not None:
+        transformers.WhisperFeatureExtractor(feature_size=model.config.num_mel_bins).save_pretrained(folder)
+    elif normalise is not None:
         transformers.Wav2Vec2FeatureExtractor(do_normalize=normalise).save_pretrained(folder)
     return folder
 
@@ -103,11 +124,11 @@ def copy_checkpoint(checkpoint, folder, weights, name="model.safetensors"):
     return folder
 
 
-def load_checkpoint(source, revision=None):
+def load_checkpoint(source, revision=None, pad_s=0.0):
     """Return the description of a checkpoint, with the paths of its weights."""
     from abxfast.export.checkpoint import describe_checkpoint, fetch_weights
 
-    return fetch_weights(describe_checkpoint(str(source), revision))
+    return fetch_weights(describe_checkpoint(str(source), revision, pad_s))
 
 
 def open_model(model):
@@ -150,6 +171,8 @@ def hidden_states(folder, wave):
     import transformers
 
     model = load_model(folder)
+    if model.config.model_type == "whisper":
+        return whisper_hidden_states(folder, wave)
     try:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
         wave = extractor(wave, sampling_rate=RATE_HZ).input_values[0]
@@ -159,6 +182,27 @@ def hidden_states(folder, wave):
     with torch.inference_mode():
         out = model(torch.from_numpy(np.asarray(wave, np.float32))[None], output_hidden_states=True)
     return np.stack([state[0].numpy().astype(np.float64) for state in out.hidden_states])
+
+
+def whisper_hidden_states(folder, wave, padded_samples=None):
+    """Return the hidden states of Whisper's encoder, computed module by module, since it takes 30 s only as a whole."""
+    import torch
+    import transformers
+
+    model = load_model(folder)
+    encoder = model.encoder if hasattr(model, "encoder") else model
+    extractor = transformers.WhisperFeatureExtractor(feature_size=model.config.num_mel_bins)
+    padded = np.pad(wave, (0, (padded_samples or len(wave)) - len(wave)))
+    features = torch.from_numpy(extractor._np_extract_fbank_features([padded], "cpu").astype(np.float32))
+    gelu = torch.nn.functional.gelu
+    with torch.inference_mode():
+        hidden = gelu(encoder.conv2(gelu(encoder.conv1(features)))).transpose(1, 2)
+        states = [hidden + encoder.embed_positions.weight[: hidden.shape[1]]]
+        for layer in encoder.layers:
+            states.append(layer(states[-1], None, None)[0])
+        states[-1] = encoder.layer_norm(states[-1])
+    frames = -(-(len(wave) // 160) // 2)
+    return np.stack([state[0, :frames].numpy().astype(np.float64) for state in states])
 
 
 def drift_of(vectors, exact):

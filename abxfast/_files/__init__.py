@@ -6,10 +6,12 @@ Shared by all packages that write: stores, results, figures and reports.
 from abxfast._files.atomic import STALE_S, TEMPORARY_PREFIX, atomic_file, remove, remove_stale, write_atomic
 from abxfast._files.delimited import format_csv
 from abxfast._files.names import json_digest, relative_path
+from abxfast._files.scratch import allocate
 
 __all__ = [
     "STALE_S",
     "TEMPORARY_PREFIX",
+    "allocate",
     "atomic_file",
     "format_csv",
     "json_digest",

@@ -31,10 +31,13 @@ def export_command(
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="A layer to keep in fp32; may be repeated.")] = None,
     allow_drift: Annotated[float | None, typer.Option(help="Drift to accept, in place of all tolerances.")] = None,
+    pad: Annotated[
+        float, typer.Option(help="Seconds to pad shorter snippets to: 30 for what Whisper was trained on.")
+    ] = 0.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Export a checkpoint: XLSR-53 or another wav2vec 2.0 or HuBERT model, checked against PyTorch."""
+    """Export a checkpoint: XLSR-53 or another wav2vec 2.0 model, HuBERT or Whisper, checked against PyTorch."""
     with cli_logging(quiet=quiet, verbose=verbose):
         import signal
 
@@ -55,6 +58,7 @@ def export_command(
                 check=check,
                 keep=keep or [],
                 allow_drift=allow_drift,
+                pad_s=pad,
             )
         except KeyboardInterrupt:
             sys.stderr.write("abxfast: stopped; nothing was written\n")

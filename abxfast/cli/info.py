@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from abxfast.cli.messages import to_command_line
 from abxfast.encoders import Encoder, format_parity
+from abxfast.scoring import measure_dominance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from abxfast.store import Store
+
+SAMPLED_SNIPPETS = 2_000
+"""Snippets by which the channels of a store are judged."""
 
 
 def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
@@ -29,6 +34,8 @@ def describe_encoder(path: Path) -> Iterator[tuple[str, str]]:
     yield "dimensions", str(encoder.dim)
     yield "rate", f"{info.sample_rate_hz} Hz"
     yield "least length", f"{1000 * info.least_samples / info.sample_rate_hz:g} ms"
+    if info.most_samples is not None:
+        yield "most length", f"{info.most_samples / info.sample_rate_hz:g} s"
     yield "frame hop", f"{1000 * info.frame_hop_samples / info.sample_rate_hz:g} ms"
     yield "normalisation", info.normalisation
     yield "precision", info.precision
@@ -52,6 +59,11 @@ def describe_store(store: Store) -> Iterator[tuple[str, str]]:
     yield "encoder SHA-256", store.encoder_sha256
     yield "variants", _with_default(store.variants, store.default_variant)
     yield "dimensions", str(store.dim)
+    for variant in store.variants:
+        dominance = measure_dominance(store.sample(variant, SAMPLED_SNIPPETS))
+        if dominance is not None:
+            advice = to_command_line("`standardise='zscore'` gives all channels the same weight")
+            yield f"channels: {variant}", f"{dominance}; {advice}"
     rows = store.manifest_rows()
     yield "recordings", f"{len({row['recording'] for row in rows.values()}):,}"
     yield "items", f"{len(rows):,}"

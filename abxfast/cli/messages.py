@@ -22,6 +22,7 @@ OPTIONS = {
     "memory_mb": "--memory-mb",
     "min_gap_s": "--min-gap",
     "output": "-o",
+    "pad_s": "--pad",
     "paths_or_manifest": "RECORDINGS",
     "poolings": "--pooling",
     "results": "-o",
@@ -32,7 +33,7 @@ OPTIONS = {
 PARAMETERS = frozenset(
     (
         *("across", "by", "channel", "encoder", "manifest", "on", "precision", "provider", "remainder", "revision"),
-        *("seed", "snippet", "threads", "variant", "estimate", "order"),
+        *("estimate", "order", "seed", "snippet", "standardise", "threads", "variant"),
     )
 )
 COMMANDS = {

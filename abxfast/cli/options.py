@@ -17,3 +17,7 @@ Estimate = Annotated[
     float | None,
     typer.Option(help="Estimate scores to this standard error, such as 0.005, in place of counting every triplet."),
 ]
+Standardise = Annotated[
+    str | None,
+    typer.Option(help="Standardise each channel over the vectors: center, or zscore. [default: neither]"),
+]

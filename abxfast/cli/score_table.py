@@ -40,8 +40,9 @@ def print_scores(scores: AbxScores, console: Console) -> None:
 
 def _title(scores: AbxScores) -> str:
     length = "whole items" if scores.snippet == "whole" else f"{scores.snippet} s snippets"
-    how = ", estimated" if "standard_error" in scores.table.column_names else ""
-    return f"ABX {scores.task}{how}, encoder {scores.encoder} ({scores.variant}), {length}"
+    estimated = ", estimated" if "standard_error" in scores.table.column_names else ""
+    standardised = "" if scores.standardise is None else f", standardised: {scores.standardise}"
+    return f"ABX {scores.task}{estimated}, encoder {scores.encoder} ({scores.variant}), {length}{standardised}"
 
 
 def _matrix(scores: AbxScores, width: int) -> Table | None:

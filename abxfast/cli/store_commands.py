@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Estimate, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import (
+    INTERRUPTED,
+    SOME_FAILED,
+    AsJson,
+    Estimate,
+    MemoryMb,
+    Provider,
+    Quiet,
+    Standardise,
+    Verbose,
+)
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
 from abxfast.errors import AbxfastError, EncoderError
@@ -101,6 +111,7 @@ def score_command(
     ] = None,
     estimate: Estimate = None,
     seed: Annotated[int, typer.Option(help="Seed of the subsampling.")] = 0,
+    standardise: Standardise = None,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
     quiet: Quiet = False,
@@ -130,10 +141,13 @@ def score_command(
             memory_mb=memory_mb,
             threads=threads,
             estimate=estimate,
+            standardise=standardise,
         )
         if output is not None:
             write_scores(scores, output)
-            inform(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
+            standardised = "" if standardise is None else f", {standardise}"
+            source = f"encoder {scores.encoder}, {scores.variant}{standardised}"
+            inform(f"{scores.table.num_rows} cells in {output} ({source})")
         if as_json:
             typer.echo(format_scores_json(scores), nl=False)
         elif output is None and sys.stdout.isatty():
@@ -153,6 +167,7 @@ def near_command(
     order: Annotated[str, typer.Option(help="What counts as near: score or distance.")] = "score",
     snippet: Annotated[str | None, typer.Option(help="Length in seconds, or whole.")] = None,
     variant: Annotated[str | None, typer.Option(help="Which vector. [default: the encoder's own]")] = None,
+    standardise: Standardise = None,
     estimate: Estimate = None,
     seed: Annotated[int, typer.Option(help="Seed of the estimates.")] = 0,
     memory_mb: MemoryMb = 512,
@@ -170,6 +185,7 @@ def near_command(
             order=order,
             snippet=snippet,
             variant=variant,
+            standardise=standardise,
             estimate=estimate,
             seed=seed,
             memory_mb=memory_mb,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from abxfast.audio import SnippetPlan
+    from abxfast.encoders import EncoderInfo
     from abxfast.manifest import Item, Manifest
 
 CHUNK_BYTES = 1 << 20
@@ -44,12 +45,17 @@ class AudioFile(NamedTuple):
         """Duration according to the header, 0 if it cannot be read."""
         return self.info.duration_s if self.info else 0.0
 
-    def find_problem(self, item: Item, plan: SnippetPlan) -> str | None:
-        """Return why an item cannot be cut under a plan, as far as the header tells."""
+    def find_problem(self, item: Item, plan: SnippetPlan, encoder: EncoderInfo) -> str | None:
+        """Return why an item cannot be cut under a plan and encoded, as far as the header tells."""
         if plan.length_s is not None:
             return None
         end_s = item.end_s if item.end_s is not None or self.info is None else self.info.duration_s
-        return None if end_s is None else check_whole(end_s - (item.start_s or 0.0))
+        if end_s is None:
+            return None
+        length_s = end_s - (item.start_s or 0.0)
+        reason = encoder.describe_too_long(length_s)
+        too_long = f"{length_s:.1f} s long, but {reason}; split it into rows with start_s and end_s" if reason else None
+        return check_whole(length_s) or too_long
 
 
 def group_by_file(manifest: Manifest) -> list[AudioFile]:

@@ -67,6 +67,7 @@ class Decoder:
     ) -> None:
         self._files = group_by_file(manifest)
         self._store = store
+        self._info = info
         self._rate_hz = info.sample_rate_hz
         self._min_samples = info.least_samples
         self._plans = plans
@@ -105,7 +106,7 @@ class Decoder:
         content, failed = "", False
         for item in file.items:
             for plan in self._plans:
-                problem = file.find_problem(item, plan)
+                problem = file.find_problem(item, plan, self._info)
                 if problem:
                     failed = True
                     yield Failure(item.item, f"{item.origin}: {problem}")

@@ -14,12 +14,14 @@ from abxfast.embedding.encoding import EncodingRun
 from abxfast.embedding.progress import Progress, progress_bar
 from abxfast.embedding.report import EmbedReport
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
-from abxfast.errors import AbxfastError, StoreError
+from abxfast.errors import AbxfastError, StoreError, TaskError
 from abxfast.manifest import Manifest, load_manifest
 from abxfast.store import Store, compact, create_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from abxfast.encoders import EncoderInfo
 
 GPU_THREADS = 2
 """Batches in flight on a GPU: one runs while the next is copied; more would only cost memory."""
@@ -96,6 +98,7 @@ def embed(
         raise AbxfastError(f"`threads`: found {threads}, expected 1 or more")
     manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
     opened = open_encoder(encoder, provider)
+    _check_lengths(opened.info, plans)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, channel_number)
     run = EncodingRun(target, opened)
@@ -116,6 +119,14 @@ def embed(
         wall_s=time.monotonic() - started,
         failures=run.failures,
     )
+
+
+def _check_lengths(info: EncoderInfo, plans: Sequence[SnippetPlan]) -> None:
+    """Refuse snippets that are longer than the encoder takes."""
+    for plan in plans:
+        reason = None if plan.length_s is None else info.describe_too_long(plan.length_s)
+        if reason:
+            raise TaskError(f"`snippets`: found {plan.length_s:g}, but {reason}; choose shorter snippets")
 
 
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:

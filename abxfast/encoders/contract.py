@@ -21,6 +21,8 @@ SAMPLE_RATES_HZ = (4_000, 384_000)
 """Lowest and highest sample rate."""
 MAX_LEAST_SAMPLES_S = 60
 """Upper bound of an encoder's shortest waveform and of its frame hop in seconds: the longest snippet."""
+MAX_MOST_SAMPLES = 2**62
+"""Upper bound of an encoder's longest waveform."""
 MAX_SHOWN_CHARACTERS = 60
 """Characters of a value that an error message shows."""
 
@@ -51,6 +53,8 @@ class EncoderInfo:
         The checkpoint that the file was made from, its commit, and the SHA-256 of its weights; empty if none.
     licence : str
         Licence of the weights.
+    most_samples : int or None
+        Length of the longest waveform that the encoder takes; None if there is no such limit.
     tools : dict
         Versions of the programs that made the file.
     parity : dict
@@ -69,8 +73,15 @@ class EncoderInfo:
     revision: str = ""
     sha256: str = ""
     licence: str = ""
+    most_samples: int | None = None
     tools: dict[str, str] = field(default_factory=dict)
     parity: dict[str, object] = field(default_factory=dict)
+
+    def describe_too_long(self, length_s: float) -> str | None:
+        """Return why waveforms of a length in seconds cannot be encoded; None if they can."""
+        if self.most_samples is None or round(length_s * self.sample_rate_hz) <= self.most_samples:
+            return None
+        return f"{self.name} takes at most {self.most_samples / self.sample_rate_hz:g} s"
 
     def to_metadata(self) -> dict[str, str]:
         """Return the key–value pairs for ``metadata_props`` of an ONNX file."""
@@ -91,6 +102,8 @@ class EncoderInfo:
             "tools": json.dumps(self.tools, sort_keys=True),
             "parity": json.dumps(self.parity, sort_keys=True),
         }
+        if self.most_samples is not None:
+            values["most_samples"] = str(self.most_samples)
         return {METADATA_PREFIX + key: value for key, value in values.items()}
 
     @classmethod
@@ -119,12 +132,13 @@ class EncoderInfo:
         if default not in variants:
             raise EncoderError(f"{file}: default variant {default!r} is not one of {', '.join(variants)}")
         rate_hz = reader.integer("sample_rate_hz", *SAMPLE_RATES_HZ)
+        least_samples = reader.integer("least_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz)
         return cls(
             name=reader.word("name"),
             variants=variants,
             default_variant=default,
             sample_rate_hz=rate_hz,
-            least_samples=reader.integer("least_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
+            least_samples=least_samples,
             frame_hop_samples=reader.integer("frame_hop_samples", 1, MAX_LEAST_SAMPLES_S * rate_hz),
             normalisation=reader.word("normalisation"),
             precision=reader.word("precision"),
@@ -132,6 +146,7 @@ class EncoderInfo:
             revision=reader.text("revision"),
             sha256=reader.text("sha256"),
             licence=reader.text("licence"),
+            most_samples=reader.optional_integer("most_samples", least_samples, MAX_MOST_SAMPLES),
             tools=reader.mapping("tools"),
             parity=reader.mapping("parity"),
         )
@@ -162,6 +177,9 @@ class _MetadataReader:
         if text.isdecimal() and len(text) <= len(str(maximum)) and minimum <= int(text) <= maximum:
             return int(text)
         return self._reject(key, f"an integer from {minimum} to {maximum}")
+
+    def optional_integer(self, key: str, minimum: int, maximum: int) -> int | None:
+        return self.integer(key, minimum, maximum) if METADATA_PREFIX + key in self._metadata else None
 
     def names(self, key: str) -> tuple[str, ...]:
         value = self._json(key)

@@ -86,7 +86,8 @@ class Encoder:
         Parameters
         ----------
         waves : ndarray of float32, shape (batch, samples)
-            Mono waveforms in [−1, 1] at ``info.sample_rate_hz``, of at least ``info.least_samples`` samples.
+            Mono waveforms in [−1, 1] at ``info.sample_rate_hz``, of at least ``info.least_samples`` samples and at
+            most ``info.most_samples``.
 
         Returns
         -------
@@ -143,7 +144,8 @@ class Encoder:
         A graph that does not pool has one frame at its minimum length, and more than one in a longer waveform.
         """
         shortest = self.info.least_samples
-        for batch, samples in ((1, shortest), (2, shortest), (1, 2 * shortest + 3 * self.info.frame_hop_samples)):
+        longer = 2 * shortest + 3 * self.info.frame_hop_samples
+        for batch, samples in ((1, shortest), (2, shortest), (1, min(longer, self.info.most_samples or longer))):
             self._dim = self._run(np.zeros((batch, samples), np.float32)).shape[2]
 
     def _violation(self, problem: str) -> EncoderError:

@@ -21,6 +21,13 @@ _ABX = (
     "level. Scores were computed exactly, over all triplets that the design allows, and are reported in both "
     "directions."
 )
+_STANDARDISATIONS = {
+    "center": "Before scoring, the mean of each channel over the scored vectors of an analysis was subtracted.",
+    "zscore": (
+        "Before scoring, each channel was standardised to zero mean and unit variance over the scored vectors of an "
+        "analysis."
+    ),
+}
 _INTERVALS = (
     "Confidence intervals (95%) were computed by the infinitesimal jackknife ({efron1982}). The contributions of "
     "snippets were summed over contiguous blocks of a recording ({kunsch1989}), with the length of {in:politis2004}, "
@@ -65,6 +72,7 @@ def write_methods(results: Results) -> tuple[list[str], list[Reference]]:
         _corpus(run),
         *(_encoder(encoder) for encoder in run.get("encoders", ())),
         _ABX,
+        _STANDARDISATIONS.get(run.get("standardise", "none"), ""),
         *(_design(experiment) for experiment in experiments),
         _INTERVALS,
         _tests(run),
@@ -117,6 +125,8 @@ def _encoder(encoder: Mapping[str, Any]) -> str:
         text += ", the cross-lingual model of {in:conneau2021}, which builds on wav2vec 2.0 ({baevski2020})"
     elif "wav2vec2" in source.casefold():
         text += ", a model of the wav2vec 2.0 family ({baevski2020})"
+    elif "whisper" in source.casefold():
+        text += ", a Whisper model ({radford2023})"
     precision = _escape(encoder.get("precision") or "a precision that its file does not state")
     variants = _enumerate([_escape(variant) for variant in encoder.get("variants", ())])
     text += f", and run as ONNX in {precision}; layers and poolings: {variants}"

@@ -93,6 +93,20 @@ REFERENCES = {
             year="2020",
         ),
         _reference(
+            "radford2023",
+            "Radford et al. 2023",
+            "inproceedings",
+            "Radford, A., Kim, J. W., Xu, T., Brockman, G., McLeavey, C., & Sutskever, I. (2023). Robust speech "
+            "recognition via large-scale weak supervision. In Proceedings of the 40th International Conference on "
+            "Machine Learning, 28492–28518.",
+            author="Radford, Alec and Kim, Jong Wook and Xu, Tao and Brockman, Greg and McLeavey, Christine and "
+            "Sutskever, Ilya",
+            title="Robust speech recognition via large-scale weak supervision",
+            booktitle="Proceedings of the 40th International Conference on Machine Learning",
+            pages="28492--28518",
+            year="2023",
+        ),
+        _reference(
             "davis1980",
             "Davis & Mermelstein 1980",
             "article",

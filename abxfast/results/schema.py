@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-FORMAT = 3
+FORMAT = 4
 """Version of the results folder, kept in `RUN_FILE`.
+
+4: every table of analyses got ``standardise``.
 
 3: ``pairs`` and ``summary`` got ``verdict`` and ``reason``.
 
@@ -64,6 +66,7 @@ _KEY = {
     "encoder": _text("name of the encoder"),
     "variant": _text("which vector of a snippet: layer and pooling"),
     "snippet_s": _number("length of the snippets in seconds; empty for whole items"),
+    "standardise": _text("what was done to each channel of the vectors: none, center or zscore"),
 }
 _NOTE = {"note": _text("why a number is missing or limited; empty if it is neither")}
 _VERDICT = {
@@ -231,7 +234,7 @@ SENTENCES = TableSchema(
     "The results in plain words.",
     {
         **_KEY,
-        "kind": _text("subject of the sentence: summary, pair, baseline, length, confound or classification"),
+        "kind": _text("subject of the sentence: summary, channels, pair, baseline, length, confound or classification"),
         "text": _text("one sentence"),
     },
 )

@@ -17,21 +17,33 @@ if TYPE_CHECKING:
     from abxfast.scoring.nearest import nearest_recordings
     from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
     from abxfast.scoring.scores import AbxScores
+    from abxfast.scoring.standardisation import (
+        STANDARDISATIONS,
+        Dominance,
+        check_standardisation,
+        measure_dominance,
+        standardise_vectors,
+    )
     from abxfast.scoring.stores import score_store
     from abxfast.scoring.task import Task
 
 __all__ = [
+    "STANDARDISATIONS",
     "AbxScores",
+    "Dominance",
     "Task",
     "TaskCells",
     "check_output",
+    "check_standardisation",
     "encode_label",
     "format_scores_csv",
     "format_scores_json",
     "make_cells",
+    "measure_dominance",
     "nearest_recordings",
     "score_embeddings",
     "score_store",
+    "standardise_vectors",
     "write_scores",
 ]
 
@@ -45,6 +57,13 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "nearest": ["nearest_recordings"],
         "output": ["check_output", "format_scores_csv", "format_scores_json", "write_scores"],
         "scores": ["AbxScores"],
+        "standardisation": [
+            "STANDARDISATIONS",
+            "Dominance",
+            "check_standardisation",
+            "measure_dominance",
+            "standardise_vectors",
+        ],
         "stores": ["score_store"],
         "task": ["Task"],
     },

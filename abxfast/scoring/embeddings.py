@@ -17,6 +17,7 @@ from abxfast.scoring.marginals import make_blocks, marginal_tables
 from abxfast.scoring.pair_constraints import make_pair_constraint
 from abxfast.scoring.recording_confound import warn_recording_confound
 from abxfast.scoring.scores import AbxScores
+from abxfast.scoring.standardisation import check_standardisation, standardise_vectors
 from abxfast.scoring.task import Task
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def score_embeddings(
     threads: int | None = None,
     marginals: bool | str = False,
     estimate: float | None = None,
+    standardise: str | None = None,
 ) -> AbxScores:
     """Score vectors in an ABX task, exactly: every triplet is counted, unless `estimate` is given.
 
@@ -86,6 +88,9 @@ def score_embeddings(
     estimate : float, optional
         Estimate each score to this standard error from a sample of triplets, in place of counting them all: see
         `abxfast.kernels.estimate_scores`. The time then grows with the number of cells only. `seed` sets the sample.
+    standardise : {'center', 'zscore'}, optional
+        Standardise each channel over all vectors first: to zero mean, or to zero mean and unit variance. Without it, a
+        few channels that are much larger than the others may outweigh them. A constant channel becomes 0.
 
     Returns
     -------
@@ -119,8 +124,11 @@ def score_embeddings(
     {'vowel': 'i', 'vowel_b': 'a', 'speaker': 1, 'speaker_x': 2, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     {'vowel': 'i', 'vowel_b': 'a', 'speaker': 2, 'speaker_x': 1, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     """
+    check_standardisation(standardise)
     embeddings = _check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))
+    if estimate is not None:
+        _check_estimate(estimate, task, marginals)
     for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
         if count is not None and (count != int(count) or count < 1):
             raise TaskError(f"`{name}`: found {count}, expected a whole number, at least 1")
@@ -133,8 +141,9 @@ def score_embeddings(
     if n_labels != len(embeddings):
         raise TaskError(f"`labels`: found {n_labels} rows, expected {len(embeddings)}, one per row of `embeddings`")
     warn_recording_confound(task, labels, cells, different=different)
+    if standardise is not None:
+        embeddings = standardise_vectors(embeddings, standardise, memory_mb=memory_mb)
     if estimate is not None:
-        _check_estimate(estimate, task, marginals)
         estimates = estimate_scores(
             embeddings,
             cells.rows,
@@ -147,7 +156,7 @@ def score_embeddings(
             threads=threads,
         )
         _warn_unscorable(task, cells, estimates.triplets)
-        return AbxScores(task, _estimate_table(cells, estimates))
+        return AbxScores(task, _estimate_table(cells, estimates), standardise=standardise)
     blocks = make_blocks(marginals, labels, cells) if marginals else None
     counts = abx_counts(
         embeddings,
@@ -161,7 +170,7 @@ def score_embeddings(
     )
     tables = None if blocks is None or counts.marginals is None else marginal_tables(blocks, cells, counts.marginals)
     _warn_unscorable(task, cells, counts.triplets)
-    return AbxScores(task, _score_table(cells, counts), marginals=tables)
+    return AbxScores(task, _score_table(cells, counts), marginals=tables, standardise=standardise)
 
 
 def _check_embeddings(

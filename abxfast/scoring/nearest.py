@@ -13,6 +13,7 @@ from abxfast.errors import StoreError, TaskError
 from abxfast.kernels import abx_counts, estimate_scores, unit_vectors
 from abxfast.scoring.embeddings import check_standard_error
 from abxfast.scoring.labels import encode_label
+from abxfast.scoring.standardisation import check_standardisation, standardise_vectors
 from abxfast.scoring.stores import choose_length
 from abxfast.store import open_store
 
@@ -32,6 +33,7 @@ def nearest_recordings(
     order: str = "score",
     snippet: float | str | None = None,
     variant: str | None = None,
+    standardise: str | None = None,
     estimate: float | None = None,
     seed: int = 0,
     memory_mb: float = 512,
@@ -51,7 +53,7 @@ def nearest_recordings(
         Number of recordings to return.
     order : {"score", "distance"}
         What counts as near. By distance, only the recordings returned are scored.
-    snippet, variant, estimate, seed, memory_mb, threads
+    snippet, variant, standardise, estimate, seed, memory_mb, threads
         See `score_store`.
 
     Returns
@@ -82,14 +84,18 @@ def nearest_recordings(
         raise TaskError(f"`k`: found {k}, expected a whole number, at least 1")
     if order not in {"score", "distance"}:
         raise TaskError(f"`order`: found {order!r}, expected 'score' or 'distance'")
+    check_standardisation(standardise)
     if estimate is not None:
         check_standard_error(estimate)
     opened = open_store(Path(store))
     variant = variant or opened.default_variant
     snippets = opened.read(choose_length(opened, snippet), variant, memory_mb=memory_mb)
+    embeddings: NDArray[np.float32] | NDArray[np.float64] = snippets.embeddings
+    if standardise is not None:
+        embeddings = standardise_vectors(embeddings, standardise, memory_mb=memory_mb)
     groups = _group_by_recording(snippets)
     query = _find_recording(opened.root, recording, groups.names)
-    distances = _mean_distances(snippets.embeddings, groups, query)
+    distances = _mean_distances(embeddings, groups, query)
     others = np.flatnonzero((np.diff(groups.bounds) > 1) & (np.arange(len(groups.names)) != query))
     if groups.bounds[query + 1] - groups.bounds[query] < 2 or not len(others):  # noqa: PLR2004
         raise TaskError(
@@ -100,7 +106,7 @@ def nearest_recordings(
         others = others[np.argsort(distances[others], kind="stable")][:k]
     here = np.full_like(others, query)
     cells = np.concatenate((np.stack((here, others, here), axis=1), np.stack((others, here, others), axis=1)))
-    arguments = snippets.embeddings, groups.rows, groups.bounds, cells
+    arguments = embeddings, groups.rows, groups.bounds, cells
     if estimate is None:
         counts = abx_counts(*arguments, memory_mb=memory_mb, threads=threads)
         score, error = counts.wins2 / (2 * counts.triplets), None
@@ -143,7 +149,9 @@ def _find_recording(root: Path, recording: str, names: list[str]) -> int:
     )
 
 
-def _mean_distances(embeddings: NDArray[np.float32], groups: _Groups, query: int) -> NDArray[np.float64]:
+def _mean_distances(
+    embeddings: NDArray[np.float32] | NDArray[np.float64], groups: _Groups, query: int
+) -> NDArray[np.float64]:
     """Return the mean cosine distance between the snippets of a recording and those of each other one.
 
     It is 1 minus the product of their mean unit vectors.

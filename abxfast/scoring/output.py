@@ -72,6 +72,7 @@ def format_scores_json(scores: AbxScores) -> str:
         "encoder": scores.encoder,
         "variant": scores.variant,
         "snippet": scores.snippet,
+        "standardise": scores.standardise,
         "cells": scores.table.to_pylist(),
     }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

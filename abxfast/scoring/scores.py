@@ -15,6 +15,9 @@ from abxfast.results import short_names
 if TYPE_CHECKING:
     from abxfast.scoring.task import Task
 
+_SOURCE = ("encoder", "variant", "snippet", "standardise")
+"""Attributes of `AbxScores` that say what was scored."""
+
 
 @dataclass(frozen=True, repr=False)
 class AbxScores:
@@ -34,6 +37,8 @@ class AbxScores:
         What each snippet or block won in each role, ``"x"``, ``"a"`` and ``"b"``, if `marginals` was asked for. The
         columns are ``cell`` (row of `table`), ``snippet`` (row of the embeddings) or the label of the blocks,
         ``wins2`` and ``triplets``; over a cell, the last two add up to those of the cell.
+    standardise : str or None
+        How the channels of the vectors were standardised: ``center``, ``zscore``, or not at all.
 
     Examples
     --------
@@ -59,9 +64,10 @@ class AbxScores:
     variant: str | None = None
     snippet: str | None = None
     marginals: dict[str, pa.Table] | None = None
+    standardise: str | None = None
 
     def to_pandas(self) -> Any:
-        """Return the table as a `pandas.DataFrame`, with columns for encoder, variant and snippet if they are known.
+        """Return the table as a `pandas.DataFrame`, with columns for what was scored, if that is known.
 
         Returns
         -------
@@ -105,7 +111,7 @@ class AbxScores:
 
     def __repr__(self) -> str:
         """Return the task, the number of cells and the source in one line."""
-        source = {name: getattr(self, name) for name in ("encoder", "variant", "snippet")}
+        source = {name: getattr(self, name) for name in _SOURCE}
         described = "".join(f", {name}={value!r}" for name, value in source.items() if value is not None)
         return f"AbxScores({str(self.task)!r}, cells={self.table.num_rows}{described})"
 
@@ -114,16 +120,17 @@ class AbxScores:
         return format_html_table(self.table, self._title())
 
     def _title(self) -> str:
+        standardised = [] if self.standardise is None else [f"standardised: {self.standardise}"]
         if self.encoder is None:
-            return f"ABX {self.task}"
+            return " · ".join([f"ABX {self.task}", *standardised])
         length = "whole items" if self.snippet == "whole" else f"{self.snippet} s"
-        return f"ABX {self.task} · {self.encoder} · {self.variant} · {length}"
+        return " · ".join([f"ABX {self.task} · {self.encoder} · {self.variant} · {length}", *standardised])
 
 
 def add_source_columns(scores: AbxScores) -> pa.Table:
-    """Return the table with columns for the encoder, variant and snippet length, so that they are never lost."""
+    """Return the table with columns for what was scored, so that encoder, variant and the rest are never lost."""
     table = scores.table
-    for name in ("encoder", "variant", "snippet"):
+    for name in _SOURCE:
         value = getattr(scores, name)
         if value is not None:
             table = table.append_column(name, pa.array([value] * table.num_rows, pa.string()))

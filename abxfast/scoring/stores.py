@@ -13,6 +13,7 @@ from abxfast.manifest import read_manifest
 from abxfast.scoring.embeddings import score_embeddings
 from abxfast.scoring.labels import label_names
 from abxfast.scoring.scores import AbxScores
+from abxfast.scoring.standardisation import check_standardisation
 from abxfast.scoring.task import Task
 from abxfast.store import Snippets, Store, open_store
 
@@ -37,6 +38,7 @@ def score_store(
     threads: int | None = None,
     marginals: bool | str = False,
     estimate: float | None = None,
+    standardise: str | None = None,
 ) -> AbxScores:
     """Score the snippets of a store.
 
@@ -49,8 +51,10 @@ def score_store(
         Which vector of a snippet; by default, the encoder's default variant.
     manifest : path, optional
         Metadata to use in place of the store's own. Snippets of items that it lacks are left out.
-    on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals, estimate
+    on, by, across, min_gap_s, different, max_size_group, max_x_across, seed, memory_mb, threads, marginals
         See `score_embeddings`. Labels are the metadata columns, and ``recording``, ``item``, ``start_s``, ``end_s``.
+    estimate, standardise
+        See `score_embeddings`.
 
     Returns
     -------
@@ -84,6 +88,7 @@ def score_store(
     >>> scores.table.column_names
     ['condition', 'condition_b', 'experiment', 'score', 'wins2', 'triplets']
     """
+    check_standardisation(standardise)
     opened = open_store(Path(store))
     length_s = choose_length(opened, snippet)
     variant = variant or opened.default_variant
@@ -109,6 +114,7 @@ def score_store(
         threads=threads,
         marginals=marginals,
         estimate=estimate,
+        standardise=standardise,
     )
     return AbxScores(
         scores.task,
@@ -117,6 +123,7 @@ def score_store(
         variant,
         _format_length(length_s),
         scores.marginals,
+        standardise,
     )
 
 

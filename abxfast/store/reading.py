@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.errors import StoreError
+from abxfast._files import allocate
 from abxfast.store import parquet
 
 if TYPE_CHECKING:
@@ -30,14 +28,14 @@ class Snippets:
     items, recordings : list of str, length n
     start_s, end_s : ndarray of float64, shape (n,)
     embeddings : ndarray of float32, shape (n, dim)
-        In memory, or mapped from a scratch file that is deleted with the array.
+        float64 if they were standardised. In memory, or mapped from a scratch file that is deleted with the array.
     """
 
     items: list[str]
     recordings: list[str]
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
-    embeddings: NDArray[np.float32]
+    embeddings: NDArray[np.float32] | NDArray[np.float64]
 
 
 def read_snippets(
@@ -61,7 +59,9 @@ def read_snippets(
     FileNotFoundError
         If a part is gone.
     StoreError
-        If a part cannot be read, or there is no room for the scratch file.
+        If a part cannot be read.
+    OutputError
+        If there is no room for the scratch file.
     """
     offsets: dict[str, int] = {}
     items: list[str] = []
@@ -71,7 +71,7 @@ def read_snippets(
         offsets[key] = len(items)
         items += [state.entry.item] * n_snippets
         recordings += [state.entry.recording] * n_snippets
-    embeddings = _allocate(len(items), dim, memory_mb)
+    embeddings = allocate((len(items), dim), np.float32, memory_mb)
     start_s, end_s = np.empty(len(items)), np.empty(len(items))
     for part in parts:
         spans = [span for span in part.spans if span.key in offsets]
@@ -85,21 +85,3 @@ def read_snippets(
             source, target = slice(span.row, span.row + span.length), slice(first, first + span.length)
             embeddings[target], start_s[target], end_s[target] = vectors[source], starts[source], ends[source]
     return Snippets(items, recordings, start_s, end_s, embeddings)
-
-
-def _allocate(n: int, dim: int, memory_mb: float) -> NDArray[np.float32]:
-    """Return an uninitialised array of shape ``(n, dim)``, mapped from a scratch file if it exceeds `memory_mb`."""
-    size = n * dim * 4
-    if size <= memory_mb * 1e6:
-        return np.empty((n, dim), np.float32)
-    try:
-        with tempfile.TemporaryFile(prefix="abxfast-") as scratch:  # deleted with its last mapping
-            scratch.truncate(size)
-            if hasattr(os, "posix_fallocate"):  # a full disk is an error here; in the mapping it would be a SIGBUS
-                os.posix_fallocate(scratch.fileno(), 0, size)
-            return np.memmap(scratch, np.float32, "r+", shape=(n, dim))
-    except OSError as error:
-        raise StoreError(
-            f"{tempfile.gettempdir()}: no room for {size / 1e6:,.0f} MB of vectors ({error.strerror}); "
-            "set TMPDIR to a folder with more space, or raise `memory_mb`"
-        ) from error

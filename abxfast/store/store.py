@@ -183,6 +183,26 @@ class Store:
                 self.refresh()
         raise StoreError(f"{self.root}: its parts keep changing; read it when no other program writes to it")
 
+    def sample(self, variant: str, n: int) -> NDArray[np.float32]:
+        """Read some vectors of a variant, of any length: those of as many parts as hold `n` snippets, or all.
+
+        Returns
+        -------
+        ndarray of float32, shape (at least n, dim), or fewer if the store holds fewer
+
+        Raises
+        ------
+        StoreError
+            If a part cannot be read.
+        """
+        vectors, n_read = [np.empty((0, self.dim), np.float32)], 0
+        for part in list(self.parts.values()):
+            if n_read >= n:
+                break
+            vectors.append(parquet.column_vectors(parquet.read_columns(part.path, [variant]), variant, self.dim))
+            n_read += len(vectors[-1])
+        return np.concatenate(vectors)
+
     def write(self, rows: Iterable[SnippetRow], states: Mapping[str, EntryState]) -> None:
         """Add a part with snippets, whose footer records the state of entries.
 

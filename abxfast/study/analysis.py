@@ -36,7 +36,8 @@ class Analysis:
         Why rows of the selection are missing, one sentence each.
     permutations, seed : int
     margin : float
-        See `Study`.
+    standardise : str or None
+        See `Study`, like the three above.
     """
 
     selection: Selection
@@ -50,6 +51,7 @@ class Analysis:
     permutations: int
     seed: int
     margin: float
+    standardise: str | None
 
     @property
     def key(self) -> Row:
@@ -59,6 +61,7 @@ class Analysis:
             "encoder": self.encoder.name,
             "variant": self.variant,
             "snippet_s": self.length_s,
+            "standardise": self.standardise or "none",
         }
 
     def __str__(self) -> str:

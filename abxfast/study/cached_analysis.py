@@ -81,6 +81,7 @@ def make_analyses(
                         permutations=resolved.study.permutations,
                         seed=resolved.study.seed,
                         margin=resolved.study.margin,
+                        standardise=resolved.study.standardise,
                     )
                     title = f"{selection.experiment.name}-{encoder.info.name}-{variant}"
                     depends_on = [__version__, FORMAT, encoder.sha256, keys, analysis.describe()]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abxfast.errors import TaskError
-from abxfast.scoring import encode_label
+from abxfast.scoring import encode_label, measure_dominance, standardise_vectors
 from abxfast.statistics import UNDECIDABLE
 from abxfast.study.inference import Scored, infer, score
 from abxfast.study.recording_pairs import classification_rows, confound_rows, recording_matrix
@@ -18,6 +19,7 @@ from abxfast.study.sentences import (
     describe_baselines,
     describe_classification,
     describe_confounds,
+    describe_dominance,
     describe_generality,
     describe_pairs,
     describe_summary,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.results import Row
+    from abxfast.scoring import Dominance
     from abxfast.store import Snippets
     from abxfast.study.analysis import Analysis
 
@@ -45,6 +48,10 @@ def compute_tables(
     """
     experiment = analysis.selection.experiment
     labels = _labels(analysis, snippets)
+    dominance = measure_dominance(snippets.embeddings)
+    if analysis.standardise is not None:
+        standardised = standardise_vectors(snippets.embeddings, analysis.standardise, memory_mb=memory_mb)
+        snippets = replace(snippets, embeddings=standardised)
     try:
         scored = score(
             snippets.embeddings, labels, experiment, seed=analysis.seed, memory_mb=memory_mb, threads=threads
@@ -81,7 +88,7 @@ def compute_tables(
     recordings, matrix, note = recording_matrix(analysis, snippets, labels, scored, memory_mb, threads)
     rows["confounds"] = confound_rows(analysis, recordings, matrix, note)
     rows |= classification_rows(analysis, recordings, matrix, note)
-    rows["sentences"] = _sentence_rows(analysis, rows)
+    rows["sentences"] = _sentence_rows(analysis, rows, None if analysis.standardise else dominance)
     return rows
 
 
@@ -118,10 +125,11 @@ def _pairs(analysis: Analysis, scored: Scored) -> tuple[list[tuple[str, str]], N
     return pairs, np.array([index[pair] for pair in cell_pairs], np.int64)
 
 
-def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]]) -> list[Row]:
+def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]], dominance: Dominance | None) -> list[Row]:
     on = analysis.selection.experiment.task.on
     sentences = (
         *describe_summary(rows["summary"][0], rows["pairs"], on),
+        *describe_dominance(rows["summary"][0], dominance),
         *describe_pairs(rows["pairs"], analysis.margin),
         *describe_generality(on, _recordings_of_values(analysis), rows["pairs"]),
         *describe_baselines(rows["self_baselines"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from abxfast.audio import make_plans, parse_channel, parse_length
 from abxfast.errors import TaskError
-from abxfast.scoring import Task
+from abxfast.scoring import Task, check_standardisation
 from abxfast.statistics import DEFAULT_MARGIN
 from abxfast.study.toml_lines import Document, Key, read_toml
 from abxfast.study.toml_table import Table
@@ -24,7 +24,7 @@ Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 _STUDY_KEYS = (
     *("title", "recordings", "manifest", "encoders", "snippets", "variants", "hop", "remainder", "channel"),
-    *("stores", "seed", "permutations", "margin"),
+    *("stores", "seed", "permutations", "margin", "standardise"),
 )
 _EXPERIMENT_KEYS = (
     *("title", "on", "by", "across", "where", "snippets", "classify", "min_gap_s", "different"),
@@ -95,6 +95,8 @@ class Study:
     seed, permutations : int
     margin : float
         Distance from 0.5 within which a score counts as equivalent to chance.
+    standardise : str or None
+        See `abxfast.score_store`.
     experiments : tuple of Experiment
     """
 
@@ -111,6 +113,7 @@ class Study:
     seed: int
     permutations: int
     margin: float
+    standardise: str | None
     experiments: tuple[Experiment, ...]
 
     @property
@@ -159,8 +162,10 @@ def read_study(path: Path) -> Study:
         seed=table.integer("seed", minimum=0) or 0,
         permutations=PERMUTATIONS if permutations is None else permutations,
         margin=DEFAULT_MARGIN if margin is None else margin,
+        standardise=table.text("standardise"),
         experiments=_experiments(root, lengths),
     )
+    table.translate("standardise", lambda: check_standardisation(study.standardise))
     table.translate("remainder", lambda: make_plans([10.0], study.hop_s, study.remainder))
     return study
 

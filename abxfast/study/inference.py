@@ -84,7 +84,7 @@ class Inference:
 
 
 def score(
-    embeddings: NDArray[np.float32],
+    embeddings: NDArray[np.float32] | NDArray[np.float64],
     labels: Labels,
     experiment: Experiment,
     *,
@@ -96,7 +96,7 @@ def score(
 
     Parameters
     ----------
-    embeddings : ndarray of float32, shape (n, dim)
+    embeddings : ndarray of float32 or float64, shape (n, dim)
     labels : mapping of str to sequence
         Columns of length n: those of the experiment, and ``recording``, ``start_s`` and ``end_s``.
     experiment : Experiment
@@ -145,7 +145,7 @@ def score(
 
 
 def infer(
-    embeddings: NDArray[np.float32],
+    embeddings: NDArray[np.float32] | NDArray[np.float64],
     labels: Labels,
     experiment: Experiment,
     scored: Scored,

@@ -15,6 +15,7 @@ from abxfast.study.toml_lines import suggest
 from abxfast.study.toml_table import to_study_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from abxfast.encoders import EncoderInfo
@@ -82,7 +83,7 @@ def resolve(study: Study, provider: str = "auto") -> ResolvedStudy:
     ------
     AbxfastError
         With the line of the study file, if an experiment selects nothing, ON has a single value, a column is missing or
-        mostly empty, a length exceeds every recording, or an encoder lacks a variant.
+        mostly empty, a length exceeds every recording or what an encoder takes, or an encoder lacks a variant.
     """
     manifest = load_manifest(study.source)
     paths = {item.recording: item.path for item in manifest.items}
@@ -97,6 +98,7 @@ def resolve(study: Study, provider: str = "auto") -> ResolvedStudy:
             raise study.document.error(
                 ("study", "variants"), f"variants: no encoder has {pattern!r}; {suggest(pattern, known)}"
             )
+    _check_lengths(study, encoders.values())
     return ResolvedStudy(study, manifest, files, seconds, encoders, variants, selections)
 
 
@@ -134,6 +136,20 @@ def _open_encoders(study: Study, provider: str) -> dict[str, EncoderSummary]:
             )
         encoders[name] = encoder
     return encoders
+
+
+def _check_lengths(study: Study, encoders: Iterable[EncoderSummary]) -> None:
+    """Refuse snippets that are longer than an encoder takes."""
+    for experiment in study.experiments:
+        for length_s in experiment.snippets:
+            for encoder in encoders:
+                reason = None if length_s is None else encoder.info.describe_too_long(length_s)
+                if reason:
+                    experiment_key = (*experiment.key, "snippets")
+                    raise study.document.error(
+                        experiment_key if experiment_key in study.document.lines else ("study", "snippets"),
+                        f"snippets: found {length_s:g}, but {reason}; choose shorter snippets, or remove the encoder",
+                    )
 
 
 def _matching(pattern: str, encoder: EncoderSummary) -> list[str]:

@@ -222,7 +222,7 @@ def _compute(analysis: Analysis, store: Store, *, memory_mb: float, threads: int
 
 def _length_sentences(summary: list[Row]) -> list[Row]:
     """Return a row per experiment, encoder and variant: a sentence that compares its lengths."""
-    names = ("experiment", "encoder", "variant")
+    names = ("experiment", "encoder", "variant", "standardise")
     curves: dict[tuple[str, ...], list[Row]] = {}
     for row in summary:
         curves.setdefault(tuple(row[name] for name in names), []).append(row)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from abxfast.results import Row
+    from abxfast.scoring import Dominance
 
     Sentences = Iterator[tuple[str, str]]
     """Kind and text of each sentence."""
@@ -53,11 +54,29 @@ def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Sentences:
         details += f", p = {_p(summary['p'])}"
     yield (
         "summary",
-        (
-            f"With {summary['encoder']} ({summary['variant']}), {compared} score {score} {length} on average{details}. "
-            f"{_count_verdicts(pairs)}."
-        ),
+        (f"With {_encoder(summary)}, {compared} score {score} {length} on average{details}. {_count_verdicts(pairs)}."),
     )
+
+
+def describe_dominance(summary: Row, dominance: Dominance | None) -> Sentences:
+    """Say that few channels outweigh the others, and name the option against it.
+
+    Parameters
+    ----------
+    summary : dict
+        Row of the table ``summary``.
+    dominance : Dominance or None
+        Of the vectors as they were scored.
+    """
+    if dominance is not None:
+        text = f"With {_encoder(summary)}, {dominance}, and so outweigh the others"
+        yield "channels", f'{text}; standardise = "zscore" in the study file gives all channels the same weight.'
+
+
+def _encoder(summary: Row) -> str:
+    """Return encoder, variant and standardisation in words."""
+    method = summary.get("standardise", "none")
+    return f"{summary['encoder']} ({summary['variant']}{'' if method == 'none' else f', {method}'})"
 
 
 def _count_verdicts(pairs: Sequence[Row]) -> str:

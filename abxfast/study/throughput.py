@@ -69,6 +69,7 @@ def encoding_speeds(
         for length in lengths:
             seconds = length or median_s
             n = max(encoder.info.least_samples, round(min(seconds, _MAX_LENGTH_S) * rate_hz))
+            n = min(n, encoder.info.most_samples or n)
             wave = (0.1 * random.standard_normal((1, n))).astype(np.float32)
             encode = partial(_encode_all, pool, encoder, [wave] * threads)
             speeds[length] = threads * n / rate_hz / _seconds_per_call(encode, _ENCODING_S / len(lengths))

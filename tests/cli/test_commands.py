@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from abxfast.store import Store
+
 HEAVY = ("numba", "pyarrow", "onnxruntime", "torch", "numpy", "soundfile")
 
 
@@ -112,6 +114,36 @@ def test_score_writes_what_it_prints_in_every_format(store, run, tmp_path):
         found = read(path)
         assert [float(row["score"]) for row in found] == [float(row["score"]) for row in rows]
         assert [int(row["wins2"]) for row in found] == [int(row["wins2"]) for row in rows]
+
+
+def test_standardised_scores_say_so(store, run, tmp_path):
+    status, printed, _ = run("score", store, "--standardise", "zscore")
+    assert status == 0
+    assert {row["standardise"] for row in csv.DictReader(printed.splitlines())} == {"zscore"}
+    status, _, err = run("score", store, "--standardise", "center", "-o", tmp_path / "scores.csv")
+    assert "(encoder mfcc, mfcc.max, center)" in err
+    status, _, err = run("score", store, "--standardise", "z")
+    assert status == 2
+    assert one_line(err).endswith("--standardise: found 'z', expected 'center' or 'zscore'")
+
+
+def test_info_names_the_option_where_few_channels_outweigh_the_others(store, run, monkeypatch):
+    advice = "--standardise zscore gives all channels the same weight"
+    sample = Store.sample
+
+    def loud(self, variant, n):
+        vectors = sample(self, variant, n).copy()
+        vectors[:, 5] = 1e4 * (variant == "mfcc.mean")
+        return vectors
+
+    monkeypatch.setattr(Store, "sample", loud)
+    assert advice not in run("info", store)[1]  # one of 26 channels is more than few
+    monkeypatch.setattr("abxfast.scoring.standardisation.MAX_DOMINANT_CHANNELS", 0.05)
+    pairs = json.loads(run("info", store, "--json")[1])
+    assert pairs["channels: mfcc.mean"] == (
+        f"1 of 26 channels holds 100% of the squared length of the vectors; {advice}"
+    )
+    assert "channels: mfcc.std" not in pairs
 
 
 def test_json_goes_to_stdout_with_its_origin(store, run):

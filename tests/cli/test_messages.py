@@ -28,7 +28,8 @@ def test_parameters_become_options(message, expected):
 
 
 def test_every_translated_parameter_is_one():
-    functions = (abxfast.embed, abxfast.score_store, abxfast.plan_study, abxfast.run_study, export, write_study)
+    near = abxfast.nearest_recordings
+    functions = (abxfast.embed, abxfast.score_store, near, abxfast.plan_study, abxfast.run_study, export, write_study)
     parameters = {name for function in functions for name in inspect.signature(function).parameters}
     assert set(OPTIONS) | PARAMETERS <= parameters
 

@@ -1,16 +1,18 @@
 import csv
 import errno
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 import soxr
 from noise_recordings import RATE_HZ, VARIANTS, complete_items, read_content, write_noise
+from tiny_encoder import INFO, write_encoder
 
 from abxfast.embedding import embed
 from abxfast.encoders import open_encoder
-from abxfast.errors import AbxfastError, StoreError
+from abxfast.errors import AbxfastError, StoreError, TaskError
 from abxfast.store import open_store, writer
 
 
@@ -163,3 +165,23 @@ def test_thousands_of_tokens_make_one_part(tmp_path):
     report = embed(tmp_path / "m.csv", tmp_path / "s", snippets=["whole"])
     assert report.snippets == len(rows) == len(complete_items(tmp_path / "s", None))
     assert len(list((tmp_path / "s" / "parts").iterdir())) == 1
+
+
+def test_snippets_longer_than_the_encoder_takes_are_refused_before_any_work(folder, tmp_path, encoded):
+    encoder = write_encoder(tmp_path / "short.onnx", info=replace(INFO, most_samples=2 * RATE_HZ))
+    options = {"encoder": str(encoder)}
+    with pytest.raises(TaskError) as caught:
+        embed(folder, tmp_path / "s", snippets=[1, 2.5], **options)
+    assert str(caught.value) == "`snippets`: found 2.5, but tiny takes at most 2 s; choose shorter snippets"
+    assert not (tmp_path / "s").exists()
+    assert RATE_HZ not in encoded
+    assert embed(folder, tmp_path / "s", snippets=[1, 2], **options).failures == []
+
+
+def test_a_whole_item_longer_than_the_encoder_takes_is_named(folder, tmp_path):
+    encoder = write_encoder(tmp_path / "short.onnx", info=replace(INFO, most_samples=6 * RATE_HZ))
+    report = embed(folder, tmp_path / "s", encoder=str(encoder), snippets=["whole"])
+    assert [name for name, _ in report.failures] == ["r1.wav", "r2.wav"]
+    for (name, reason), length in zip(report.failures, ("6.3", "7.3"), strict=True):
+        assert f"{name}: {length} s long, but tiny takes at most 6 s; split it into rows with start_s" in reason
+    assert len(open_store(tmp_path / "s").read(None, "max").items) == 1

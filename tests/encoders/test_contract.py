@@ -45,6 +45,8 @@ def test_each_key_is_required(tmp_path, key):
         ("least_samples", "-8", "expected an integer from 1"),
         ("least_samples", "0", "expected an integer from 1"),
         ("least_samples", "9" * 5_000, "expected an integer from 1 to 960000"),
+        ("most_samples", "7", "expected an integer from 8 to"),
+        ("most_samples", "", "expected an integer from 8 to"),
         ("frame_hop_samples", "many", "expected an integer from 1"),
         ("normalisation", " ", "expected a word"),
         ("precision", "", "expected a word"),
@@ -63,4 +65,14 @@ def test_invalid_metadata(tmp_path, key, value, expected):
 def test_metadata_round_trip():
     info = EncoderInfo(**{**vars(INFO), "parity": {"cos": 0.5, "n": [1, 2]}, "licence": "MIT", "name": "声调"})
     assert EncoderInfo.from_metadata(info.to_metadata(), "x") == info
+    limited = EncoderInfo(**{**vars(INFO), "most_samples": 480_000})
+    assert EncoderInfo.from_metadata(limited.to_metadata(), "x") == limited
     assert json.loads(info.to_metadata()["abxfast.variants"]) == ["mean", "max"]
+
+
+def test_the_longest_waveform():
+    limited = EncoderInfo(**{**vars(INFO), "most_samples": 480_000})
+    assert limited.describe_too_long(30) is None
+    assert limited.describe_too_long(30.00001) is None  # the same number of samples
+    assert limited.describe_too_long(31) == "tiny takes at most 30 s"
+    assert INFO.describe_too_long(1e6) is None

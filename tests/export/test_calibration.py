@@ -20,7 +20,7 @@ LAYERS = SMALL["num_hidden_layers"]
 # -- smoothing and int8
 
 
-@pytest.mark.parametrize("form", ["xlsr", "base", "mms", "hubert base"])
+@pytest.mark.parametrize("form", ["xlsr", "base", "mms", "hubert base", "whisper"])
 def test_smoothing_alone_changes_nothing(calibrated, form):
     """Any scales: folded into a norm or the values, or as a product, after the GELU and with post norm."""
     subject = calibrated(form)

@@ -252,7 +252,11 @@ INVALID = {
     "an unknown id": (disconnect, {"source": "nobody/nothing"}, "nobody/nothing: not in the cache"),
     "no source": (None, {"source": ""}, "no checkpoint given, expected a folder or an id"),
     "no config": (remove_config, {}, "no config.json"),
-    "a text model": (describe_text_model, {}, "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS) and HuBERT"),
+    "a text model": (
+        describe_text_model,
+        {},
+        "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS), HuBERT, UniSpeech, UniSpeech-SAT and Whisper",
+    ),
     "a layer that does not exist": (None, {"--layers": "4"}, "has 3 blocks"),
     "layers that are not numbers": (None, {"--layers": "last"}, "found 'last'"),
     "layers in reverse": (None, {"--layers": "3-1"}, "expected numbers such as 21, 9,21 or 1-24"),

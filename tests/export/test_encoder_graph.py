@@ -52,7 +52,7 @@ def test_long_snippets(checkpoint_of, form, seconds):
     assert difference(actual, pooled(hidden_states(folder, wave))) < 1e-5
 
 
-@pytest.mark.parametrize("form", ["xlsr", "base"])
+@pytest.mark.parametrize("form", ["xlsr", "base", "whisper"])
 def test_a_truncated_graph_equals_the_complete_one(checkpoint_of, form):
     wave = voice(1.3)
     whole = run(session_of(checkpoint_of(form)), wave)[0].reshape(LAYERS + 1, 3, -1)
@@ -61,7 +61,7 @@ def test_a_truncated_graph_equals_the_complete_one(checkpoint_of, form):
         np.testing.assert_allclose(one[0], whole[layer, 0], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", ["xlsr", "base", "mms"])
+@pytest.mark.parametrize("form", ["xlsr", "base", "mms", "whisper"])
 def test_a_batch_equals_its_snippets(checkpoint_of, form):
     session = session_of(checkpoint_of(form))
     waves = np.stack([voice(1.1, seed) for seed in range(3)])
@@ -99,7 +99,7 @@ def test_a_quiet_waveform_stays_exact(checkpoint_of, form):
 
 
 def test_silence_has_a_finite_vector(checkpoint_of):
-    for form in ("xlsr", "base"):
+    for form in ("xlsr", "base", "whisper"):
         assert np.isfinite(run(session_of(checkpoint_of(form)), np.zeros(16_000, np.float32))).all()
 
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="needs the export extra: pip install
 def convolve(subject, x, **options):
     g = Graph()
     layers = LinearLayers("int8", **options)
-    g.rename(PositionConvolution(subject.architecture, subject.weights, layers).add(g, INPUT_NAME), OUTPUT_NAME)
+    g.rename(PositionConvolution(subject.weights, layers).add(g, INPUT_NAME), OUTPUT_NAME)
     model = g.model("g", [value_info(INPUT_NAME, ["b", "t", 64])], [value_info(OUTPUT_NAME, None)])
     return open_model(model).run(None, {INPUT_NAME: x})[0]
 
@@ -50,7 +50,7 @@ def test_int8_is_a_convolution(calibrated, form, frames):
 def test_each_group_has_its_own_weights(calibrated):
     subject = calibrated("xlsr")
     x = np.random.default_rng(0).standard_normal((1, 30, 64)).astype(np.float32)
-    layer = PositionConvolution(subject.architecture, subject.weights, LinearLayers()).banded_layer(5, 4, 33, 0)
+    layer = PositionConvolution(subject.weights, LinearLayers()).banded_layer(5, 4, 33, 0)
     zeros = QuantizedWeight(np.zeros(layer.weight.shape, np.int8), np.ones(layer.weight.shape[1], np.float32))
     differs = (convolve(subject, x) != convolve(subject, x, quantized={"position.5": zeros})).any(axis=(0, 1))
     assert np.flatnonzero(differs).tolist() == [20, 21, 22, 23]

@@ -47,6 +47,16 @@ def test_name_the_model_of_an_exported_encoder(tmp_path):
     assert "holm1979" not in {reference.key for reference in references}
 
 
+def test_name_whisper(tmp_path):
+    folder = make_results(tmp_path, NAMES, encoders=("whisper-base-l6.int8",))
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run["encoders"][0]["source"] = "openai/whisper-base"
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    paragraphs, references = write_methods(read_results(folder))
+    assert "exported from openai/whisper-base, a Whisper model (Radford et al. 2023)" in " ".join(paragraphs)
+    assert "radford2023" in {reference.key for reference in references}
+
+
 def test_state_which_rows_took_part_and_that_some_were_whole(tmp_path):
     folder = make_results(tmp_path, NAMES)
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))

@@ -82,7 +82,7 @@ def test_the_default_variant_is_the_encoders(folder):
         (None, "no run.json; expected a results folder of `abxfast.run_study`"),
         ("{", "not JSON"),
         ("[]", f"found format list, expected {FORMAT}"),
-        ('{"format": 1}', "found format 1, expected 3; run `abxfast.run_study` again"),
+        ('{"format": 1}', "found format 1, expected 4; run `abxfast.run_study` again"),
     ],
 )
 def test_other_folders_are_refused_in_one_line(content, message, folder):

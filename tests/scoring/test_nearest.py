@@ -75,3 +75,10 @@ def test_estimates_have_an_error(store):
 def test_what_cannot_be_answered_is_an_error(store, recording, options, error, message):
     with pytest.raises(error, match=re.escape(message)):
         abxfast.nearest_recordings(store, recording, **options)
+
+
+def test_standardised_scores_are_those_of_all_pairs(store):
+    nearest = abxfast.nearest_recordings(store, QUERY, snippet=1, standardise="zscore").to_pylist()
+    cells = abxfast.score_store(store, snippet=1, standardise="zscore").table.to_pylist()
+    score = {(cell["recording"], cell["recording_b"]): cell["score"] for cell in cells}
+    assert [row["score_from"] for row in nearest] == [score[QUERY, row["recording"]] for row in nearest]

@@ -56,6 +56,7 @@ def test_json_has_the_task_the_source_and_the_cells(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {
         "task": "ON word",
         **SOURCE,
+        "standardise": None,
         "cells": TABLE.to_pylist(),
     }
     assert path.read_text(encoding="utf-8") == format_scores_json(SCORES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_store import check_store, make_entry, make_vectors, write_entry
 
-from abxfast.errors import StoreError
+from abxfast.errors import OutputError, StoreError
 from abxfast.store import compact, open_store
 
 
@@ -28,7 +28,7 @@ def test_no_room_for_the_scratch_file_is_an_error_not_a_crash(store, monkeypatch
 
     write_entry(store, make_entry(), [0], 1)
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(StoreError, match=r"No space left on device.*raise `memory_mb`"):
+    with pytest.raises(OutputError, match=r"No space left on device.*raise `memory_mb`"):
         store.read(10.0, "v.max", memory_mb=0)
 
 

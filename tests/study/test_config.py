@@ -92,6 +92,7 @@ def test_a_valid_study_is_read_as_written(folder):
         ('by = ["tale"]', 'by = ["microphone"]', 'on = "microphone"', ["twice"]),
         ('["mfcc"]', '["nonesuch"]', "encoders", ["nonesuch", "mfcc"]),
         ('["mfcc"]', '["mfcc"]\nvariants = ["layer21.max"]', "variants", ["layer21.max", "mfcc.max"]),
+        ('["mfcc"]', '["mfcc"]\nstandardise = "z"', "standardise", ["'z'", "expected 'center' or 'zscore'"]),
         ('["mfcc"]', '["mfcc"]\nseed = -1', "seed", ["-1", "0 or more"]),
         ('["mfcc"]', '["mfcc"]\npermutations = 10.5', "permutations", ["10.5", "whole number"]),
         ('"recordings.csv"', '"recordings.tsv"', "manifest", ["no such file"]),

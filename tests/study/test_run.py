@@ -6,15 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 from reference import score
+from tiny_encoder import INFO, write_encoder
 
 from abxfast._files import TEMPORARY_PREFIX
 from abxfast.errors import StudyError
+from abxfast.report.methods import write_methods
+from abxfast.results import TABLES, read_results
+from abxfast.scoring import score_store
 from abxfast.store import open_store
 from abxfast.study import plan_study, run_study
 
@@ -202,12 +207,12 @@ def test_results_of_the_former_format_are_computed_anew(folder, results, monkeyp
     assert (report.steps, report.kept) == (12, 0)
     assert contents(target) == contents(results)
     assert not former & {path.name for path in (target / "partial").iterdir()}
-    assert json.loads(run.read_text(encoding="utf-8"))["format"] == 3
+    assert json.loads(run.read_text(encoding="utf-8"))["format"] == 4
 
 
 def test_results_of_a_later_format_are_refused(folder, tmp_path):
-    (tmp_path / "run.json").write_text('{"format": 4, "title": "Noises", "source": "recordings.csv"}', encoding="utf-8")
-    with pytest.raises(StudyError, match=r"run\.json: has format 4, this version of abxfast writes 3; choose a new"):
+    (tmp_path / "run.json").write_text('{"format": 5, "title": "Noises", "source": "recordings.csv"}', encoding="utf-8")
+    with pytest.raises(StudyError, match=r"run\.json: has format 5, this version of abxfast writes 4; choose a new"):
         run_study(folder / "study.toml", tmp_path, report=False)
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
@@ -403,3 +408,52 @@ def test_tokens_without_repetition_get_an_interval_over_words(tmp_path, words):
     else:
         assert 0 < summary["low"] < summary["score"] < summary["high"] < 1
         assert summary["note"] == "the interval is over the 12 values of word, with all else held fixed"
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [("", "line 4"), ("\nsnippets = [0.5, 1]", "line 11")],
+    ids=["study's snippets", "experiment's own"],
+)
+def test_snippets_longer_than_an_encoder_takes_are_refused_before_any_work(folder, tmp_path, own, line):
+    encoder = write_encoder(tmp_path / "short.onnx", info=replace(INFO, most_samples=12_000))
+    text = (
+        STUDY.replace('"recordings.csv"', json.dumps(str(folder / "recordings.csv")))
+        .replace('variants = ["mfcc.max", "mfcc.mean"]', f"encoders = {json.dumps(['mfcc', str(encoder)])}")
+        .replace('classify = ["colour"]', f'classify = ["colour"]{own}', 1)
+    )
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    for command in (plan_study, run_study):
+        with pytest.raises(StudyError, match=rf"{line}: .*found 1, but tiny takes at most 0\.75 s; choose shorter"):
+            command(tmp_path / "study.toml", tmp_path / "results")
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_standardised_study_scores_standardised_vectors_and_says_so(folder, tmp_path):
+    """As `score_store` does; every table, run.json, the sentences and the methods name it."""
+    text = STUDY.replace('"recordings.csv"', json.dumps(str(folder / "recordings.csv")))
+    text = text.replace("permutations = 200", 'permutations = 200\nstandardise = "zscore"')
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    results = tmp_path / "results"
+    run_study(tmp_path / "study.toml", results, report=False)
+    rows = [row for row in read(results, "cells") if row["experiment"] == "matrix"]
+    assert rows
+    options = {"on": "recording", "standardise": "zscore"}
+    for variant, snippet in {(row["variant"], row["snippet_s"]) for row in rows}:
+        scores = score_store(results / "stores" / "mfcc.store", variant=variant, snippet=snippet, **options)
+        expected = {(row["recording"], row["recording_b"]): row["wins2"] for row in scores.table.to_pylist()}
+        found = {(r["a"], r["b"]): r["wins2"] for r in rows if (r["variant"], r["snippet_s"]) == (variant, snippet)}
+        assert found == expected
+    for name in TABLES:
+        if name != "recordings":
+            assert {row["standardise"] for row in read(results, name)} <= {"zscore"}, name
+    assert json.loads((results / "run.json").read_text())["standardise"] == "zscore"
+    sentences = [row["text"] for row in read(results, "sentences") if row["kind"] == "summary"]
+    assert all("(mfcc.max, zscore)" in text or "(mfcc.mean, zscore)" in text for text in sentences)
+    assert "standardised to zero mean and unit variance" in " ".join(write_methods(read_results(results))[0])
+
+
+def test_the_tables_of_other_studies_say_that_nothing_was_standardised(results):
+    assert {row["standardise"] for row in read(results, "pairs")} == {"none"}
+    assert json.loads((results / "run.json").read_text())["standardise"] == "none"
+    assert "standardised" not in " ".join(write_methods(read_results(results))[0])

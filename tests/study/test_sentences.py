@@ -2,10 +2,12 @@
 
 import pytest
 
+from abxfast.scoring import Dominance
 from abxfast.study.sentences import (
     describe_baselines,
     describe_classification,
     describe_confounds,
+    describe_dominance,
     describe_generality,
     describe_lengths,
     describe_pairs,
@@ -227,3 +229,14 @@ def test_an_accuracy_is_compared_with_the_majority_class(accuracy, low, high, co
     assert kind == "classification"
     assert text.startswith(f"Classification by room is correct for {round(10 * accuracy)} of 10 recordings at 1 s: ")
     assert text.endswith(f"], {comparison} the majority-class baseline (0.50).")
+
+
+def test_channels_that_outweigh_the_others_are_named_with_the_option():
+    dominance = Dominance(2, 512, 0.61)
+    ((kind, text),) = describe_dominance({"encoder": "whisper", "variant": "layer6.mean"}, dominance)
+    assert kind == "channels"
+    assert text == (
+        "With whisper (layer6.mean), 2 of 512 channels hold 61% of the squared length of the vectors, and so outweigh "
+        'the others; standardise = "zscore" in the study file gives all channels the same weight.'
+    )
+    assert not list(describe_dominance({}, None))

@@ -33,7 +33,7 @@ STUDY = """\
 title = "Two rooms, two voices, two sets of vowels"
 manifest = "recordings.csv"
 encoders = ["mfcc"]
-snippets = [1, 5, 10]
+snippets = [1, 5]
 
 [experiment.room]            # one voice in two rooms, two recordings of each
 on = "recording"

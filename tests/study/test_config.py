@@ -138,17 +138,6 @@ def test_two_encoders_of_one_name_are_refused(folder):
     assert "both have the name 'mfcc'" in message
 
 
-def test_the_study_of_the_readme_can_be_read(folder):
-    from pathlib import Path
-
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    study = text.split("```toml\n")[1].split("```")[0]
-    (folder / "recordings.csv").write_text(ROWS.replace("year", "session"), encoding="utf-8")
-    (folder / "study.toml").write_text(study.replace("[1, 5, 10, 20]", "[1]"), encoding="utf-8")
-    resolved = resolve(read_study(folder / "study.toml"))
-    assert [len(selection.items) for selection in resolved.selections] == [4, 4]
-
-
 def test_a_missing_study_file_names_the_function_that_writes_one(tmp_path):
     with pytest.raises(StudyError, match=r"no such file; `abxfast\.study\.write_study` makes one"):
         read_study(tmp_path / "study.toml")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import abxfast
+import abxfast.statistics
 from abxfast.cli.app import app
 from abxfast.encoders import EncoderInfo
 from abxfast.results import TABLES
@@ -20,6 +21,7 @@ from abxfast.study.keys import EXPERIMENT_KEYS, STUDY_KEYS, KeyInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from types import ModuleType
 
 _DEFAULT = re.compile(r" *\[default: (?P<value>[^]]*)\]$")
 _ARRAY_TYPES = {"string": "text", "double": "number", "int64": "whole number", "bool": "true or false"}
@@ -116,20 +118,28 @@ def tables() -> str:
 
 def python() -> str:
     """Return the page of the public names, which mkdocstrings fills in."""
-    names = [name for name in abxfast.__all__ if not name.startswith("_")]
-    functions = [name for name in names if inspect.isfunction(getattr(abxfast, name))]
-    classes = [name for name in names if name not in functions]
-    parts = [
-        "# From Python\n",
-        (
-            "Importing abxfast, or calling it, leaves the process as it was. Errors are children of `abxfast.AbxfastError` and name the "
-            "parameter at fault.\n"
-        ),
-        "## Functions\n",
-        *(f"::: abxfast.{name}\n" for name in functions),
-        "## Classes\n",
-        *(f"::: abxfast.{name}\n" for name in classes),
-    ]
+    return (
+        "# From Python\n\n"
+        "Importing abxfast, or calling it, leaves the process as it was. Errors are children of `abxfast.AbxfastError` and name the "
+        "parameter at fault.\n\n"
+    ) + _public_names(abxfast)
+
+
+def statistics() -> str:
+    """Return the page of the statistics, likewise."""
+    return (
+        "# Statistics of arrays\n\n"
+        "What a study computes, as functions of arrays, in `abxfast.statistics`. [Statistics in detail](../statistics.md) says what they assume.\n\n"
+    ) + _public_names(abxfast.statistics)
+
+
+def _public_names(module: ModuleType) -> str:
+    members = {name: getattr(module, name) for name in module.__all__ if not name.startswith("_")}
+    classes = [name for name, member in members.items() if inspect.isclass(member)]
+    functions = [name for name, member in members.items() if callable(member) and name not in classes]
+    parts = []
+    for heading, names in (("Functions", functions), ("Classes", classes)):
+        parts += [f"## {heading}\n", *(f"::: {module.__name__}.{name}\n" for name in names)]
     return "\n".join(parts)
 
 
@@ -196,6 +206,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/study.md": study_file,
     "reference/tables.md": tables,
     "reference/python.md": python,
+    "reference/statistics.md": statistics,
     "reference/encoder-contract.md": encoder_metadata,
 }
 """The pages by their path in the site."""

@@ -13,6 +13,8 @@ import onnx
 import pytest
 import typer
 
+import abxfast
+import abxfast.statistics
 from abxfast.cli.app import app
 from abxfast.encoders import EncoderInfo, open_encoder
 from abxfast.results import TABLES
@@ -104,6 +106,13 @@ def test_the_reference_has_every_option_of_every_command(reference):
 def test_the_reference_has_every_key_of_a_study_and_every_column(reference):
     assert rows(reference["reference/study.md"]) == [*STUDY_KEYS, *EXPERIMENT_KEYS]
     assert rows(reference["reference/tables.md"]) == [column for schema in TABLES.values() for column in schema.columns]
+
+
+def test_the_reference_has_every_public_function_and_class(reference):
+    for module, page in ((abxfast, "reference/python.md"), (abxfast.statistics, "reference/statistics.md")):
+        for name in module.__all__:
+            if callable(getattr(module, name)):
+                assert f"\n::: {module.__name__}.{name}\n" in reference[page]
 
 
 def test_the_reference_explains_every_key_of_an_encoder(reference):

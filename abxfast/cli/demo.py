@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from abxfast._files import write_atomic
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError
 from abxfast.scoring import AbxScores, score_store
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from abxfast.embedding import Progress
 
 LENGTHS_S = (1.0, 10.0)
+RECORDING_S = 60.0
 MIN_CONTRAST = 0.1
 """Two conditions count as different if their mean score exceeds that of the control by this much."""
 _QUESTIONS = {
@@ -25,12 +27,33 @@ _QUESTIONS = {
     "voice": ("voices", "two voices in one room"),
     "vowels": ("sets of vowels", "one voice in one room, with two sets of vowels"),
 }
+STUDY_FILE = "study.toml"
+STUDY = """\
+[study]
+title = "Two rooms, two voices, two sets of vowels"
+manifest = "recordings.csv"
+encoders = ["mfcc"]
+snippets = [1, 5]
+
+[experiment.room]            # one voice in two rooms, two recordings of each
+on = "recording"
+where = { experiment = "room" }
+
+[experiment.voice]           # two voices in one room
+on = "recording"
+where = { experiment = "voice" }
+
+[experiment.vowels]          # one voice in one room, two sets of vowels
+on = "recording"
+where = { experiment = "vowels" }
+"""
+"""The study that is written beside the recordings."""
 
 
 def run_demo(
     folder: Path, *, inform: Callable[[str], None] = print, progress: Callable[[Progress], None] | None = None
 ) -> str:
-    """Create the corpus in `folder`, embed it with ``mfcc`` and score it.
+    """Create the corpus in `folder`, embed it with ``mfcc`` and score it; write a study of it, unless there is one.
 
     Parameters
     ----------
@@ -44,7 +67,8 @@ def run_demo(
     Returns
     -------
     str
-        Three small matrices, one for each contrast, each with a sentence on what it shows.
+        Three small matrices, one for each contrast, each with a sentence on what it shows, and one on how far the
+        scores of the controls are from chance.
 
     Raises
     ------
@@ -55,7 +79,9 @@ def run_demo(
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not manifest.exists())):
         raise AbxfastError(f"{folder}: exists and is not an earlier demo; name a new folder")
     inform(f"writing recordings to {folder}")
-    manifest = write_corpus(folder)
+    manifest = write_corpus(folder, seconds=RECORDING_S)
+    if not (folder / STUDY_FILE).exists():
+        write_atomic(folder / STUDY_FILE, STUDY.encode())
     store = folder / "demo.store"
     report = embed(manifest, store, encoder="mfcc", snippets=LENGTHS_S, progress=progress)
     inform(
@@ -64,11 +90,13 @@ def run_demo(
     by_length = [score_store(store, snippet=length, on="recording", by=["experiment"]) for length in LENGTHS_S]
     condition = {row["recording"]: row["condition"] for row in open_store(store).manifest_rows().values()}
     parts = [_format_contrast(experiment, by_length, condition) for experiment in _QUESTIONS]
+    parts.append(_describe_controls(by_length, condition))
     parts.append(
         "Score: the share of triplets in which X is closer to A (another snippet of its own recording) than to B.\n"
         "0.5: chance level; 1: perfect discrimination. Encoder: mfcc.\n\n"
         f"Next: abxfast info {store}\n"
-        f"      abxfast score {store} --snippet 1 --on condition --by experiment"
+        f"      abxfast score {store} --snippet 1 --on condition --by experiment\n"
+        f"      abxfast run {folder / STUDY_FILE} -o {folder / 'results'}"
     )
     return "\n\n".join(parts)
 
@@ -98,6 +126,20 @@ def _format_contrast(experiment: str, by_length: list[AbxScores], condition: dic
         cells = ("".join(_cell(table.get((name, b))) for b in names) for table in tables)
         lines.append(f"{number} {label}".ljust(width) + "   ".join(cells).rstrip())
     return "\n".join([*lines, _sentence(experiment, tables, condition)])
+
+
+def _describe_controls(by_length: list[AbxScores], condition: dict[str, str]) -> str:
+    """Return a sentence on the scores of two recordings of one condition, and why they differ from 0.5."""
+    spreads = []
+    for length, scores in zip(LENGTHS_S, by_length, strict=True):
+        rows = scores.table.to_pylist()
+        same = [row["score"] for row in rows if condition[row["recording"]] == condition[row["recording_b"]]]
+        spreads.append(f"{min(same):.2f} to {max(same):.2f} at {length:g} s")
+    counts = [f"{RECORDING_S / length:g} snippets of {length:g} s" for length in LENGTHS_S]
+    return (
+        f"Two recordings of one condition should score 0.5. Such pairs score {' and '.join(spreads)}:\n"
+        f"a recording has {' but only '.join(counts)}, and few snippets make for uncertain scores."
+    )
 
 
 def _cell(score: float | None) -> str:

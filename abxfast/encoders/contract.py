@@ -49,8 +49,12 @@ class EncoderInfo:
         Normalisation of the waveform inside the graph: ``none`` or ``zero-mean unit-variance``.
     precision : str
         ``fp32``, ``fp16`` or ``int8``.
-    source, revision, sha256 : str
-        The checkpoint that the file was made from, its commit, and the SHA-256 of its weights; empty if none.
+    source : str
+        The checkpoint that the file was made from; empty if none.
+    revision : str
+        Commit of the checkpoint; empty if none.
+    sha256 : str
+        SHA-256 of the weights of the checkpoint; empty if none.
     licence : str
         Licence of the weights.
     most_samples : int or None

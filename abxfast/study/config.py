@@ -12,6 +12,7 @@ from abxfast.audio import make_plans, parse_channel, parse_length
 from abxfast.errors import TaskError
 from abxfast.scoring import Task, check_standardisation
 from abxfast.statistics import DEFAULT_MARGIN
+from abxfast.study.keys import EXPERIMENT_KEYS, STUDY_KEYS
 from abxfast.study.toml_lines import Document, Key, read_toml
 from abxfast.study.toml_table import Table
 
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 PERMUTATIONS = 10_000
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
-_STUDY_KEYS = (
-    *("title", "recordings", "manifest", "encoders", "snippets", "variants", "hop", "remainder", "channel"),
-    *("stores", "seed", "permutations", "margin", "standardise"),
-)
-_EXPERIMENT_KEYS = (
-    *("title", "on", "by", "across", "where", "snippets", "classify", "min_gap_s", "different"),
-    *("max_size_group", "max_x_across"),
-)
 _NAME = re.compile(r"[\w][\w .+-]*")
 
 
@@ -140,7 +133,7 @@ def read_study(path: Path) -> Study:
     root = Table(document, (), document.content)
     root.check_keys(("study", "experiment"))
     table = root.table("study", required=True)
-    table.check_keys(_STUDY_KEYS)
+    table.check_keys(STUDY_KEYS)
     source = _source(table, path.parent)
     lengths = _lengths(table) or (10.0,)
     encoders = table.texts("encoders", nonempty=True) or ("mfcc",)
@@ -230,7 +223,7 @@ def _experiment(table: Table, name: str, study_lengths: tuple[float | None, ...]
         raise table.error(
             "", f"experiment {name!r}: a name may only have letters, digits, spaces, and the characters . + -"
         )
-    table.check_keys(_EXPERIMENT_KEYS)
+    table.check_keys(EXPERIMENT_KEYS)
     task = table.translate(
         "on", lambda: Task(table.text("on") or "recording", table.texts("by"), table.texts("across"))
     )

@@ -165,7 +165,7 @@ def write_manifest(path: Path, rows: list[dict[str, str]]) -> Path:
 
 
 def to_markdown(rows: list[dict[str, Any]]) -> str:
-    """Return the table that the README shows."""
+    """Return the table of docs/case-studies.md."""
     variants = [name for name in rows[0] if "." in name]
     lines = [
         f"| design | task | snippets | triplets | {' | '.join(variants)} |",

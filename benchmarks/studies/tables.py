@@ -1,4 +1,4 @@
-"""The tables and figures of ``benchmarks/studies/experiments.py``, for RESULTS.md and the README."""
+"""The tables and figures of ``benchmarks/studies/experiments.py``, for RESULTS.md and the documentation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from abxfast.figures.style import INK, MARKERS, QUIET, SERIES, SMALL
 ENCODER_LABELS = {"full.int8": "seeded weights"}
 """How encoders are shown, unless by their own name."""
 LENGTHS = {1.0: "1 s", 5.0: "5 s", 10.0: "10 s", 20.0: "20 s", None: "one syllable"}
+VERDICTS = {"no_evidence": "no evidence", "undecidable": "cannot be judged"}
+"""How verdicts are shown, unless as they are."""
 SYLLABLE_S = 0.35
 """Position of single syllables on the axis of lengths: about their median duration."""
 MAX_PAIRS = 3
@@ -79,12 +81,12 @@ def _collect_scores(results):
 
 
 def _format_score(row):
-    """Return a score with its interval and p, as far as they exist."""
+    """Return a score with its interval and p, as far as they exist, and the verdict."""
     if row is None or row["score"] is None:
         return ""
     interval = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
     p = "" if row["p"] is None else "; p < 0.001" if row["p"] < 0.001 else f"; p = {row['p']:.2g}"  # noqa: PLR2004
-    return f"{row['score']:.2f}{interval}{p}"
+    return f"{row['score']:.2f}{interval}{p}; {VERDICTS.get(row['verdict'], row['verdict'])}"
 
 
 def _format_classification(results):

@@ -100,8 +100,7 @@ def _select(folder: Path, experiment) -> Path:
         writer.writerows(
             row
             for row in rows
-            if all(row[column] in values for column, values in experiment.where)
-            and all(row[label] for label in labels)
+            if all(row[column] in values for column, values in experiment.where) and all(row[label] for label in labels)
         )
     return path
 

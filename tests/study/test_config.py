@@ -1,11 +1,14 @@
 """The study file: an error in it is reported in one line, with its line number, before anything runs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
 from abxfast.errors import AbxfastError, StudyError
 from abxfast.study.config import read_study
+from abxfast.study.keys import EXPERIMENT_KEYS, STUDY_KEYS
 from abxfast.study.resolve import resolve
 
 GOOD = """\
@@ -136,17 +139,6 @@ def test_two_encoders_of_one_name_are_refused(folder):
     assert "both have the name 'mfcc'" in message
 
 
-def test_the_study_of_the_readme_can_be_read(folder):
-    from pathlib import Path
-
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    study = text.split("```toml\n")[1].split("```")[0]
-    (folder / "recordings.csv").write_text(ROWS.replace("year", "session"), encoding="utf-8")
-    (folder / "study.toml").write_text(study.replace("[1, 5, 10, 20]", "[1]"), encoding="utf-8")
-    resolved = resolve(read_study(folder / "study.toml"))
-    assert [len(selection.items) for selection in resolved.selections] == [4, 4]
-
-
 def test_a_missing_study_file_names_the_function_that_writes_one(tmp_path):
     with pytest.raises(StudyError, match=r"no such file; `abxfast\.study\.write_study` makes one"):
         read_study(tmp_path / "study.toml")
@@ -168,3 +160,21 @@ def test_an_error_of_a_library_function_names_the_key(folder, key, value, expect
     assert expected in message
     assert "`" not in message
     assert "--" not in message
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        *(("study", name) for name, info in STUDY_KEYS.items() if info.default.startswith("`")),
+        *(("experiment", name) for name, info in EXPERIMENT_KEYS.items() if info.default.startswith("`")),
+    ],
+)
+def test_a_documented_default_is_what_a_missing_key_means(folder, table, name):
+    def read(study="", experiment=""):
+        (folder / "study.toml").write_text(
+            f'[study]\nmanifest = "recordings.csv"\n{study}\n[experiment.a]\n{experiment}\n', encoding="utf-8"
+        )
+        return replace(read_study(folder / "study.toml"), document=None)
+
+    default = (STUDY_KEYS if table == "study" else EXPERIMENT_KEYS)[name].default.strip("`")
+    assert read(**{table: f"{name} = {default}"}) == read()

@@ -1,4 +1,4 @@
-"""Commands on stores: embed, score, info."""
+"""Commands on stores: embed, score, forget, info."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def embed_command(
         configure_process()
         from abxfast.embedding import embed
         from abxfast.encoders import DEFAULT_ENCODER
+        from abxfast.store import is_store
 
-        if encoder is None:
+        if encoder is None and not is_store(store):
             inform(
                 "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
                 "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
@@ -144,6 +145,21 @@ def score_command(
             typer.echo(format_scores_csv(scores), nl=False)
 
 
+def forget_command(
+    store: Annotated[Path, typer.Argument(help="A store that abxfast embed created.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Recordings or items, by name, or by the path of the file.")
+    ],
+    quiet: Quiet = False,
+) -> None:
+    """Remove recordings from a store: their vectors and their labels. The audio files stay as they are."""
+    with cli_logging(quiet=quiet, verbose=False):
+        from abxfast.store import forget, open_store
+
+        forgotten = forget(open_store(store), names)
+        inform(f"removed from {store}: {', '.join(forgotten.items)} ({forgotten.n_snippets:,} snippets)")
+
+
 def info_command(
     what: Annotated[str, typer.Argument(metavar="STORE|MODEL", help="A store, an ONNX file, or an encoder's name.")],
     as_json: AsJson = False,
@@ -172,12 +188,18 @@ def _summary(report: EmbedReport, store: Path) -> str:
 
     speed = report.audio_s / report.wall_s if report.wall_s else 0.0
     text = (
-        f"{report.snippets:,} snippets of {report.recordings - report.skipped} recordings into {store} with "
+        f"{report.snippets:,} snippets of {_count_recordings(report.embedded)} into {store} with "
         f"{report.encoder} on {report.provider}: {format_clock(report.audio_s)} of audio in "
         f"{format_clock(report.wall_s)}, {speed:,.0f} × real time"
     )
     if report.skipped:
-        text += f"; {report.skipped} recordings were in the store already"
+        text += f"; {_count_recordings(report.skipped)} in the store already"
+    if report.renamed:
+        text += f"; {len(report.renamed)} renamed"
     if report.failures:
         text += f"; {len(report.failures)} failed, see above"
     return text
+
+
+def _count_recordings(count: int) -> str:
+    return f"{count:,} recording{'s' * (count != 1)}"

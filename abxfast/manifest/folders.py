@@ -62,7 +62,8 @@ def scan_recordings(paths: Sequence[Path]) -> Manifest:
                     f"{file}: has the same name, {name!r}, as {first_file}; "
                     "pass the folder that contains both, or a manifest"
                 )
-    return Manifest(tuple(Item(name, name, file, origin=str(file)) for name, (_, file) in files_by_name.items()))
+    items = tuple(Item(name, name, file, origin=str(file)) for name, (_, file) in files_by_name.items())
+    return Manifest(items, names_from_paths=True)
 
 
 def _audio_files(root: Path) -> list[Path]:

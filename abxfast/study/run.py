@@ -179,8 +179,9 @@ def _embed(
             )
         for job in embedding_jobs(required):  # all of them: `embed` also notices changes of a file's content
             embedded = embed(
-                job.manifest,
+                resolved.manifest,
                 path,
+                items=job.names,
                 encoder=name,
                 snippets=job.snippets,
                 hop_s=resolved.study.hop_s,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from abxfast._threads import usable_threads
-from abxfast.audio import libsndfile_version
+from abxfast.audio import ffmpeg_version, libsndfile_version
 from abxfast.encoders import available_providers, encoders_folder, installed_runtimes
 from abxfast.errors import AbxfastError
 
@@ -33,6 +33,7 @@ def diagnose() -> Diagnosis:
         ("processors", f"{usable_threads()} usable of {os.cpu_count()}"),
         *((name, version(name)) for name in _PACKAGES),
         ("libsndfile", libsndfile_version()),
+        ("ffmpeg", ffmpeg_version() or "not installed: m4a, mp4, wma and the like cannot be read"),
     ]
     runtimes = installed_runtimes()
     diagnosis.findings.append(

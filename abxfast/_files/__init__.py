@@ -1,16 +1,18 @@
-"""Files: written atomically, removed quietly, named relative to a folder; and tables as delimited text.
+"""Files: written atomically, removed quietly, named relative to a folder, known by kind; tables as delimited text.
 
-Shared by all packages that write: stores, results, figures and reports.
+Shared by all packages that read or write files.
 """
 
 from abxfast._files.atomic import STALE_S, TEMPORARY_PREFIX, atomic_file, remove, remove_stale, write_atomic
 from abxfast._files.delimited import format_csv
+from abxfast._files.kinds import describe_kind
 from abxfast._files.names import json_digest, relative_path
 
 __all__ = [
     "STALE_S",
     "TEMPORARY_PREFIX",
     "atomic_file",
+    "describe_kind",
     "format_csv",
     "json_digest",
     "relative_path",

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from abxfast._files import describe_kind
 from abxfast.audio.channels import to_mono
 from abxfast.audio.ffmpeg import FfmpegFile
 from abxfast.audio.formats import FFMPEG_SUFFIXES, HEADERLESS_FORMATS, conversion_command
@@ -169,6 +170,9 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 def _open(path: Path) -> Iterator[soundfile.SoundFile | FfmpegFile]:
     suffix = path.suffix.lower()
     _check_file(path)
+    if kind := describe_kind(path):
+        what, remedy = kind
+        raise AudioError(f"{path}: is {what}, not audio; {remedy}")
     if suffix in FFMPEG_SUFFIXES:
         with FfmpegFile(path) as recording:
             check_header(recording, path)

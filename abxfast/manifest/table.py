@@ -9,10 +9,14 @@ from abxfast.errors import ManifestError
 from abxfast.manifest.delimited_text import find_separator, iterate_rows, read_text
 from abxfast.manifest.file_index import FileIndex
 from abxfast.manifest.items import RESERVED_COLUMNS, STRUCTURAL_COLUMNS, Item, Manifest
+from abxfast.manifest.spreadsheet import SPREADSHEET_SUFFIXES, read_spreadsheet
 
 
 def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
-    """Read a table: comma, semicolon or tab separated, UTF-8 or UTF-16, with or without a byte order mark.
+    """Read a table: a spreadsheet, or text in UTF-8 or UTF-16 that commas, semicolons or tabs separate.
+
+    A spreadsheet is known by its suffix (``.xlsx``, ``.xlsm``, ``.xls`` or ``.ods``); its first sheet is read, which
+    needs the extra ``spreadsheet``.
 
     Parameters
     ----------
@@ -30,11 +34,16 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     ------
     ManifestError
         If the table or one of its rows cannot be used; the message names file and line.
+    MissingPackageError
+        If the table is a spreadsheet, and python-calamine is not installed.
     """
     path = Path(path)
-    text = read_text(path)
-    separator = find_separator(path, text)
-    rows = iterate_rows(path, text, separator)
+    if path.suffix.lower() in SPREADSHEET_SUFFIXES:
+        rows, separator = read_spreadsheet(path), "\t"
+    else:
+        text = read_text(path)
+        separator = find_separator(path, text)
+        rows = iterate_rows(path, text, separator)
     header = _parse_header(*next(rows))
     files = FileIndex(path.parent)
     items: list[Item] = []

@@ -4,7 +4,7 @@ Shared by all packages that read or write files.
 """
 
 from abxfast._files.atomic import STALE_S, TEMPORARY_PREFIX, atomic_file, remove, remove_stale, write_atomic
-from abxfast._files.delimited import format_csv
+from abxfast._files.delimited import escape_formula, format_csv, unescape_formula
 from abxfast._files.kinds import describe_kind
 from abxfast._files.names import json_digest, relative_path
 
@@ -13,10 +13,12 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "atomic_file",
     "describe_kind",
+    "escape_formula",
     "format_csv",
     "json_digest",
     "relative_path",
     "remove",
     "remove_stale",
+    "unescape_formula",
     "write_atomic",
 ]

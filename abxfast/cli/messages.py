@@ -30,7 +30,19 @@ OPTIONS = {
 """Options whose name differs from that of the parameter by more than two dashes."""
 PARAMETERS = frozenset(
     (
-        *("across", "by", "channel", "encoder", "manifest", "on", "precision", "provider", "remainder", "revision"),
+        *(
+            "across",
+            "by",
+            "channel",
+            "encoder",
+            "excel",
+            "manifest",
+            "on",
+            "precision",
+            "provider",
+            "remainder",
+            "revision",
+        ),
         *("seed", "snippet", "threads", "variant"),
     )
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Excel, MemoryMb, Provider, Quiet, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
 from abxfast.errors import AbxfastError, EncoderError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def embed_command(
     recordings: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv).", show_default=False),
+        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv, .xlsx, .ods).", show_default=False),
     ] = None,
     store: Annotated[Path | None, typer.Option("-o", "--store", help="The store to create or extend.")] = None,
     snippet: Annotated[
@@ -90,6 +90,7 @@ def score_command(
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
+    excel: Excel = False,
     min_gap: Annotated[float, typer.Option(help="Minimum number of seconds between a and x of one recording.")] = 0.0,
     different: Annotated[
         list[str] | None, typer.Option(help="A label in which x differs from a, such as recording; may be repeated.")
@@ -113,7 +114,7 @@ def score_command(
         from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
 
         if output is not None:
-            check_output(output)
+            check_output(output, excel=excel)
         scores = score_store(
             store,
             snippet=snippet,
@@ -131,7 +132,7 @@ def score_command(
             threads=threads,
         )
         if output is not None:
-            write_scores(scores, output)
+            write_scores(scores, output, excel=excel)
             inform(f"{scores.table.num_rows} cells in {output} (encoder {scores.encoder}, {scores.variant})")
         if as_json:
             typer.echo(format_scores_json(scores), nl=False)
@@ -142,7 +143,7 @@ def score_command(
 
             print_scores(scores, Console())
         elif output is None:
-            typer.echo(format_scores_csv(scores), nl=False)
+            typer.echo(format_scores_csv(scores, excel=excel), nl=False)
 
 
 def forget_command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path, PurePosixPath
 
+from abxfast._files import unescape_formula
 from abxfast.errors import ManifestError
 from abxfast.manifest.delimited_text import find_separator, iterate_rows, read_text
 from abxfast.manifest.file_index import FileIndex
@@ -22,7 +23,8 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     ----------
     path : path
         The table. Its column ``path`` is relative to its own folder. ``item`` and ``recording`` name the row and the
-        recording, ``start_s`` and ``end_s`` limit it to a stretch; all other columns are metadata.
+        recording, ``start_s`` and ``end_s`` limit it to a stretch; all other columns are metadata. An apostrophe
+        before ``= + - @``, as in tables that abxfast writes, is no part of a label.
     need_audio : bool
         Whether the audio files must exist.
 
@@ -54,7 +56,7 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
             raise ManifestError(
                 f"{origin}: has {len(cells)} cells, the header {len(header)}; quote cells that contain {separator!r}"
             )
-        row = {name: cell.strip() or None for name, cell in zip(header, cells, strict=True)}
+        row = {name: _parse_cell(name, cell) for name, cell in zip(header, cells, strict=True)}
         item = _parse_row(row, files, origin, need_audio=need_audio, decimal_comma=separator != ",")
         if item.item in item_origins:
             raise ManifestError(
@@ -72,6 +74,12 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     if not items:
         raise ManifestError(f"{path}: has a header but no rows; add one for each recording")
     return Manifest(tuple(items), tuple(name for name in header if name not in STRUCTURAL_COLUMNS))
+
+
+def _parse_cell(column: str, cell: str) -> str | None:
+    """Return the text of a cell, as it was before a table of abxfast's escaped it; ``None`` if it is empty."""
+    text = cell.strip()
+    return (text if column == "path" else unescape_formula(text)) or None
 
 
 def _parse_header(origin: str, cells: list[str]) -> list[str]:

@@ -150,6 +150,15 @@ def test_score_writes_what_it_prints_in_every_format(store, run, tmp_path):
         assert [int(row["wins2"]) for row in found] == [int(row["wins2"]) for row in rows]
 
 
+def test_scores_for_excel_begin_with_a_byte_order_mark(store, run, tmp_path):
+    _, printed, _ = run("score", store)
+    assert run("score", store, "--excel") == (0, f"\ufeff{printed}", "")
+    assert run("score", store, "-o", tmp_path / "s.csv", "--excel")[0] == 0
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8") == f"\ufeff{printed}"
+    status, _, err = run("score", store, "-o", tmp_path / "s.parquet", "--excel", "-q")
+    assert (status, one_line(err).startswith("abxfast: --excel:")) == (2, True)
+
+
 def test_json_goes_to_stdout_with_its_origin(store, run):
     status, out, _ = run("score", store, "--json")
     result = json.loads(out)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from abxfast._installation import install_command
 from abxfast.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def to_pandas(table: pa.Table) -> Any:
     try:
         return table.to_pandas()
     except ImportError as error:
-        raise MissingPackageError("`to_pandas` needs pandas, which is not installed: pip install pandas") from error
+        raise MissingPackageError(
+            f"`to_pandas` needs pandas, which is not installed: {install_command('pandas')}"
+        ) from error
 
 
 def plot_matrix(

@@ -8,6 +8,7 @@ import shutil
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from abxfast._installation import install_command
 from abxfast.errors import ExportError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ def check_packages() -> None:
     """
     missing = [name for name in REQUIRED_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
+        extras = "cpu,export" if "onnxruntime" in missing else "export"
         raise MissingPackageError(
-            f"export needs {', '.join(missing)}; install the export extra: pip install '.[cpu,export]'"
+            f"export needs {', '.join(missing)}, not installed: {install_command(f'abxfast[{extras}]')}"
         )
 
 

@@ -1,10 +1,11 @@
-"""Files: written atomically, removed quietly, named relative to a folder; and tables as delimited text.
+"""Files: written atomically, removed quietly, named relative to a folder, known by kind; tables as delimited text.
 
-Shared by all packages that write: stores, results, figures and reports.
+Shared by all packages that read or write files.
 """
 
 from abxfast._files.atomic import STALE_S, TEMPORARY_PREFIX, atomic_file, remove, remove_stale, write_atomic
-from abxfast._files.delimited import format_csv
+from abxfast._files.delimited import escape_formula, format_csv, unescape_formula
+from abxfast._files.kinds import describe_kind
 from abxfast._files.names import json_digest, relative_path
 from abxfast._files.scratch import allocate
 
@@ -13,10 +14,13 @@ __all__ = [
     "TEMPORARY_PREFIX",
     "allocate",
     "atomic_file",
+    "describe_kind",
+    "escape_formula",
     "format_csv",
     "json_digest",
     "relative_path",
     "remove",
     "remove_stale",
+    "unescape_formula",
     "write_atomic",
 ]

@@ -1,9 +1,9 @@
 """Audio: decode and check recordings, cut them into snippets, measure their quality.
 
-Recordings of any format that libsndfile reads become a stream of mono blocks at the encoder's sampling rate. A
-recording that is cut short, damaged or empty is refused with the reason. A snippet plan says which stretches of a
-recording become vectors, and a cutter cuts them from the stream, exact in samples. Quality measures describe how a
-recording was made.
+Recordings of any format that libsndfile reads, or ffmpeg where it is installed, become a stream of mono blocks at the
+encoder's sampling rate. A recording that is cut short, damaged or empty is refused with the reason. A snippet plan says
+which stretches of a recording become vectors, and a cutter cuts them from the stream, exact in samples. Quality
+measures describe how a recording was made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from abxfast.audio.channels import parse_channel
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
-    from abxfast.audio.formats import SUFFIXES, UNREADABLE_SUFFIXES
+    from abxfast.audio.ffmpeg import ffmpeg_version
+    from abxfast.audio.formats import FFMPEG_SUFFIXES, SUFFIXES
     from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
     from abxfast.audio.snippet_plan import (
         END_SLACK_S,
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "END_SLACK_S",
+    "FFMPEG_SUFFIXES",
     "MAX_WHOLE_S",
     "QUALITY_MEASURES",
     "SUFFIXES",
-    "UNREADABLE_SUFFIXES",
     "AudioInfo",
     "AudioQuality",
     "CutResult",
@@ -41,6 +42,7 @@ __all__ = [
     "SnippetPlan",
     "Stretch",
     "check_whole",
+    "ffmpeg_version",
     "libsndfile_version",
     "make_plans",
     "measure_quality",
@@ -58,7 +60,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "channels": ["parse_channel"],
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
-        "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES"],
+        "ffmpeg": ["ffmpeg_version"],
+        "formats": ["FFMPEG_SUFFIXES", "SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
         "snippet_plan": ["END_SLACK_S", "MAX_WHOLE_S", "SnippetPlan", "check_whole", "make_plans", "parse_length"],
     },

@@ -1,4 +1,4 @@
-"""Decoding: recordings as a stream of mono blocks, decoded by libsndfile and resampled by soxr."""
+"""Decoding: recordings as a stream of mono blocks, decoded by libsndfile or ffmpeg and resampled by soxr."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 import soundfile
 import soxr
 
+from abxfast._files import describe_kind
 from abxfast.audio.channels import to_mono
-from abxfast.audio.formats import HEADERLESS_FORMATS, UNREADABLE_SUFFIXES, conversion_command
+from abxfast.audio.ffmpeg import FfmpegFile
+from abxfast.audio.formats import FFMPEG_SUFFIXES, HEADERLESS_FORMATS, conversion_command
 from abxfast.audio.integrity import check_decoded, check_header, declared_frames
 from abxfast.audio.mp3 import UnboundedFile, declares_length
 from abxfast.errors import AudioError, OutputError
@@ -44,7 +46,7 @@ class AudioInfo:
     frames : int
         Samples a channel; 0 if the header does not declare it, as in an MP3 or a FLAC that was written to a pipe.
     format : str
-        Container and codec as libsndfile names them, such as ``WAV PCM_16``.
+        Container and codec as libsndfile names them, such as ``WAV PCM_16``; ``M4A aac`` if ffmpeg decodes it.
     """
 
     rate_hz: int
@@ -165,13 +167,17 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+def _open(path: Path) -> Iterator[soundfile.SoundFile | FfmpegFile]:
     suffix = path.suffix.lower()
-    if suffix in UNREADABLE_SUFFIXES:
-        raise AudioError(
-            f"{path}: {suffix[1:]} cannot be decoded by libsndfile; convert it first: {conversion_command(path)}"
-        )
     _check_file(path)
+    if kind := describe_kind(path):
+        what, remedy = kind
+        raise AudioError(f"{path}: is {what}, not audio; {remedy}")
+    if suffix in FFMPEG_SUFFIXES:
+        with FfmpegFile(path) as recording:
+            check_header(recording, path)
+            yield recording
+        return
     with ExitStack() as stack:
         try:
             sound = stack.enter_context(_SequentialFile(path, **HEADERLESS_FORMATS.get(suffix, {})))
@@ -203,8 +209,10 @@ def _check_file(path: Path) -> None:
         raise AudioError(f"{path}: is empty (0 bytes); copy it again from its source")
 
 
-def _read(sound: soundfile.SoundFile, n_frames: int, path: Path, position: int) -> NDArray[np.float32]:
+def _read(sound: soundfile.SoundFile | FfmpegFile, n_frames: int, path: Path, position: int) -> NDArray[np.float32]:
     """Read the next samples, shape (n_frames, channels); fewer only at the end."""
+    if isinstance(sound, FfmpegFile):
+        return sound.read(n_frames)
     try:
         block: NDArray[np.float32] = sound.read(n_frames, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:

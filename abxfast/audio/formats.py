@@ -16,13 +16,14 @@ SUFFIXES = frozenset(
 )
 """Suffixes of file names that count as audio when a folder is searched, in lower case."""
 
-UNREADABLE_SUFFIXES = frozenset(
+FFMPEG_SUFFIXES = frozenset(
     (
-        *(".m4a", ".m4b", ".mp4", ".aac", ".wma", ".wmv", ".mov", ".mkv", ".mka", ".webm", ".avi", ".mpg", ".mpeg"),
-        *(".amr", ".3gp", ".ape", ".wv", ".ra", ".rm", ".ac3", ".dts", ".spx"),
+        *(".m4a", ".m4b", ".m4r", ".m4v", ".mp4", ".aac", ".wma", ".wmv", ".asf", ".mov", ".mkv", ".mka", ".webm"),
+        *(".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob", ".mts", ".m2ts", ".amr", ".awb", ".3gp", ".3g2", ".ape"),
+        *(".wv", ".tta", ".mpc", ".ra", ".rm", ".ac3", ".eac3", ".dts", ".spx", ".ogv"),
     )
 )
-"""Suffixes of recordings that libsndfile cannot decode: searches find them, and decoding says how to convert them."""
+"""Suffixes of recordings that libsndfile cannot decode, and ffmpeg can; searches find them as well."""
 
 HEADERLESS_FORMATS: dict[str, dict[str, str | int]] = {
     ".gsm": {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}

@@ -8,6 +8,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from abxfast.audio.channels import MAX_CHANNELS
+from abxfast.audio.ffmpeg import FfmpegFile
 from abxfast.audio.formats import conversion_command
 from abxfast.errors import AudioError
 
@@ -34,6 +35,10 @@ _UNKNOWN_LENGTH = 1 << 36
 """libsndfile reports a length of at least so many samples where it knows none."""
 _MP3_SLACK = 4 * 1152
 """Samples that an MP3 may lack: encoders disagree whether the frame that holds the header counts."""
+_CONTAINER_SLACK_S = 0.1
+"""Seconds that a recording may lack in a container such as m4a: durations are rounded, and count encoders' padding."""
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+"""Identifier of the object in a WMA file that declares the size of the file, 40 bytes on, and flags, 88 bytes on."""
 _OGG_PAGE = struct.Struct("<4sBBqIIIB")
 """Capture pattern, version, flags, position, serial number, page number, checksum, number of segments."""
 _OGG_LAST_PAGE = 4
@@ -41,12 +46,12 @@ _OGG_LAST_PAGE = 4
 _MAX_OGG_PAGE = _OGG_PAGE.size + 255 + 255 * 255
 
 
-def declared_frames(sound: soundfile.SoundFile) -> int | None:
+def declared_frames(sound: soundfile.SoundFile | FfmpegFile) -> int | None:
     """Return the samples a channel that the header declares; ``None`` if it declares none."""
     return sound.frames if 0 <= sound.frames < _UNKNOWN_LENGTH else None
 
 
-def check_header(sound: soundfile.SoundFile, path: Path) -> None:
+def check_header(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
     """Check what is known about a recording before it is decoded.
 
     Raises
@@ -69,18 +74,20 @@ def check_header(sound: soundfile.SoundFile, path: Path) -> None:
             raise _cut_short(sound, path, int(declared[1]))
     if _VOC_TRUNCATED.search(sound.extra_info):
         raise _cut_short(sound, path)
-    if sound.format == "OGG":
+    if isinstance(sound, FfmpegFile):
+        _check_container_size(sound, path)
+    if sound.format in ("OGG", "OGV", "SPX"):
         _check_ogg_end(sound, path)
     if sound.format == "NIST":
         _check_nist(sound, path)
 
 
-def check_decoded(sound: soundfile.SoundFile, path: Path, n_decoded: int) -> None:
+def check_decoded(sound: soundfile.SoundFile | FfmpegFile, path: Path, n_decoded: int) -> None:
     """Check a recording that has been decoded to its end.
 
     Parameters
     ----------
-    sound : SoundFile
+    sound : SoundFile or FfmpegFile
     path : Path
     n_decoded : int
         Samples a channel that were decoded.
@@ -93,11 +100,18 @@ def check_decoded(sound: soundfile.SoundFile, path: Path, n_decoded: int) -> Non
     if n_decoded == 0:
         raise AudioError(f"{path}: contains no samples; record or export it again")
     declared = declared_frames(sound)
-    if declared is not None and n_decoded + (_MP3_SLACK if sound.format == "MP3" else 0) < declared:
+    if declared is not None and n_decoded + _slack(sound) < declared:
         raise _cut_short(sound, path, declared, n_decoded)
 
 
-def _check_chunk_sizes(sound: soundfile.SoundFile, path: Path) -> None:
+def _slack(sound: soundfile.SoundFile | FfmpegFile) -> int:
+    """Return the samples by which a recording that is whole may miss its declared length."""
+    if sound.format == "MP3":
+        return _MP3_SLACK
+    return round(_CONTAINER_SLACK_S * sound.samplerate) if isinstance(sound, FfmpegFile) else 0
+
+
+def _check_chunk_sizes(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
     for sizes in _CHUNK_SIZE.finditer(sound.extra_info):
         declared, actual = int(sizes[1]), int(sizes[2])
         is_placeholder = any(declared in placeholders for placeholders in _PLACEHOLDER_SIZES)
@@ -105,7 +119,26 @@ def _check_chunk_sizes(sound: soundfile.SoundFile, path: Path) -> None:
             raise _cut_short(sound, path, sound.frames * declared / actual if actual else None)
 
 
-def _check_ogg_end(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_container_size(sound: FfmpegFile, path: Path) -> None:
+    """Check the size that AVI and WMA declare: of a file that lacks its end, ffmpeg decodes the rest without a word."""
+    with path.open("rb") as file:
+        head = file.read(1 << 13)
+        size = file.seek(0, os.SEEK_END)
+    declared = 0
+    if head.startswith(b"RIFF"):
+        declared = int.from_bytes(head[4:8], "little") + 8
+        if any(declared - 8 in placeholders for placeholders in _PLACEHOLDER_SIZES):
+            return
+    position = head.find(_ASF_PROPERTIES)
+    if position >= 0 and not head[position + 88 : position + 89].endswith(
+        (b"\x01", b"\x03")
+    ):  # the flag of a broadcast, whose size nobody knew
+        declared = int.from_bytes(head[position + 40 : position + 48], "little")
+    if size + _CHUNK_PADDING < declared:
+        raise _cut_short(sound, path)
+
+
+def _check_ogg_end(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
     """Check the last page: libsndfile takes a file that is cut within it for one with junk at its end."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_OGG_PAGE))
@@ -125,7 +158,7 @@ def _check_ogg_end(sound: soundfile.SoundFile, path: Path) -> None:
         )
 
 
-def _check_nist(sound: soundfile.SoundFile, path: Path) -> None:
+def _check_nist(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
     with path.open("rb") as file:
         declared = _NIST_FRAMES.search(file.read(1024))
     if declared and sound.frames < int(declared[1]):
@@ -133,12 +166,13 @@ def _check_nist(sound: soundfile.SoundFile, path: Path) -> None:
 
 
 def _cut_short(
-    sound: soundfile.SoundFile, path: Path, declared: float | None = None, n_decoded: int | None = None
+    sound: soundfile.SoundFile | FfmpegFile, path: Path, declared: float | None = None, n_decoded: int | None = None
 ) -> AudioError:
     """Return the error for a recording that has fewer samples than it declares."""
-    decodable_s = (sound.frames if n_decoded is None else n_decoded) / sound.samplerate
+    decodable = (declared_frames(sound) or 0) if n_decoded is None else n_decoded
+    only = f", only {decodable / sound.samplerate:.1f} s can be decoded" if decodable else ""
     reason = "its end is missing" if declared is None else f"its header declares {declared / sound.samplerate:.1f} s"
     return AudioError(
-        f"{path}: is cut short: {reason}, only {decodable_s:.1f} s can be decoded; "
+        f"{path}: is cut short: {reason}{only}; "
         f"copy it again, or save what is left: {conversion_command(path, '-whole')}"
     )

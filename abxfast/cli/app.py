@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command(name="embed")(store_commands.embed_command)
 app.command(name="score")(store_commands.score_command)
 app.command(name="near")(store_commands.near_command)
+app.command(name="forget")(store_commands.forget_command)
 app.command(name="init")(study_commands.init_command)
 app.command(name="plan")(study_commands.plan_command)
 app.command(name="run")(study_commands.run_command)

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from abxfast._installation import install_command
 from abxfast._threads import usable_threads
-from abxfast.audio import libsndfile_version
+from abxfast.audio import ffmpeg_version, libsndfile_version
 from abxfast.encoders import available_providers, encoders_folder, installed_runtimes
 from abxfast.errors import AbxfastError
 
@@ -33,6 +34,7 @@ def diagnose() -> Diagnosis:
         ("processors", f"{usable_threads()} usable of {os.cpu_count()}"),
         *((name, version(name)) for name in _PACKAGES),
         ("libsndfile", libsndfile_version()),
+        ("ffmpeg", ffmpeg_version() or "not installed: m4a, mp4, wma and the like cannot be read"),
     ]
     runtimes = installed_runtimes()
     diagnosis.findings.append(
@@ -41,7 +43,8 @@ def diagnose() -> Diagnosis:
     if len(runtimes) > 1:
         diagnosis.problems.append(
             f"{' and '.join(runtimes)} are both installed and overwrite each other; "
-            f"{sys.executable} -m pip uninstall {' '.join(runtimes)}, then install one of the extras cpu and gpu"
+            f"{sys.executable} -m pip uninstall {' '.join(runtimes)}, then {install_command('abxfast[cpu]')}, or "
+            "abxfast[gpu] in its place"
         )
     try:
         diagnosis.findings.append(("providers", ", ".join(available_providers())))

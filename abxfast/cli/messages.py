@@ -32,8 +32,8 @@ OPTIONS = {
 """Options whose name differs from that of the parameter by more than two dashes."""
 PARAMETERS = frozenset(
     (
-        *("across", "by", "channel", "encoder", "manifest", "on", "precision", "provider", "remainder", "revision"),
-        *("estimate", "order", "seed", "snippet", "standardise", "threads", "variant"),
+        *("across", "by", "channel", "encoder", "estimate", "excel", "manifest", "on", "order", "precision"),
+        *("provider", "remainder", "revision", "seed", "snippet", "standardise", "threads", "variant"),
     )
 )
 COMMANDS = {

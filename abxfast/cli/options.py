@@ -12,6 +12,7 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors and war
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, including what libraries print.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Provider = Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")]
+Excel = Annotated[bool, typer.Option("--excel", help="Mark CSV files as UTF-8, as Excel needs it.")]
 MemoryMb = Annotated[float, typer.Option(help="Memory for vectors and distances, in MB.")]
 Estimate = Annotated[
     float | None,

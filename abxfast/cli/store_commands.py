@@ -1,4 +1,4 @@
-"""Commands on stores: embed, score, near, info."""
+"""Commands on stores: embed, score, near, forget, info."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from abxfast.cli.options import (
     SOME_FAILED,
     AsJson,
     Estimate,
+    Excel,
     MemoryMb,
     Provider,
     Quiet,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def embed_command(
     recordings: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv).", show_default=False),
+        typer.Argument(help="Folders, audio files, or one manifest (.csv, .tsv, .xlsx, .ods).", show_default=False),
     ] = None,
     store: Annotated[Path | None, typer.Option("-o", "--store", help="The store to create or extend.")] = None,
     snippet: Annotated[
@@ -58,8 +59,9 @@ def embed_command(
         configure_process()
         from abxfast.embedding import embed
         from abxfast.encoders import DEFAULT_ENCODER
+        from abxfast.store import is_store
 
-        if encoder is None:
+        if encoder is None and not is_store(store):
             inform(
                 "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
                 "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
@@ -99,6 +101,7 @@ def score_command(
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="Metadata to use in place of the store's.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help=".csv, .tsv, .json or .parquet")] = None,
+    excel: Excel = False,
     min_gap: Annotated[float, typer.Option(help="Minimum number of seconds between a and x of one recording.")] = 0.0,
     different: Annotated[
         list[str] | None, typer.Option(help="A label in which x differs from a, such as recording; may be repeated.")
@@ -124,7 +127,7 @@ def score_command(
         from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
 
         if output is not None:
-            check_output(output)
+            check_output(output, excel=excel)
         scores = score_store(
             store,
             snippet=snippet,
@@ -144,7 +147,7 @@ def score_command(
             standardise=standardise,
         )
         if output is not None:
-            write_scores(scores, output)
+            write_scores(scores, output, excel=excel)
             standardised = "" if standardise is None else f", {standardise}"
             source = f"encoder {scores.encoder}, {scores.variant}{standardised}"
             inform(f"{scores.table.num_rows} cells in {output} ({source})")
@@ -157,7 +160,22 @@ def score_command(
 
             print_scores(scores, Console())
         elif output is None:
-            typer.echo(format_scores_csv(scores), nl=False)
+            typer.echo(format_scores_csv(scores, excel=excel), nl=False)
+
+
+def forget_command(
+    store: Annotated[Path, typer.Argument(help="A store that abxfast embed created.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Recordings or items, by name, or by the path of the file.")
+    ],
+    quiet: Quiet = False,
+) -> None:
+    """Remove recordings from a store: their vectors and their labels. The audio files stay as they are."""
+    with cli_logging(quiet=quiet, verbose=False):
+        from abxfast.store import forget, open_store
+
+        forgotten = forget(open_store(store), names)
+        inform(f"removed from {store}: {', '.join(forgotten.items)} ({forgotten.n_snippets:,} snippets)")
 
 
 def near_command(
@@ -228,12 +246,18 @@ def _summary(report: EmbedReport, store: Path) -> str:
 
     speed = report.audio_s / report.wall_s if report.wall_s else 0.0
     text = (
-        f"{report.snippets:,} snippets of {report.recordings - report.skipped} recordings into {store} with "
+        f"{report.snippets:,} snippets of {_count_recordings(report.embedded)} into {store} with "
         f"{report.encoder} on {report.provider}: {format_clock(report.audio_s)} of audio in "
         f"{format_clock(report.wall_s)}, {speed:,.0f} × real time"
     )
     if report.skipped:
-        text += f"; {report.skipped} recordings were in the store already"
+        text += f"; {_count_recordings(report.skipped)} in the store already"
+    if report.renamed:
+        text += f"; {len(report.renamed)} renamed"
     if report.failures:
         text += f"; {len(report.failures)} failed, see above"
     return text
+
+
+def _count_recordings(count: int) -> str:
+    return f"{count:,} recording{'s' * (count != 1)}"

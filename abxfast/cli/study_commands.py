@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Excel, MemoryMb, Provider, Quiet, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform
 
@@ -60,6 +60,7 @@ def run_command(
     memory_mb: MemoryMb = 512,
     threads: _Threads = None,
     report: Annotated[bool, typer.Option(help="Draw figures and write the page.")] = True,
+    excel: Excel = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -78,6 +79,7 @@ def run_command(
                     memory_mb=memory_mb,
                     threads=threads,
                     report=report,
+                    excel=excel,
                     progress=progress,
                 )
         except KeyboardInterrupt:

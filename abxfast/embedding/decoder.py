@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from abxfast.audio import Cutter, Stretch, stream
-from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file, hash_file
+from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file
 from abxfast.embedding.messages import EntryFinished, Failure, Message, PendingSnippet
 from abxfast.embedding.progress import Progress
 from abxfast.errors import AbxfastError, AudioError
 from abxfast.store import StoreEntry
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from abxfast.audio import Snippet, SnippetPlan
+    from abxfast.embedding.contents import FileContents
     from abxfast.encoders import EncoderInfo
     from abxfast.manifest import Item, Manifest
     from abxfast.store import Store
-
-RACY_NS = 2_000_000_000
-"""A file modified less than this before it was hashed may have changed again within one tick of its drive's clock."""
 
 
 class _PendingEntry(NamedTuple):
@@ -39,6 +36,7 @@ class Decoder:
     ----------
     manifest : Manifest
     store : Store
+    contents : FileContents
     info : EncoderInfo
     plans : sequence of SnippetPlan
     channel : int or None
@@ -60,6 +58,7 @@ class Decoder:
         self,
         manifest: Manifest,
         store: Store,
+        contents: FileContents,
         info: EncoderInfo,
         plans: Sequence[SnippetPlan],
         channel: int | None,
@@ -68,6 +67,7 @@ class Decoder:
         self._files = group_by_file(manifest)
         self._store = store
         self._info = info
+        self._contents = contents
         self._rate_hz = info.sample_rate_hz
         self._min_samples = info.least_samples
         self._plans = plans
@@ -76,7 +76,6 @@ class Decoder:
         self._done_s = 0.0
         self._total_s = sum(file.duration_s for file in self._files)
         self._current = store.current_entries()
-        self._state_by_item = {item: store.entries[key] for (item, _), key in self._current.items()}
         self.recordings = len(self._files)
         self.skipped = 0
         self.audio_s = 0.0
@@ -111,7 +110,7 @@ class Decoder:
                     failed = True
                     yield Failure(item.item, f"{item.origin}: {problem}")
                     continue
-                content = content or self._stored_content(item, path, status) or (yield from hash_file(file.path))
+                content = content or (yield from self._contents.read(file.path, status))
                 entry = StoreEntry(
                     item=item.item,
                     recording=item.recording,
@@ -132,15 +131,6 @@ class Decoder:
                     # The file was changed and changed back, or only copied: record that this entry counts.
                     yield EntryFinished(entry, state.total)
         self.skipped += not (pending or failed)
-
-    def _stored_content(self, item: Item, path: str, status: os.stat_result) -> str | None:
-        """Return the hash of a file from the store if path, size and time are unchanged, as make and rsync do."""
-        state = self._state_by_item.get(item.item)
-        if state is None or status.st_mtime_ns > state.written_ns - RACY_NS:
-            return None
-        entry = state.entry
-        unchanged = (entry.path, entry.size, entry.mtime_ns) == (path, status.st_size, status.st_mtime_ns)
-        return entry.content if unchanged else None
 
     def _decode(self, file: AudioFile, pending: list[_PendingEntry]) -> Iterator[Message | None]:
         """Decode a file and yield the missing snippets of its pending entries."""

@@ -51,6 +51,7 @@ class EncodingRun:
         self._encoder = encoder
         self._rate_hz = encoder.info.sample_rate_hz
         self._n_added: Counter[str] = Counter()
+        self._recordings: dict[str, str] = {}
         self.failures: list[tuple[str, str]] = []
         self.failed_keys: set[str] = set()
 
@@ -58,6 +59,11 @@ class EncodingRun:
     def n_snippets(self) -> int:
         """Snippets embedded so far, without those of entries that failed."""
         return sum(count for key, count in self._n_added.items() if key not in self.failed_keys)
+
+    @property
+    def n_recordings(self) -> int:
+        """Recordings that these snippets are of."""
+        return len({path for key, path in self._recordings.items() if key not in self.failed_keys})
 
     def run(self, decoder: Decoder, n_threads: int) -> None:
         """Encode every snippet that the decoder yields, `n_threads` snippets or batches at a time.
@@ -123,7 +129,9 @@ class EncodingRun:
     def _add(self, pending: PendingSnippet, vector: NDArray[np.float32], writer: StoreWriter) -> None:
         entry, snippet = pending
         writer.add(entry, snippet.index, snippet.start / self._rate_hz, snippet.stop / self._rate_hz, vector)
-        self._n_added[entry.key(self._store.encoder_sha256)] += 1
+        key = entry.key(self._store.encoder_sha256)
+        self._n_added[key] += 1
+        self._recordings[key] = entry.path
 
     def _fail(self, failure: Failure) -> None:
         self.failed_keys.update(entry.key(self._store.encoder_sha256) for entry in failure.entries)

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from abxfast._threads import usable_threads
 from abxfast.audio import SnippetPlan, make_plans, parse_channel
+from abxfast.embedding.contents import FileContents
 from abxfast.embedding.decoder import Decoder
 from abxfast.embedding.encoding import EncodingRun
 from abxfast.embedding.progress import Progress, progress_bar
+from abxfast.embedding.recognition import Recogniser
+from abxfast.embedding.renaming import carry_labels, report_copies, take_over
 from abxfast.embedding.report import EmbedReport
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
 from abxfast.errors import AbxfastError, StoreError, TaskError
@@ -19,7 +22,7 @@ from abxfast.manifest import Manifest, load_manifest
 from abxfast.store import Store, compact, create_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from abxfast.encoders import EncoderInfo
 
@@ -38,9 +41,14 @@ def embed(
     channel: str = "mix",
     provider: str = "auto",
     threads: int | None = None,
+    items: Collection[str] | None = None,
     progress: bool | Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Embed recordings into a store; if it exists, embed only what is missing or has changed.
+
+    The store recognises a recording by its content: one that was renamed or moved, or that a manifest names otherwise,
+    is renamed in the store and not embedded again. Two files of the same content are two recordings. Files of a folder
+    that the store has from a manifest keep their names and labels.
 
     Parameters
     ----------
@@ -63,6 +71,8 @@ def embed(
     threads : int, optional
         Snippets to encode at the same time, or batches on a GPU; by default the number of processors, and 2 on a GPU.
         On a CPU it does not change the vectors.
+    items : collection of str, optional
+        Items of the manifest to embed, by default all.
     progress : bool or callable, optional
         ``True`` shows a progress bar on a terminal or in a notebook. A callable receives a `Progress` now and then,
         from another thread.
@@ -101,23 +111,33 @@ def embed(
     _check_lengths(opened.info, plans)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, channel_number)
+    contents = FileContents(target)
+    chosen = manifest.items if items is None else tuple(item for item in manifest.items if item.item in items)
+    keep_names = manifest.names_from_paths and manifest is not paths_or_manifest
+    names = {item.item for item in manifest.items}
+    recognition = Recogniser(target, contents, channel_number, names, keep_names=keep_names).recognise(chosen)
+    manifest = carry_labels(manifest, recognition, target)
     run = EncodingRun(target, opened)
     with progress_bar() if progress is True else nullcontext(progress or None) as callback:
-        decoder = Decoder(manifest, target, opened.info, plans, channel_number, callback)
         try:
             target.save_manifest(manifest)
+            take_over(target, recognition, plans)
+            decoder = Decoder(manifest, target, contents, opened.info, plans, channel_number, callback)
             run.run(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
         finally:
             compact(target, drop=run.failed_keys)
+    report_copies(target, manifest)
     return EmbedReport(
         encoder=opened.info.name,
         provider=opened.provider,
         recordings=decoder.recordings,
         snippets=run.n_snippets,
         skipped=decoder.skipped,
+        embedded=run.n_recordings,
         audio_s=decoder.audio_s,
         wall_s=time.monotonic() - started,
         failures=run.failures,
+        renamed=recognition.renamed,
     )
 
 

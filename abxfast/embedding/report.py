@@ -19,12 +19,16 @@ class EmbedReport:
         Snippets embedded now, without those of recordings that failed.
     skipped : int
         Recordings of which the store had everything already.
+    embedded : int
+        Recordings of which snippets were embedded now.
     audio_s : float
         Seconds of audio decoded.
     wall_s : float
         Seconds the call took.
     failures : list of (str, str)
         Recording or item, and why it could not be embedded.
+    renamed : list of (str, str)
+        Former and new name of each item that the store knew under another name.
 
     Examples
     --------
@@ -49,6 +53,8 @@ class EmbedReport:
     recordings: int = 0
     snippets: int = 0
     skipped: int = 0
+    embedded: int = 0
     audio_s: float = 0.0
     wall_s: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)

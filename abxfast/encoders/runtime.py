@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import sys
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from abxfast._installation import install_command
 from abxfast.errors import EncoderError, MissingPackageError
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ def open_session(path: Path, provider: str) -> tuple[Any, str]:
     ort = _import_onnxruntime()
     available = available_providers()
     if provider != "auto" and provider not in available:
-        remedy = "; install the gpu extra in place of cpu" if provider == "cuda" else ""
+        gpu = f"; {sys.executable} -m pip uninstall onnxruntime, then {install_command('abxfast[gpu]')}"
+        remedy = gpu if provider == "cuda" else ""
         raise EncoderError(
             f"`provider='{provider}'`: not available; this onnxruntime supports {', '.join(available)}{remedy}"
         )
@@ -151,7 +154,7 @@ def int8_saturates() -> bool:
 def _import_onnxruntime() -> Any:
     if importlib.util.find_spec("onnxruntime") is None:
         raise MissingPackageError(
-            "onnxruntime is not installed; install abxfast with one of the extras cpu and gpu: pip install '.[cpu]'"
+            f"onnxruntime is not installed: {install_command('abxfast[cpu]')}, or abxfast[gpu] in its place"
         )
     try:
         import onnxruntime
@@ -163,7 +166,8 @@ def _import_onnxruntime() -> Any:
     if not hasattr(onnxruntime, "InferenceSession"):  # what is left after one of the two was uninstalled
         raise MissingPackageError(
             "onnxruntime is broken: the cpu and gpu packages overwrote each other; "
-            "pip uninstall onnxruntime onnxruntime-gpu, then reinstall one of the extras cpu and gpu"
+            f"{sys.executable} -m pip uninstall onnxruntime onnxruntime-gpu, then "
+            f"{install_command('abxfast[cpu]')}, or abxfast[gpu] in its place"
         )
     return onnxruntime
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
+from abxfast._installation import install_command
 from abxfast.errors import MissingPackageError
 
 if TYPE_CHECKING:
@@ -72,5 +73,5 @@ def __getattr__(name: str) -> Any:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
         raise MissingPackageError(
-            "figures need matplotlib, which is not installed: pip install 'abxfast[report]'"
+            f"figures need matplotlib, which is not installed: {install_command('abxfast[report]')}"
         ) from error

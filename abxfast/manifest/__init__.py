@@ -1,7 +1,7 @@
 """Manifest: the list of recordings and their metadata.
 
-A manifest is read from a table (CSV, with one row for each recording or each stretch of one), or made from the audio
-files in folders. Every error names the file and the line.
+A manifest is read from a table (CSV or a spreadsheet, with one row for each recording or each stretch of one), or made
+from the audio files in folders. Every error names the file and the line.
 """
 
 from abxfast.manifest.folders import scan_recordings

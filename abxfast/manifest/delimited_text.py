@@ -7,14 +7,32 @@ import io
 import unicodedata
 from typing import TYPE_CHECKING
 
+from abxfast._files import describe_kind
 from abxfast.errors import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _MAX_QUOTED_HEADER = 120
 """Characters of a header that a message quotes at most."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    ManifestError
+        If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def read_text(path: Path) -> str:
@@ -25,12 +43,10 @@ def read_text(path: Path) -> str:
     ManifestError
         If the file cannot be read, or its bytes are not text in these encodings.
     """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ManifestError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+    raw = read_bytes(path)
+    kind = describe_kind(path)
+    if kind and path.suffix.lower() not in TEXT_SUFFIXES:
+        raise ManifestError(f"{path}: is {kind[0]}, expected a table of recordings: .csv, .tsv, .xlsx or .ods")
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = raw.decode(encoding)

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from abxfast.audio import SUFFIXES, UNREADABLE_SUFFIXES
+from abxfast.audio import FFMPEG_SUFFIXES, SUFFIXES
 from abxfast.errors import ManifestError
 from abxfast.manifest.items import Item, Manifest
 
@@ -62,12 +62,13 @@ def scan_recordings(paths: Sequence[Path]) -> Manifest:
                     f"{file}: has the same name, {name!r}, as {first_file}; "
                     "pass the folder that contains both, or a manifest"
                 )
-    return Manifest(tuple(Item(name, name, file, origin=str(file)) for name, (_, file) in files_by_name.items()))
+    items = tuple(Item(name, name, file, origin=str(file)) for name, (_, file) in files_by_name.items())
+    return Manifest(items, names_from_paths=True)
 
 
 def _audio_files(root: Path) -> list[Path]:
     """Return the audio files in a folder and its subfolders, sorted within each folder."""
-    suffixes = SUFFIXES | UNREADABLE_SUFFIXES
+    suffixes = SUFFIXES | FFMPEG_SUFFIXES
     files = []
     for folder, subfolders, names in os.walk(root, onerror=_refuse_unreadable):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))

@@ -53,6 +53,8 @@ class Manifest:
         The rows, in the order of the table.
     columns : tuple of str
         Names of the metadata columns, in the order of the table.
+    names_from_paths : bool
+        Whether the items are the files of a folder, so that nobody chose their names.
 
     Examples
     --------
@@ -70,3 +72,4 @@ class Manifest:
 
     items: tuple[Item, ...]
     columns: tuple[str, ...] = ()
+    names_from_paths: bool = False

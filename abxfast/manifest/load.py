@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast.errors import ManifestError
+from abxfast.manifest.delimited_text import TEXT_SUFFIXES
 from abxfast.manifest.folders import scan_recordings
+from abxfast.manifest.spreadsheet import SPREADSHEET_SUFFIXES
 from abxfast.manifest.table import read_manifest
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from abxfast.manifest.items import Manifest
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+TABLE_SUFFIXES = (*TEXT_SUFFIXES, *SPREADSHEET_SUFFIXES)
 
 
 def load_manifest(source: str | Path | Sequence[str | Path]) -> Manifest:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import math
 from pathlib import Path, PurePosixPath
 
+from abxfast._files import unescape_formula
 from abxfast.errors import ManifestError
 from abxfast.manifest.delimited_text import find_separator, iterate_rows, read_text
 from abxfast.manifest.file_index import FileIndex
 from abxfast.manifest.items import RESERVED_COLUMNS, STRUCTURAL_COLUMNS, Item, Manifest
+from abxfast.manifest.spreadsheet import SPREADSHEET_SUFFIXES, read_spreadsheet
 
 
 def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
-    """Read a table: comma, semicolon or tab separated, UTF-8 or UTF-16, with or without a byte order mark.
+    """Read a table: a spreadsheet, or text in UTF-8 or UTF-16 that commas, semicolons or tabs separate.
+
+    A spreadsheet is known by its suffix (``.xlsx``, ``.xlsm``, ``.xls`` or ``.ods``); its first sheet is read, which
+    needs the extra ``spreadsheet``.
 
     Parameters
     ----------
     path : path
         The table. Its column ``path`` is relative to its own folder. ``item`` and ``recording`` name the row and the
-        recording, ``start_s`` and ``end_s`` limit it to a stretch; all other columns are metadata.
+        recording, ``start_s`` and ``end_s`` limit it to a stretch; all other columns are metadata. An apostrophe
+        before ``= + - @``, as in tables that abxfast writes, is no part of a label.
     need_audio : bool
         Whether the audio files must exist.
 
@@ -30,11 +36,16 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     ------
     ManifestError
         If the table or one of its rows cannot be used; the message names file and line.
+    MissingPackageError
+        If the table is a spreadsheet, and python-calamine is not installed.
     """
     path = Path(path)
-    text = read_text(path)
-    separator = find_separator(path, text)
-    rows = iterate_rows(path, text, separator)
+    if path.suffix.lower() in SPREADSHEET_SUFFIXES:
+        rows, separator = read_spreadsheet(path), "\t"
+    else:
+        text = read_text(path)
+        separator = find_separator(path, text)
+        rows = iterate_rows(path, text, separator)
     header = _parse_header(*next(rows))
     files = FileIndex(path.parent)
     items: list[Item] = []
@@ -45,7 +56,7 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
             raise ManifestError(
                 f"{origin}: has {len(cells)} cells, the header {len(header)}; quote cells that contain {separator!r}"
             )
-        row = {name: cell.strip() or None for name, cell in zip(header, cells, strict=True)}
+        row = {name: _parse_cell(name, cell) for name, cell in zip(header, cells, strict=True)}
         item = _parse_row(row, files, origin, need_audio=need_audio, decimal_comma=separator != ",")
         if item.item in item_origins:
             raise ManifestError(
@@ -63,6 +74,12 @@ def read_manifest(path: str | Path, *, need_audio: bool = True) -> Manifest:
     if not items:
         raise ManifestError(f"{path}: has a header but no rows; add one for each recording")
     return Manifest(tuple(items), tuple(name for name in header if name not in STRUCTURAL_COLUMNS))
+
+
+def _parse_cell(column: str, cell: str) -> str | None:
+    """Return the text of a cell, as it was before a table of abxfast's escaped it; ``None`` if it is empty."""
+    text = cell.strip()
+    return (text if column == "path" else unescape_formula(text)) or None
 
 
 def _parse_header(origin: str, cells: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from abxfast._installation import install_command
 from abxfast.errors import MissingPackageError
 
 __all__ = ["draw_figures", "write_report"]
@@ -71,6 +72,6 @@ def write_report(results: str | Path) -> Path:
         if (error.name or "").partition(".")[0] not in ("jinja2", "markupsafe"):
             raise
         raise MissingPackageError(
-            f"the page needs {error.name}, which is not installed: pip install 'abxfast[report]'"
+            f"the page needs {error.name}, which is not installed: {install_command('abxfast[report]')}"
         ) from error
     return write_page(Path(results))

@@ -23,7 +23,9 @@ _SIGNIFICANT_DIGITS = 10
 """Digits kept of a number: more than its precision, and few enough that every processor rounds alike."""
 
 
-def write_tables(folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapping[str, str]) -> None:
+def write_tables(
+    folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapping[str, str], *, excel: bool = False
+) -> None:
     """Write every table as Parquet, CSV and JSON, and the data dictionary.
 
     Parameters
@@ -34,6 +36,8 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapp
         Rows of each table, by its name in `TABLES`. A table without rows is written as well.
     metadata : mapping of str to str
         Metadata columns of the table ``recordings``: from the name in the manifest to the name in the table.
+    excel : bool
+        Whether the CSV files begin with a byte order mark, without which Excel does not read UTF-8.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def write_tables(folder: Path, rows: Mapping[str, Sequence[Row]], metadata: Mapp
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         write_atomic(folder / f"{name}.parquet", memoryview(sink.getvalue()))
-        write_atomic(folder / f"{name}.csv", format_csv(table).encode())
+        write_atomic(folder / f"{name}.csv", format_csv(table, excel=excel).encode())
         write_atomic(folder / f"{name}.json", _format_json(table.to_pylist(), allow_nan=False))
     write_atomic(folder / DICTIONARY_FILE, _format_json(_data_dictionary(metadata)))
 

@@ -5,21 +5,27 @@ the vectors. pandas, Polars and DuckDB read the files as they are.
 """
 
 from abxfast.store.compaction import compact
+from abxfast.store.copying import EntryCopy, copy_entries
 from abxfast.store.entries import EntryState, StoreEntry
+from abxfast.store.forgetting import Forgotten, forget
 from abxfast.store.opening import create_store, is_store, open_store
 from abxfast.store.reading import Snippets
 from abxfast.store.store import SnippetRow, Store
 from abxfast.store.writer import StoreWriter
 
 __all__ = [
+    "EntryCopy",
     "EntryState",
+    "Forgotten",
     "SnippetRow",
     "Snippets",
     "Store",
     "StoreEntry",
     "StoreWriter",
     "compact",
+    "copy_entries",
     "create_store",
+    "forget",
     "is_store",
     "open_store",
 ]

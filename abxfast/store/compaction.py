@@ -10,6 +10,7 @@ import pyarrow as pa
 from abxfast._files import remove, remove_stale
 from abxfast.store import parquet
 from abxfast.store.lock import lock_folder
+from abxfast.store.parts import unseen_spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -23,23 +24,14 @@ MERGED_PART_BYTES = 64 << 20
 """Size that a merged part does not exceed, unless a single part does already."""
 
 
-class _KeptRun(NamedTuple):
-    """Consecutive snippets of an entry in consecutive rows of a part."""
-
-    key: str
-    first: int
-    row: int
-    length: int
-
-
 class _KeptPart(NamedTuple):
-    """A part to rewrite, and the runs of rows to keep of it."""
+    """A part to rewrite, and the rows to keep of it."""
 
     part: Part
-    runs: list[_KeptRun]
+    spans: list[Span]
 
 
-def compact(store: Store, drop: Collection[str] = ()) -> None:
+def compact(store: Store, drop: Collection[str] = ()) -> bool:
     """Merge small parts, and remove superseded entries, duplicate snippets, and the entries in `drop`.
 
     Only one process compacts at a time: two that each remove a part because the other's holds the same would lose
@@ -50,6 +42,11 @@ def compact(store: Store, drop: Collection[str] = ()) -> None:
     store : Store
     drop : collection of str
         Keys of entries.
+
+    Returns
+    -------
+    bool
+        Whether the drive has locks, so that it could be done.
 
     Raises
     ------
@@ -67,13 +64,16 @@ def compact(store: Store, drop: Collection[str] = ()) -> None:
             for key in dropped:
                 store.entries.pop(key, None)
         remove_stale(store.root)
+    return locked
 
 
 def _superseded(store: Store) -> set[str]:
     """Return the keys of entries that a newer, complete one replaces; a newer unfinished one is kept to be resumed."""
     current = store.current_entries()
-    superseded = set()
+    superseded = store.replaced_keys()
     for key, state in store.entries.items():
+        if key in superseded:
+            continue
         best = current[state.entry.item, state.entry.plan.length_s]
         if best != key and store.entries[best].complete and state.written_ns <= store.entries[best].written_ns:
             superseded.add(key)
@@ -86,25 +86,13 @@ def _find_candidates(store: Store, dropped: set[str]) -> tuple[list[_KeptPart], 
     candidates: list[_KeptPart] = []
     rewrite = False
     for part in sorted(store.parts.values(), key=lambda part: (-part.size, part.path.name)):
-        runs = [run for span in part.spans if span.key not in dropped for run in _unseen(span, seen[span.key])]
-        n_kept = sum(run.length for run in runs)
+        spans = [kept for span in part.spans if span.key not in dropped for kept in unseen_spans(span, seen[span.key])]
+        n_kept = sum(span.length for span in spans)
         intact = n_kept == sum(span.length for span in part.spans) and part.keys.isdisjoint(dropped)
         if part.size < SMALL_PART_BYTES or not intact:
-            candidates.append(_KeptPart(part, runs))
+            candidates.append(_KeptPart(part, spans))
             rewrite = rewrite or not intact
     return candidates, rewrite
-
-
-def _unseen(span: Span, seen: set[int]) -> Iterator[_KeptRun]:
-    """Yield the runs of a span whose snippets were not seen before, and note them as seen."""
-    length = 0
-    for i in range(span.length + 1):
-        if i < span.length and span.first + i not in seen:
-            length += 1
-        elif length:
-            yield _KeptRun(span.key, span.first + i - length, span.row + i - length, length)
-            length = 0
-    seen.update(range(span.first, span.first + span.length))
 
 
 def _group_by_size(candidates: list[_KeptPart]) -> Iterator[list[_KeptPart]]:
@@ -126,12 +114,12 @@ def _merge(store: Store, group: list[_KeptPart], dropped: set[str]) -> None:
     keys = set().union(*(kept.part.keys for kept in group)) - dropped
     written = None
     if keys:
-        # Runs share no snippet, so that they can be sorted as wholes; a slice copies nothing, taking rows would.
-        ordered = sorted((run.key, run.first, table, run) for table, kept in enumerate(group) for run in kept.runs)
+        # Spans share no snippet, so that they can be sorted as wholes; a slice copies nothing, taking rows would.
+        ordered = sorted((span.key, span.first, table, span) for table, kept in enumerate(group) for span in kept.spans)
         tables = [parquet.read_columns(kept.part.path) for kept in group]
-        slices = [tables[table].slice(run.row, run.length) for _, _, table, run in ordered]
+        slices = [tables[table].slice(span.row, span.length) for _, _, table, span in ordered]
         merged = pa.concat_tables(slices) if slices else tables[0].slice(0, 0)
-        rows = ((run.key, run.first + i) for *_, run in ordered for i in range(run.length))
+        rows = ((span.key, span.first + i) for *_, span in ordered for i in range(span.length))
         written = store.add_part(merged, rows, {key: store.entries[key] for key in sorted(keys)})
     for part, _ in group:
         if part.path != written:

@@ -65,12 +65,15 @@ class EntryState:
         Number of snippets; ``None`` until the entry is finished.
     done : set of int
         Indices of the snippets in the store.
+    replaces : dict of str to int
+        Keys of entries that this one replaces, under another name: those last written before the given time.
     """
 
     entry: StoreEntry
     written_ns: int = 0
     total: int | None = None
     done: set[int] = field(default_factory=set)
+    replaces: dict[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -79,7 +82,8 @@ class EntryState:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the footer of a part records; the snippets done follow from its spans."""
-        return {"unit": asdict(self.entry), "total": self.total, "written_ns": self.written_ns}
+        value = {"unit": asdict(self.entry), "total": self.total, "written_ns": self.written_ns}
+        return value | ({"replaces": self.replaces} if self.replaces else {})
 
     def merge_footer(self, value: dict[str, Any]) -> None:
         """Update the state from another footer; where the two differ, the newer one wins."""
@@ -88,3 +92,5 @@ class EntryState:
             self.entry, self.written_ns = StoreEntry.from_json(value["unit"]), value["written_ns"]
         if value["total"] is not None and (newer or self.total is None):
             self.total = value["total"]
+        for key, time_ns in value.get("replaces", {}).items():
+            self.replaces[key] = max(time_ns, self.replaces.get(key, 0))

@@ -12,7 +12,7 @@ from abxfast.errors import StoreError
 from abxfast.store import parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from abxfast.manifest import Manifest
@@ -69,12 +69,36 @@ def save_copy(folder: Path, manifest: Manifest, relative: Callable[[Path], str])
         return
     # Later than the newest copy, even if a clock was wrong.
     written_ns = max(time.time_ns(), older[-1].written_ns + 1 if older else 0)
-    path = folder / f"manifest-{json_digest(table.to_pydict())[:16]}.parquet"
-    parquet.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
+    path = _write_copy(folder, table, written_ns)
     names = {item.item for item in items}
     for copy in older:
         if copy.path != path and names.issuperset(copy.table["item"].to_pylist()):
             remove(copy.path)
+
+
+def remove_rows(folder: Path, items: Collection[str]) -> None:
+    """Remove the rows of items from all copies.
+
+    Parameters
+    ----------
+    folder : Path
+    items : collection of str
+        Names of items; names without a row are ignored.
+    """
+    for copy in _read_copies(folder):
+        kept = [name not in items for name in copy.table["item"].to_pylist()]
+        if all(kept):
+            continue
+        if any(kept):
+            _write_copy(folder, copy.table.filter(pa.array(kept)), copy.written_ns)
+        remove(copy.path)
+
+
+def _write_copy(folder: Path, table: pa.Table, written_ns: int) -> Path:
+    """Write a copy, named by its rows; return its path."""
+    path = folder / f"manifest-{json_digest(table.to_pydict())[:16]}.parquet"
+    parquet.write_parquet(path, table, {"written_ns": written_ns, "format": FORMAT})
+    return path
 
 
 def _read_copies(folder: Path) -> list[_Copy]:

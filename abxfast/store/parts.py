@@ -50,3 +50,15 @@ def make_spans(rows: Iterable[tuple[str, int]]) -> Iterator[Span]:
         span = Span(key, index, row, 1)
     if span:
         yield span
+
+
+def unseen_spans(span: Span, seen: set[int]) -> Iterator[Span]:
+    """Yield the stretches of a span whose snippets were not seen before, and note them as seen."""
+    length = 0
+    for i in range(span.length + 1):
+        if i < span.length and span.first + i not in seen:
+            length += 1
+        elif length:
+            yield Span(span.key, span.first + i - length, span.row + i - length, length)
+            length = 0
+    seen.update(range(span.first, span.first + span.length))

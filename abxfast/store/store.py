@@ -4,7 +4,9 @@ An entry is one item cut under one plan. Its key is a hash of everything that it
 stretch, channel, encoder and plan. A part holds rows of one or many entries; its footer says which rows are which
 snippets (spans), and how many snippets each finished entry has. Parts are only added whole, and removed by one process
 at a time once another part holds their content. So any number of processes may write at once, and a reader finds every
-finished entry at any moment. Of several entries for one item and length, the newest complete one counts.
+finished entry at any moment. Of several entries for one item and length, the newest complete one counts. A renamed
+entry is written anew with the vectors of the old one, and records in the same footer that it replaces it: readers see
+either name, never both.
 """
 
 from __future__ import annotations
@@ -108,9 +110,25 @@ class Store:
         raise StoreError(f"{path}: is listed but does not exist; repair or remove it")
 
     def current_entries(self) -> dict[tuple[str, float | None], str]:
-        """Return the key of the entry that counts for each (item, length): the newest complete one, else the newest."""
-        ranked = sorted(self.entries.items(), key=lambda pair: (pair[1].complete, pair[1].written_ns, pair[0]))
+        """Return the key of the entry that counts for each (item, length): the newest complete one, else the newest.
+
+        Entries that were renamed do not count.
+        """
+        replaced = self.replaced_keys()
+        kept = ((key, state) for key, state in self.entries.items() if key not in replaced)
+        ranked = sorted(kept, key=lambda pair: (pair[1].complete, pair[1].written_ns, pair[0]))
         return {(state.entry.item, state.entry.plan.length_s): key for key, state in ranked}
+
+    def replaced_keys(self) -> set[str]:
+        """Return the keys of entries that others, as soon as they are complete, replace under another name."""
+        return {
+            key
+            for state in self.entries.values()
+            for key, time_ns in state.replaces.items()
+            if key in self.entries
+            and self.entries[key].written_ns < time_ns
+            and (state.complete or not self.entries[key].complete)
+        }
 
     def complete_entries(self, length_s: float | None) -> list[EntryState]:
         """Return the complete entries of one length that count, ordered by item."""
@@ -146,6 +164,16 @@ class Store:
             If it cannot be written.
         """
         manifests.save_copy(self.root / "manifests", manifest, self.relative)
+
+    def remove_manifest_rows(self, items: Collection[str]) -> None:
+        """Remove the rows of items from all copies of manifests.
+
+        Raises
+        ------
+        StoreError
+            If a copy cannot be read or written.
+        """
+        manifests.remove_rows(self.root / "manifests", items)
 
     def read(
         self, length_s: float | None, variant: str, *, memory_mb: float = 512, items: Collection[str] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from abxfast.audio import END_SLACK_S, MAX_WHOLE_S, make_plans
-from abxfast.manifest import Item, Manifest
+from abxfast.manifest import Item
 from abxfast.store import is_store, open_store
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ class EmbeddingJob:
     lengths: tuple[float | None, ...]
 
     @property
-    def manifest(self) -> Manifest:
-        """The rows, with all columns that any of them has."""
-        return Manifest(self.items, tuple(dict.fromkeys(name for item in self.items for name in item.labels)))
+    def names(self) -> frozenset[str]:
+        """The names of the rows."""
+        return frozenset(item.item for item in self.items)
 
     @property
     def snippets(self) -> list[float | str]:

@@ -85,6 +85,7 @@ def run_study(
     threads: int | None = None,
     memory_mb: float = 512,
     report: bool = True,
+    excel: bool = False,
     progress: bool | Callable[[Progress], None] | None = None,
 ) -> RunReport:
     """Carry out a study, or what is left of it.
@@ -104,6 +105,8 @@ def run_study(
         Bound on the memory of scoring, see `abxfast.score_store`.
     report : bool
         Whether to draw figures and write the page, which needs the extra ``report``.
+    excel : bool
+        Whether the CSV tables begin with a byte order mark, without which Excel does not read UTF-8.
     progress : bool or callable, optional
         See `abxfast.embed`.
 
@@ -147,7 +150,7 @@ def run_study(
         for name, table_rows in cache.get(cached.title, cached.depends_on, compute).items():
             rows[name] += table_rows
     rows["sentences"] += _length_sentences(rows["summary"])
-    write_tables(folder / TABLES_FOLDER, rows, metadata)
+    write_tables(folder / TABLES_FOLDER, rows, metadata, excel=excel)
     _write_provenance(folder, resolved, describe_run(resolved, stores, rows, run_report.failures))
     cache.remove_unused()
     remove_former_tables(folder / TABLES_FOLDER)
@@ -179,8 +182,9 @@ def _embed(
             )
         for job in embedding_jobs(required):  # all of them: `embed` also notices changes of a file's content
             embedded = embed(
-                job.manifest,
+                resolved.manifest,
                 path,
+                items=job.names,
                 encoder=name,
                 snippets=job.snippets,
                 hop_s=resolved.study.hop_s,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-LIGHT = "SnippetPlan, make_plans, parse_length, SUFFIXES, UNREADABLE_SUFFIXES, MAX_WHOLE_S, parse_channel, Cutter"
+LIGHT = "SnippetPlan, make_plans, parse_length, SUFFIXES, FFMPEG_SUFFIXES, MAX_WHOLE_S, parse_channel, Cutter"
 
 
 @pytest.mark.parametrize(("names", "imported"), [(LIGHT, []), ("probe", ["soundfile", "soxr"])])

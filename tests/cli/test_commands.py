@@ -67,6 +67,42 @@ def test_embed_says_that_mfcc_is_not_xlsr(recordings, run, tmp_path):
     assert "mfcc" in err.splitlines()[-1]
 
 
+def test_only_recordings_that_were_embedded_are_counted(recordings, run, tmp_path):
+    for name in ("one.wav", "two.wav", "three.wav"):
+        (recordings / name).write_bytes(b"no audio at all")
+    write_noise(recordings / "short.wav", 1.2, 4)
+    status, _, err = run("embed", recordings, "-o", tmp_path / "s.store", "--snippet", "2")
+    assert status == 1
+    assert "6 snippets of 3 recordings into" in err
+    assert err.splitlines()[-1].endswith("; 4 failed, see above")
+    _, _, err = run("embed", recordings, "-o", tmp_path / "s.store", "--snippet", "1")
+    assert "16 snippets of 4 recordings into" in err
+
+
+def test_mfcc_is_introduced_once_a_store(recordings, run, tmp_path):
+    store = tmp_path / "s.store"
+    assert "not XLSR-53" in run("embed", recordings, "-o", store, "--snippet", "1")[2]
+    assert "not XLSR-53" not in run("embed", recordings, "-o", store, "--snippet", "2")[2]
+    assert "not XLSR-53" in run("embed", recordings, "-o", tmp_path / "other.store", "--snippet", "1")[2]
+
+
+def test_a_recording_that_was_renamed_keeps_its_vectors_and_one_that_is_forgotten_goes(recordings, store, run):
+    (recordings / "rough.wav").rename(recordings / "raw.wav")
+    status, _, err = run("embed", recordings, "-o", store, "--snippet", "1")
+    assert status == 0
+    assert "renamed 1, recognised by content: 'rough.wav' is now 'raw.wav'" in err
+    assert "0 snippets of 0 recordings" in err
+    assert err.splitlines()[-1].endswith("; 3 recordings in the store already; 1 renamed")
+    assert "rough.wav" not in run("score", store)[1]
+    status, _, err = run("forget", store, "raw.wav", "nobody.wav")
+    assert status == 2
+    assert "holds no recording or item 'nobody.wav'; nothing was removed" in one_line(err)
+    status, _, err = run("forget", store, recordings / "raw.wav", "smooth.wav")
+    assert (status, one_line(err)) == (0, f"removed from {store}: raw.wav, smooth.wav (10 snippets)")
+    assert "5 of 1 items" in run("info", store)[1]
+    assert (recordings / "raw.wav").exists()
+
+
 def test_quiet_says_nothing_when_all_is_well(recordings, run, tmp_path):
     assert run("embed", recordings, "-o", tmp_path / "s.store", "--snippet", "1", "-q") == (0, "", "")
 
@@ -144,6 +180,15 @@ def test_info_names_the_option_where_few_channels_outweigh_the_others(store, run
         f"1 of 26 channels holds 100% of the squared length of the vectors; {advice}"
     )
     assert "channels: mfcc.std" not in pairs
+
+
+def test_scores_for_excel_begin_with_a_byte_order_mark(store, run, tmp_path):
+    _, printed, _ = run("score", store)
+    assert run("score", store, "--excel") == (0, f"\ufeff{printed}", "")
+    assert run("score", store, "-o", tmp_path / "s.csv", "--excel")[0] == 0
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8") == f"\ufeff{printed}"
+    status, _, err = run("score", store, "-o", tmp_path / "s.parquet", "--excel", "-q")
+    assert (status, one_line(err).startswith("abxfast: --excel:")) == (2, True)
 
 
 def test_json_goes_to_stdout_with_its_origin(store, run):

@@ -250,3 +250,9 @@ def test_names_in_any_script_are_read(tmp_path):
     assert item.path.is_file()
     name = unicodedata.normalize("NFC", IN_SCRIPTS)
     assert (item.item, item.labels) == (f"{name}.wav", {name: name})
+
+
+def test_a_label_from_a_table_that_escaped_it_is_the_label(folder):
+    path = table(folder, "path,item,x,y\na.wav,'-a,'-ta,'ʔa\nb.wav,b,''=1,-0.5\n")
+    first, second = read_manifest(path).items
+    assert (first.item, first.labels, second.labels) == ("-a", {"x": "-ta", "y": "'ʔa"}, {"x": "'=1", "y": "-0.5"})

@@ -6,6 +6,7 @@ import sys
 import pytest
 from sample_results import make_results
 
+INSTALL = f'{sys.executable} -m pip install "abxfast[report]"'
 NAMES = ["a.wav", "b.wav", "c.wav"]
 
 
@@ -32,7 +33,7 @@ def test_figures_without_matplotlib_say_what_to_install(results):
         "    print(error)\n"
     )
     process = run("matplotlib", code, results)
-    assert process.stdout == "figures need matplotlib, which is not installed: pip install 'abxfast[report]'\n"
+    assert process.stdout == f"figures need matplotlib, which is not installed: {INSTALL}\n"
     assert process.stderr == ""
 
 
@@ -67,5 +68,5 @@ def test_the_page_without_jinja_says_what_to_install(results):
         "    print(error)\n"
     )
     process = run("jinja2", code, results)
-    assert process.stdout == "the page needs jinja2, which is not installed: pip install 'abxfast[report]'\n"
+    assert process.stdout == f"the page needs jinja2, which is not installed: {INSTALL}\n"
     assert process.stderr == ""

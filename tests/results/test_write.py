@@ -22,6 +22,21 @@ def folder(tmp_path_factory):
     return folder
 
 
+def test_csv_is_safe_in_a_spreadsheet_and_the_other_formats_are_as_they_were(tmp_path):
+    rows = {"pairs": [{"a": "-ta", "b": "=1+1", "score": -0.5}], "recordings": [{"recording": "@x", "genre": "+"}]}
+    write_tables(tmp_path, rows, METADATA, excel=True)
+    for name in TABLES:
+        assert (tmp_path / f"{name}.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+        assert not (tmp_path / f"{name}.json").read_bytes().startswith(b"\xef\xbb\xbf")
+    with (tmp_path / "pairs.csv").open(encoding="utf-8-sig", newline="") as file:
+        [pair] = csv.DictReader(file)
+    assert (pair["a"], pair["b"], pair["score"]) == ("'-ta", "'=1+1", "-0.5")
+    [pair] = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
+    assert (pair["a"], pair["b"], pair["score"]) == ("-ta", "=1+1", -0.5)
+    [recording] = json.loads((tmp_path / "recordings.json").read_text(encoding="utf-8"))
+    assert (recording["recording"], recording["genre"]) == ("@x", "+")
+
+
 def test_every_table_is_written_in_every_format(folder):
     expected = {f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "json", "parquet")} | {"dictionary.json"}
     assert {path.name for path in folder.iterdir()} == expected

@@ -50,6 +50,27 @@ def test_delimited_text_has_the_table_and_its_source(suffix, separator, tmp_path
     assert path.read_text(encoding="utf-8") == format_scores_csv(SCORES, separator)
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_text_for_excel_begins_with_a_byte_order_mark(suffix, tmp_path):
+    plain, marked = tmp_path / f"plain{suffix}", tmp_path / f"marked{suffix}"
+    write_scores(SCORES, plain)
+    write_scores(SCORES, marked, excel=True)
+    assert marked.read_bytes() == b"\xef\xbb\xbf" + plain.read_bytes()
+    with pytest.raises(TaskError, match=r"`excel`: .*scores.json is no text, expected .csv or .tsv"):
+        check_output(tmp_path / "scores.json", excel=True)
+
+
+def test_labels_that_look_like_formulas_are_escaped_in_text_only(tmp_path):
+    labels = ["-ta", "=1+1"]
+    scores = AbxScores(Task("word"), TABLE.set_column(0, "word", pa.array(labels)), "mfcc", "mfcc.max", "10")
+    write_scores(scores, tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["word"] for row in csv.DictReader(file)] == ["'-ta", "'=1+1"]
+    write_scores(scores, tmp_path / "s.parquet")
+    assert pq.read_table(tmp_path / "s.parquet")["word"].to_pylist() == labels
+    assert [cell["word"] for cell in json.loads(format_scores_json(scores))["cells"]] == labels
+
+
 def test_json_has_the_task_the_source_and_the_cells(tmp_path):
     path = tmp_path / "scores.json"
     write_scores(SCORES, path)

@@ -104,7 +104,9 @@ except MissingPackageError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "`to_pandas` needs pandas, which is not installed: pip install pandas\n"
+    assert (
+        done.stdout == f'`to_pandas` needs pandas, which is not installed: {sys.executable} -m pip install "pandas"\n'
+    )
 
 
 def texts_of(figure):

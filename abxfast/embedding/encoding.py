@@ -66,12 +66,14 @@ class EncodingRun:
         ------
         StoreError
             If the vectors cannot be written.
+        EncoderError
+            If the encoder's file changed meanwhile.
         """
         decoding: AbstractContextManager[Iterator[Message]] = iterate_in_thread(
             decoder.messages(), queue_size=2 * n_threads, name="decode"
         )
         with (
-            StoreWriter(self._store, flush_first=True) as writer,
+            StoreWriter(self._store, flush_first=True, check=self._encoder.check_unchanged) as writer,
             ThreadPoolExecutor(n_threads, thread_name_prefix="encode") as pool,
             decoding as messages,
         ):

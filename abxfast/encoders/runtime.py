@@ -105,7 +105,7 @@ def open_session(path: Path, provider: str) -> tuple[Any, str]:
                 str(path), sess_options=options, providers=[PROVIDERS[name]], enable_fallback=0
             )
         except Exception as error:
-            if not is_runtime_error(error):
+            if not is_runtime_error(error) and not isinstance(error, UnicodeDecodeError):  # in onnxruntime's own words
                 raise
             problems.append(first_line(error))
             continue

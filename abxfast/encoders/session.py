@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
 from abxfast.encoders.locations import find_encoder
+from abxfast.encoders.model_file import read_model_file
 from abxfast.encoders.runtime import check_provider, first_line, is_runtime_error, open_session
 from abxfast.errors import EncoderError
 
@@ -39,7 +39,7 @@ class Encoder:
     info : EncoderInfo
         What the file declares about itself.
     sha256 : str
-        SHA-256 of the file, 64 hexadecimal digits.
+        SHA-256 of the file and of its external weights, 64 hexadecimal digits.
     provider : str
         The provider that runs it.
     batches : bool
@@ -64,12 +64,18 @@ class Encoder:
     def __init__(self, path: Path, provider: str = "auto") -> None:
         check_provider(provider)
         self.path = path
-        self.sha256 = _sha256(path)
+        self._file = read_model_file(path)
+        self._stamp, self.sha256 = self._file.stamp(), self._file.sha256()
         self._session, self.provider = open_session(path, provider)
+        self.check_unchanged()
         self.batches = self.provider != "cpu"
         self._dim = 0
-        self.info = EncoderInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
-        self._check_signature()
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self.info = EncoderInfo.from_metadata(metadata, str(path))
+            self._check_signature()
+        except UnicodeDecodeError as error:
+            raise self._violation("names or metadata are not UTF-8") from error
         self._check_outputs()
 
     @property
@@ -100,6 +106,17 @@ class Encoder:
         batch_size = len(waves) if self.batches else 1
         batches = [self._run(waves[i : i + batch_size]) for i in range(0, len(waves), batch_size)]
         return batches[0] if len(batches) == 1 else np.concatenate(batches)
+
+    def check_unchanged(self) -> None:
+        """Check that the files are as they were when they were hashed: onnxruntime maps external weights into memory.
+
+        Raises
+        ------
+        EncoderError
+            If one was written to or replaced; vectors computed since the last check may be those of other weights.
+        """
+        if self._file.stamp() != self._stamp:
+            raise EncoderError(f"{self.path}: changed while it was in use; try again once it is complete")
 
     def _run(self, waves: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
@@ -168,11 +185,3 @@ def open_encoder(name: str | Path, provider: str = "auto") -> Encoder:
         If onnxruntime is not installed.
     """
     return Encoder(find_encoder(name), provider)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise EncoderError(f"{path}: cannot be read ({error.strerror})") from error

@@ -44,6 +44,8 @@ class EncodingRun:
         Recording or item, and why it could not be embedded.
     failed_keys : set of str
         Keys of the entries that failed, some of whose snippets may be in the store.
+    finished_keys : set of str
+        Keys of the entries that were finished; some of them may have failed.
     """
 
     def __init__(self, store: Store, encoder: Encoder) -> None:
@@ -53,6 +55,7 @@ class EncodingRun:
         self._n_added: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
         self.failed_keys: set[str] = set()
+        self.finished_keys: set[str] = set()
 
     @property
     def n_snippets(self) -> int:
@@ -83,6 +86,7 @@ class EncodingRun:
                 for message in messages:
                     if isinstance(message, EntryFinished):
                         writer.finish(message.entry, message.total)
+                        self.finished_keys.add(message.entry.key(self._store.encoder_sha256))
                     elif isinstance(message, Failure):
                         self._fail(message)
                     elif batch := batcher.add(message):

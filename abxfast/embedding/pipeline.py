@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,10 +17,12 @@ from abxfast.embedding.report import EmbedReport
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
 from abxfast.errors import AbxfastError, StoreError
 from abxfast.manifest import Manifest, load_manifest
-from abxfast.store import Store, compact, create_store
+from abxfast.store import Store, check_written, compact, create_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+logger = logging.getLogger(__name__)
 
 GPU_THREADS = 2
 """Batches in flight on a GPU: one runs while the next is copied; more would only cost memory."""
@@ -105,7 +108,8 @@ def embed(
             target.save_manifest(manifest)
             run.run(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
         finally:
-            compact(target, drop=run.failed_keys)
+            _tidy(target, run.failed_keys)
+    check_written(target, run.finished_keys - run.failed_keys)
     return EmbedReport(
         encoder=opened.info.name,
         provider=opened.provider,
@@ -116,6 +120,16 @@ def embed(
         wall_s=time.monotonic() - started,
         failures=run.failures,
     )
+
+
+def _tidy(store: Store, failed_keys: set[str]) -> None:
+    """Merge small parts; where that cannot be written, as on a full disk, the store is complete without it."""
+    try:
+        compact(store, drop=failed_keys)
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        logger.warning("%s; small files were not merged, which the next run does", error)
 
 
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:

@@ -9,6 +9,7 @@ from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.opening import create_store, is_store, open_store
 from abxfast.store.reading import Snippets
 from abxfast.store.store import SnippetRow, Store
+from abxfast.store.verification import check_written
 from abxfast.store.writer import StoreWriter
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Store",
     "StoreEntry",
     "StoreWriter",
+    "check_written",
     "compact",
     "create_store",
     "is_store",

@@ -56,6 +56,7 @@ def compact(store: Store, drop: Collection[str] = ()) -> None:
     StoreError
         If a part is damaged or the disk is full; nothing is lost then.
     """
+    store.check_header()
     with lock_folder(store.root) as locked:
         store.refresh()
         if locked:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RACY_NS = 2_000_000_000
 """A file modified less than this before it was hashed may have changed again within one tick of its drive's clock."""
 
+_MAX_TIME_S = 1e9
+"""A later time is beyond the end of any recording; in samples it might not be a number that a float can hold."""
+
 
 class _PendingEntry(NamedTuple):
     """An entry that is not complete, and the indices of its snippets in the store."""
@@ -167,8 +170,9 @@ class Decoder:
                 yield Failure(item.item, f"{item.origin}: {result.problem}", (entry,))
 
     def _stretch(self, entry: StoreEntry) -> Stretch:
-        start = round((entry.start_s or 0.0) * self._rate_hz)
-        return Stretch(start, None if entry.end_s is None else round(entry.end_s * self._rate_hz), entry.plan)
+        start_s, end_s = min(entry.start_s or 0.0, _MAX_TIME_S), entry.end_s
+        stop = None if end_s is None else round(min(end_s, _MAX_TIME_S) * self._rate_hz)
+        return Stretch(round(start_s * self._rate_hz), stop, entry.plan)
 
     def _report_progress(self, file: AudioFile, position_s: float) -> None:
         if self._progress:

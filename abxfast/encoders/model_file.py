@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from abxfast._memory import memory_bytes
 from abxfast.encoders.protobuf import MessageReader
 from abxfast.errors import EncoderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _MAX_DEPTH = 16
 """Graphs inside of graphs: Loop and If have them."""
@@ -94,7 +95,7 @@ def read_model_file(path: Path) -> ModelFile:
     except (ValueError, IndexError, TypeError) as error:  # mmap refuses an empty file with a ValueError
         raise EncoderError(f"{path}: cannot be opened as an ONNX model: it is damaged or something else") from error
     external = tuple(_external_file(path, location) for location in sorted(walker.locations))
-    available = _memory_bytes()
+    available = memory_bytes()
     if walker.n_bytes > available:
         raise EncoderError(
             f"{path}: asks for {walker.n_bytes / 1e9:,.1f} GB of memory, this machine has {available / 1e9:,.1f} GB; "
@@ -259,15 +260,6 @@ def _external_file(path: Path, location: bytes) -> Path:
     if not file.is_file():
         raise EncoderError(f"{path}: its weights {name!r} are missing; put them into the same folder")
     return file
-
-
-def _memory_bytes() -> int:
-    """Return the memory of the machine; 64 GB where the system does not tell."""
-    sysconf: Callable[[str], int] | None = getattr(os, "sysconf", None)
-    try:
-        return sysconf("SC_PHYS_PAGES") * sysconf("SC_PAGE_SIZE") if sysconf else 64 << 30
-    except (ValueError, OSError):
-        return 64 << 30
 
 
 def _sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from abxfast.audio.channels import parse_channel
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
-    from abxfast.audio.formats import SUFFIXES, UNREADABLE_SUFFIXES
+    from abxfast.audio.formats import SUFFIXES, UNREADABLE_SUFFIXES, UNVERIFIABLE_SUFFIXES
     from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
     from abxfast.audio.snippet_plan import (
         END_SLACK_S,
@@ -33,6 +33,7 @@ __all__ = [
     "QUALITY_MEASURES",
     "SUFFIXES",
     "UNREADABLE_SUFFIXES",
+    "UNVERIFIABLE_SUFFIXES",
     "AudioInfo",
     "AudioQuality",
     "CutResult",
@@ -58,7 +59,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "channels": ["parse_channel"],
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
-        "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES"],
+        "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES", "UNVERIFIABLE_SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
         "snippet_plan": ["END_SLACK_S", "MAX_WHOLE_S", "SnippetPlan", "check_whole", "make_plans", "parse_length"],
     },

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abxfast._files import to_printable
 from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform
@@ -48,7 +49,7 @@ def plan_command(
         from abxfast.study import plan_study
 
         plan = plan_study(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
-        typer.echo(format_json(plan.to_json()) if as_json else "\n".join(plan.lines()))
+        typer.echo(format_json(plan.to_json()) if as_json else "\n".join(map(to_printable, plan.lines())))
 
 
 def run_command(

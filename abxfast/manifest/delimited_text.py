@@ -26,6 +26,8 @@ def read_text(path: Path) -> str:
         If the file cannot be read, or its bytes are not text in these encodings.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would wait forever
+            raise ManifestError(f"{path}: is not a regular file; save the table as one")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such file") from None

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         make_plans,
         parse_length,
     )
+    from abxfast.audio.timed_file import DEFAULT_TIMEOUT_S
 
 __all__ = [
+    "DEFAULT_TIMEOUT_S",
     "END_SLACK_S",
     "MAX_WHOLE_S",
     "QUALITY_MEASURES",
@@ -61,6 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
         "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES", "UNVERIFIABLE_SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
+        "timed_file": ["DEFAULT_TIMEOUT_S"],
         "snippet_plan": ["END_SLACK_S", "MAX_WHOLE_S", "SnippetPlan", "check_whole", "make_plans", "parse_length"],
     },
 )

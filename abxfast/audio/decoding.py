@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
 
 BLOCK_S = 2.0
 """Seconds decoded at once: enough that Python's share of the time is negligible, few enough that memory stays small."""
@@ -138,6 +141,11 @@ def stream(
             if len(resampled):
                 yield resampled
         check_decoded(sound, path, n_decoded)
+        if not sound.is_end_marked:
+            logger.warning(
+                "%s: its end is not marked; it is used, but had it been cut short between two pages, nobody could tell",
+                path,
+            )
         if silent:
             which = "" if channel is None else f" of channel {channel}"
             raise AudioError(f"{path}: every sample{which} is zero; export it again, or choose another `channel`")

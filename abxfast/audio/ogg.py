@@ -6,7 +6,6 @@ searches for minutes in junk that looks like pages.
 
 from __future__ import annotations
 
-import logging
 import struct
 from typing import IO, TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-logger = logging.getLogger(__name__)
 
 _PAGE = struct.Struct("<4sBBqIIIB")
 """Capture pattern, version, flags, position, serial number, page number, checksum, number of segments."""
@@ -28,11 +25,11 @@ _CHECKSUM_AT = slice(22, 26)
 _POLYNOMIAL = 0x04C11DB7
 
 
-def check_ogg(path: Path) -> None:
-    """Check that a file is one stream of pages, none of which is missing.
+def check_ogg(path: Path) -> bool:
+    """Check that a file is one stream of pages, none of which is missing; return whether its end is marked.
 
     Some writers do not mark the last page. Such a file looks exactly as one that was cut between two pages, which is
-    rare: it is accepted if its last page is whole and undamaged, with a warning.
+    rare: it is accepted if its last page is whole and undamaged; `stream` warns of it.
 
     Raises
     ------
@@ -66,11 +63,7 @@ def check_ogg(path: Path) -> None:
             f"{path}: is damaged: something else follows the end of its audio; "
             f"copy it again, or save what is left: {conversion_command(path, '-whole')}"
         )
-    if not is_last:
-        logger.warning(
-            "%s: its end is not marked; it is used, but had it been cut short between two pages, nobody could tell",
-            path,
-        )
+    return is_last
 
 
 def _read_page(file: IO[bytes]) -> tuple[bytes, int, int, int] | None:

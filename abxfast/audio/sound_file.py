@@ -34,6 +34,9 @@ class SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
     each block would start with a click; a FLAC of unknown length and some AIFF files cannot seek at all.
     """
 
+    is_end_marked = True
+    """Whether the file says where it ends."""
+
     def __init__(self, path: Path, file: TimedFile, timeout_s: float) -> None:
         self._path = path
         self._timed = file
@@ -111,8 +114,7 @@ def open_sound(path: Path, timeout_s: float) -> Iterator[SequentialFile]:
     with ExitStack() as stack:
         try:
             container = check_container(path)
-            if container == "OGG":
-                check_ogg(path)
+            is_end_marked = check_ogg(path) if container == "OGG" else True
             is_unbounded = container == "MP3" and not declares_length(path)
             file = stack.enter_context(UnboundedFile(path) if is_unbounded else TimedFile(path))
             sound = stack.enter_context(SequentialFile(path, file, timeout_s))
@@ -128,6 +130,7 @@ def open_sound(path: Path, timeout_s: float) -> Iterator[SequentialFile]:
         if sound.format not in CHECKED_FORMATS:
             raise _unverifiable(path, sound.format)
         check_header(sound, path)
+        sound.is_end_marked = is_end_marked
         yield sound
 
 

@@ -28,6 +28,7 @@ OPTIONS = {
     "results": "-o",
     "snippets": "--snippet",
     "store": "-o",
+    "timeout_s": "--timeout",
 }
 """Options whose name differs from that of the parameter by more than two dashes."""
 PARAMETERS = frozenset(

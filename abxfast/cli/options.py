@@ -12,4 +12,5 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors and war
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, including what libraries print.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Provider = Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")]
+Timeout = Annotated[float, typer.Option(help="Seconds that decoding 2 s, or encoding a snippet, may take.")]
 MemoryMb = Annotated[float, typer.Option(help="Memory for vectors and distances, in MB.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Timeout, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
 from abxfast.errors import AbxfastError, EncoderError
@@ -35,6 +35,7 @@ def embed_command(
     encoder: Annotated[str | None, typer.Option(help="Name or ONNX file. [default: mfcc]")] = None,
     provider: Provider = "auto",
     threads: Annotated[int | None, typer.Option(help="Snippets at a time. [default: all processors]")] = None,
+    timeout: Timeout = 600.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -66,6 +67,7 @@ def embed_command(
                     channel=channel,
                     provider=provider,
                     threads=threads,
+                    timeout_s=timeout,
                     progress=progress,
                 )
         except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from abxfast._files import to_printable
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Verbose
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, MemoryMb, Provider, Quiet, Timeout, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform
 
@@ -60,6 +60,7 @@ def run_command(
     provider: Provider = "auto",
     memory_mb: MemoryMb = 512,
     threads: _Threads = None,
+    timeout: Timeout = 600.0,
     report: Annotated[bool, typer.Option(help="Draw figures and write the page.")] = True,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -78,6 +79,7 @@ def run_command(
                     provider=provider,
                     memory_mb=memory_mb,
                     threads=threads,
+                    timeout_s=timeout,
                     report=report,
                     progress=progress,
                 )

@@ -6,12 +6,12 @@ import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import AudioInfo, check_whole, probe
+from abxfast.audio import AudioInfo, check_whole
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from abxfast.audio import SnippetPlan
@@ -52,8 +52,8 @@ class AudioFile(NamedTuple):
         return None if end_s is None else check_whole(end_s - (item.start_s or 0.0))
 
 
-def group_by_file(manifest: Manifest) -> list[AudioFile]:
-    """Group the items of a manifest by audio file, and read the header of each."""
+def group_by_file(manifest: Manifest, probe: Callable[[Path], AudioInfo]) -> list[AudioFile]:
+    """Group the items of a manifest by audio file, and read the header of each with `probe`."""
     items: dict[Path, list[Item]] = defaultdict(list)
     for item in manifest.items:
         items[item.path].append(item)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import Cutter, Stretch, stream
+from abxfast.audio import Cutter, Stretch, probe, stream
 from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file, hash_file
+from abxfast.embedding.crash_log import FileState
 from abxfast.embedding.messages import EntryFinished, Failure, Message, PendingSnippet
 from abxfast.embedding.progress import Progress
 from abxfast.errors import AbxfastError, AudioError
@@ -14,8 +15,13 @@ from abxfast.store import StoreEntry
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
-    from abxfast.audio import Snippet, SnippetPlan
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from abxfast.audio import AudioInfo, Snippet, SnippetPlan
+    from abxfast.embedding.crash_log import CrashLog
     from abxfast.encoders import EncoderInfo
     from abxfast.manifest import Item, Manifest
     from abxfast.store import Store
@@ -48,6 +54,10 @@ class Decoder:
         ``None`` is the mean of all channels.
     progress : callable, optional
         Called with a `Progress` from the thread that runs `messages`.
+    crash_log : CrashLog
+        What earlier runs crashed on is skipped.
+    timeout_s : float
+        Seconds that decoding a block of a recording may take.
 
     Attributes
     ----------
@@ -67,9 +77,15 @@ class Decoder:
         plans: Sequence[SnippetPlan],
         channel: int | None,
         progress: Callable[[Progress], None] | None = None,
+        *,
+        crash_log: CrashLog,
+        timeout_s: float,
     ) -> None:
-        self._files = group_by_file(manifest)
         self._store = store
+        self._crash_log = crash_log
+        self._timeout_s = timeout_s
+        self._crashed: set[Path] = set()
+        self._files = group_by_file(manifest, self._probe)
         self._rate_hz = info.sample_rate_hz
         self._min_samples = info.least_samples
         self._plans = plans
@@ -82,6 +98,11 @@ class Decoder:
         self.recordings = len(self._files)
         self.skipped = 0
         self.audio_s = 0.0
+
+    @property
+    def crashed(self) -> list[str]:
+        """Recordings that are skipped since an earlier run crashed on them."""
+        return [file.items[0].recording for file in self._files if file.path in self._crashed]
 
     def messages(self) -> Generator[Message | None, None, None]:
         """Yield the snippets of all files in order, which entries are finished, and what failed.
@@ -154,7 +175,7 @@ class Decoder:
                 if snippet.index not in done:
                     yield PendingSnippet(entry, snippet)
 
-        for block in stream(file.path, self._rate_hz, channel=self._channel):
+        for block in self._stream(file.path):
             self.audio_s += len(block) / self._rate_hz
             yield None
             yield from missing(cutter.feed(block))
@@ -168,6 +189,36 @@ class Decoder:
                 yield EntryFinished(entry, result.snippets)
             else:
                 yield Failure(item.item, f"{item.origin}: {result.problem}", (entry,))
+
+    def _probe(self, path: Path) -> AudioInfo:
+        """Read the header of a recording, unless an earlier run crashed on it."""
+        if path.is_file():  # if not, `probe` says what it is
+            state = self._state(path)
+            crash = self._crash_log.crashes.get(state)
+            if crash is not None:
+                self._crashed.add(path)
+                raise AudioError(
+                    f"{path}: is skipped: an earlier run crashed on it ({crash.what}); convert it first, or "
+                    f"delete {crash.log} to try again"
+                )
+            with self._crash_log.working([state]):
+                return probe(path, timeout_s=self._timeout_s)
+        return probe(path)
+
+    def _state(self, path: Path) -> FileState:
+        status = file_status(path)
+        return FileState(self._store.relative(path), status.st_size, status.st_mtime_ns)
+
+    def _stream(self, path: Path) -> Iterator[NDArray[np.float32]]:
+        """Decode a recording; while a block is decoded, the crash log says so."""
+        state = self._state(path)
+        blocks = stream(path, self._rate_hz, channel=self._channel, timeout_s=self._timeout_s)
+        while True:
+            with self._crash_log.working([state]):
+                block = next(blocks, None)
+            if block is None:
+                return
+            yield block
 
     def _stretch(self, entry: StoreEntry) -> Stretch:
         start_s, end_s = min(entry.start_s or 0.0, _MAX_TIME_S), entry.end_s

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast._threads import usable_threads
-from abxfast.audio import SnippetPlan, make_plans, parse_channel
+from abxfast.audio import DEFAULT_TIMEOUT_S, SnippetPlan, make_plans, parse_channel
+from abxfast.embedding.crash_log import FOLDER_NAME, CrashLog
 from abxfast.embedding.decoder import Decoder
 from abxfast.embedding.encoding import EncodingRun
 from abxfast.embedding.progress import Progress, progress_bar
@@ -39,6 +41,7 @@ def embed(
     channel: str = "mix",
     provider: str = "auto",
     threads: int | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
     progress: bool | Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Embed recordings into a store; if it exists, embed only what is missing or has changed.
@@ -64,6 +67,8 @@ def embed(
     threads : int, optional
         Snippets to encode at the same time, or batches on a GPU; by default the number of processors, and 2 on a GPU.
         On a CPU it does not change the vectors.
+    timeout_s : float
+        Seconds that decoding 2 s of a recording, or encoding a snippet, may take; a recording that takes longer fails.
     progress : bool or callable, optional
         ``True`` shows a progress bar on a terminal or in a notebook. A callable receives a `Progress` now and then,
         from another thread.
@@ -97,13 +102,20 @@ def embed(
     channel_number = parse_channel(channel)
     if threads is not None and threads < 1:
         raise AbxfastError(f"`threads`: found {threads}, expected 1 or more")
+    if not 0 < timeout_s < math.inf:
+        raise AbxfastError(f"`timeout_s`: found {timeout_s}, expected seconds above 0")
     manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
-    opened = open_encoder(encoder, provider)
+    opened = open_encoder(encoder, provider, timeout_s=timeout_s)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, channel_number)
-    run = EncodingRun(target, opened)
-    with progress_bar() if progress is True else nullcontext(progress or None) as callback:
-        decoder = Decoder(manifest, target, opened.info, plans, channel_number, callback)
+    with (
+        CrashLog(target.root / FOLDER_NAME) as crash_log,
+        progress_bar() if progress is True else nullcontext(progress or None) as callback,
+    ):
+        run = EncodingRun(target, opened, crash_log)
+        decoder = Decoder(
+            manifest, target, opened.info, plans, channel_number, callback, crash_log=crash_log, timeout_s=timeout_s
+        )
         try:
             target.save_manifest(manifest)
             run.run(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
@@ -119,6 +131,7 @@ def embed(
         audio_s=decoder.audio_s,
         wall_s=time.monotonic() - started,
         failures=run.failures,
+        crashed=decoder.crashed,
     )
 
 

@@ -25,6 +25,8 @@ class EmbedReport:
         Seconds the call took.
     failures : list of (str, str)
         Recording or item, and why it could not be embedded.
+    crashed : list of str
+        Recordings among them that were skipped since an earlier run crashed on them.
 
     Examples
     --------
@@ -52,3 +54,4 @@ class EmbedReport:
     audio_s: float = 0.0
     wall_s: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)

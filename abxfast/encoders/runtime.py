@@ -121,6 +121,11 @@ def open_session(path: Path, provider: str) -> tuple[Any, str]:
     raise EncoderError(f"{path}: cannot be opened as an ONNX model: {problems[-1]}")
 
 
+def run_options() -> Any:
+    """Return new ``onnxruntime.RunOptions``, whose ``terminate`` stops a call."""
+    return _import_onnxruntime().RunOptions()
+
+
 def is_runtime_error(error: Exception) -> bool:
     """Return whether onnxruntime raised an error."""
     return type(error).__module__.startswith("onnxruntime")

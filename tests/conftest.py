@@ -9,6 +9,10 @@ NEEDED = os.environ.get("ABXFAST_NEEDED", "").split()
 """Words such as ``export``: in CI, a test that skips since it "needs the export …" fails the run."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=2, help="Processes that tests/faults kills at random moments.")
+
+
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 import time
 from typing import IO, TYPE_CHECKING
 
@@ -19,6 +21,7 @@ TEMPORARY_PREFIX = ".tmp-"
 STALE_S = 3600.0
 """Age in seconds from which a temporary file is taken to be abandoned: writing one takes seconds."""
 _RENAME_ATTEMPTS = 6
+_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def write_atomic(path: Path, content: bytes | memoryview) -> None:
@@ -60,10 +63,30 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         _rename(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        reason = error.strerror or str(error)
+        if is_disk_full(error):
+            reason = f"the disk is full, {_free_mb(path):.1f} MB are left: remove or move files, then run this again"
+        raise OutputError(f"{path}: cannot be written ({reason})") from error
     finally:
         remove(temporary)  # exists only after a failure
     _sync_folder(path.parent)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error was caused by a full disk or an exceeded quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _free_mb(path: Path) -> float:
+    """Return the space left on the drive of a file; 0 if its folder does not exist."""
+    try:
+        return shutil.disk_usage(path.parent).free / 1e6
+    except OSError:
+        return 0.0
 
 
 def remove(path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
     from abxfast.audio.ffmpeg import ffmpeg_version
-    from abxfast.audio.formats import FFMPEG_SUFFIXES, SUFFIXES
+    from abxfast.audio.formats import FFMPEG_SUFFIXES, SUFFIXES, UNVERIFIABLE_SUFFIXES
     from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
     from abxfast.audio.snippet_plan import (
         END_SLACK_S,
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
         make_plans,
         parse_length,
     )
+    from abxfast.audio.timed_file import DEFAULT_TIMEOUT_S
 
 __all__ = [
+    "DEFAULT_TIMEOUT_S",
     "END_SLACK_S",
     "FFMPEG_SUFFIXES",
     "MAX_WHOLE_S",
     "QUALITY_MEASURES",
     "SUFFIXES",
+    "UNVERIFIABLE_SUFFIXES",
     "AudioInfo",
     "AudioQuality",
     "CutResult",
@@ -61,8 +64,9 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
         "ffmpeg": ["ffmpeg_version"],
-        "formats": ["FFMPEG_SUFFIXES", "SUFFIXES"],
+        "formats": ["FFMPEG_SUFFIXES", "SUFFIXES", "UNVERIFIABLE_SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
+        "timed_file": ["DEFAULT_TIMEOUT_S"],
         "snippet_plan": ["END_SLACK_S", "MAX_WHOLE_S", "SnippetPlan", "check_whole", "make_plans", "parse_length"],
     },
 )

@@ -12,30 +12,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STALL_S = 120.0
-"""Seconds of waiting after which a program is stopped: a drive that wakes up, or is far away, takes less."""
 _POLL_S = 0.5
 _MAX_LINES = 20
 """Lines of a program's messages to keep."""
 
 
 class StalledError(Exception):
-    """A program gave nothing for `STALL_S`, and was stopped."""
+    """A program gave nothing within its time limit, and was stopped."""
 
 
-def run_program(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+def run_program(command: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, and return its status, output and messages.
 
     Raises
     ------
     StalledError
-        If it takes longer than `STALL_S`.
+        If it takes longer than `timeout_s`.
     OSError
         If it cannot be started.
     """
     try:
         return subprocess.run(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=STALL_S, check=False, **_detached()
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False, **_detached()
         )
     except subprocess.TimeoutExpired as error:
         raise StalledError from error
@@ -44,11 +42,13 @@ def run_program(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
 class PipedProgram:
     """A program that runs while its output is read.
 
-    It is stopped by `close`, and if a reader waits for `STALL_S`. While nobody reads, it waits, for however long.
+    It is stopped by `close`, and if a reader waits for `timeout_s`. While nobody reads, it waits, for however long.
 
     Parameters
     ----------
     command : sequence of str
+    timeout_s : float
+        Seconds that a reader waits.
 
     Attributes
     ----------
@@ -56,7 +56,8 @@ class PipedProgram:
         The first lines that it wrote to stderr; complete after `finish`.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self.messages: list[str] = []
         self._process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **_detached()
@@ -75,7 +76,7 @@ class PipedProgram:
         Raises
         ------
         StalledError
-            If it gives nothing for `STALL_S`.
+            If it gives nothing for `timeout_s`.
         """
         pipe = self._process.stdout
         self._waiting_since = time.monotonic()
@@ -91,10 +92,10 @@ class PipedProgram:
         Raises
         ------
         StalledError
-            If it does not end within `STALL_S`.
+            If it does not end within `timeout_s`.
         """
         try:
-            status = self._process.wait(STALL_S)
+            status = self._process.wait(self._timeout_s)
         except subprocess.TimeoutExpired as error:
             raise StalledError from error
         self._collector.join()
@@ -119,9 +120,9 @@ class PipedProgram:
 
     def _watch(self) -> None:
         """Stop the program once a reader has waited for too long; runs in a thread of its own."""
-        while not self._closed.wait(min(_POLL_S, STALL_S)):
+        while not self._closed.wait(min(_POLL_S, self._timeout_s)):
             since = self._waiting_since
-            if since is not None and time.monotonic() - since > STALL_S:
+            if since is not None and time.monotonic() - since > self._timeout_s:
                 self._stalled = True
                 with contextlib.suppress(OSError):
                     self._process.kill()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import ExitStack, contextmanager
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from abxfast._files import describe_kind
 from abxfast.audio.channels import to_mono
-from abxfast.audio.ffmpeg import FfmpegFile
-from abxfast.audio.formats import FFMPEG_SUFFIXES, HEADERLESS_FORMATS, conversion_command
-from abxfast.audio.integrity import check_decoded, check_header, declared_frames
-from abxfast.audio.mp3 import UnboundedFile, declares_length
+from abxfast.audio.integrity import check_decoded, declared_frames
+from abxfast.audio.sound_file import open_sound
+from abxfast.audio.timed_file import DEFAULT_TIMEOUT_S
 from abxfast.errors import AudioError, OutputError
 
 if TYPE_CHECKING:
@@ -25,12 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+logger = logging.getLogger(__name__)
+
 BLOCK_S = 2.0
 """Seconds decoded at once: enough that Python's share of the time is negligible, few enough that memory stays small."""
 _MAX_BLOCK_SAMPLES = 1 << 22
 """Samples decoded at once at most, over all channels: 64 channels at 384 kHz need no more memory than a few."""
-_UNKNOWN_FORMAT, _NOT_MPEG = 1, 7
-"""libsndfile's codes for a format that it does not know, and for an ``.mp3`` that is none (with misleading words)."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +62,33 @@ def libsndfile_version() -> str:
     return str(soundfile.__libsndfile_version__)
 
 
-def probe(path: Path) -> AudioInfo:
+def probe(path: Path, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> AudioInfo:
     """Read the header of a recording.
+
+    Parameters
+    ----------
+    path : Path
+    timeout_s : float
+        Seconds after which it is given up.
 
     Raises
     ------
     AudioError
         If the file does not exist, is not audio or is cut short, or if its rate or channels are out of range.
     """
-    with _open(path) as sound:
+    with open_sound(path, timeout_s) as sound:
         return AudioInfo(
             sound.samplerate, sound.channels, declared_frames(sound) or 0, f"{sound.format} {sound.subtype}"
         )
 
 
 def stream(
-    path: Path, rate_hz: int, *, channel: int | None = None, block_s: float = BLOCK_S
+    path: Path,
+    rate_hz: int,
+    *,
+    channel: int | None = None,
+    block_s: float = BLOCK_S,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording in blocks.
 
@@ -96,6 +104,8 @@ def stream(
         Channel to decode, counted from 0; by default the mean of all channels.
     block_s : float
         Seconds to decode at once.
+    timeout_s : float
+        Seconds that opening the recording, or decoding one block of it, may take.
 
     Yields
     ------
@@ -105,9 +115,10 @@ def stream(
     Raises
     ------
     AudioError
-        If the recording cannot be decoded to its end, is empty or digital silence, or contains NaN or infinity.
+        If the recording cannot be decoded to its end, is empty or digital silence, contains NaN or
+        infinity, or takes longer than `timeout_s`.
     """
-    with _open(path) as sound:
+    with open_sound(path, timeout_s) as sound:
         if channel is not None and channel >= sound.channels:
             raise AudioError(
                 f"{path}: has no channel {channel} (it has {sound.channels}, counted from 0); choose another `channel`"
@@ -119,7 +130,7 @@ def stream(
         silent = True
         last = False
         while not last:
-            block = _read(sound, n_frames, path, n_decoded)
+            block = sound.read_block(n_frames, n_decoded)
             mono = to_mono(block, channel)
             if not np.isfinite(mono).all():
                 raise _not_finite(mono, path, n_decoded, sound.samplerate)
@@ -130,6 +141,11 @@ def stream(
             if len(resampled):
                 yield resampled
         check_decoded(sound, path, n_decoded)
+        if not sound.is_end_marked:
+            logger.warning(
+                "%s: its end is not marked; it is used, but had it been cut short between two pages, nobody could tell",
+                path,
+            )
         if silent:
             which = "" if channel is None else f" of channel {channel}"
             raise AudioError(f"{path}: every sample{which} is zero; export it again, or choose another `channel`")
@@ -155,75 +171,6 @@ def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
         raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
-class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read from its start to its end.
-
-    soundfile seeks after every read of a file that is seekable. An MP3 decoder loses its state when it seeks, so that
-    each block would start with a click; a FLAC of unknown length and some AIFF files cannot seek at all.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[soundfile.SoundFile | FfmpegFile]:
-    suffix = path.suffix.lower()
-    _check_file(path)
-    if kind := describe_kind(path):
-        what, remedy = kind
-        raise AudioError(f"{path}: is {what}, not audio; {remedy}")
-    if suffix in FFMPEG_SUFFIXES:
-        with FfmpegFile(path) as recording:
-            check_header(recording, path)
-            yield recording
-        return
-    with ExitStack() as stack:
-        try:
-            sound = stack.enter_context(_SequentialFile(path, **HEADERLESS_FORMATS.get(suffix, {})))
-            if sound.format == "MP3" and not declares_length(path):
-                sound = stack.enter_context(_SequentialFile(stack.enter_context(UnboundedFile(path))))
-        except (soundfile.SoundFileError, TypeError) as error:
-            is_audio = getattr(error, "code", 0) not in (_UNKNOWN_FORMAT, _NOT_MPEG)
-            problem = "is damaged, cut short or not audio" if is_audio else "is not audio"
-            raise AudioError(
-                f"{path}: {problem} that can be decoded ({_reason(error)}); "
-                f"copy it again, or convert it: {conversion_command(path, '-whole')}"
-            ) from error
-        check_header(sound, path)
-        yield sound
-
-
-def _check_file(path: Path) -> None:
-    """Check that a file can be read and is not empty."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-    except FileNotFoundError:
-        raise AudioError(f"{path}: no such file; check its name and folder") from None
-    except OSError as error:
-        raise AudioError(
-            f"{path}: cannot be read ({error.strerror}); check that it is a file and that you may read it"
-        ) from error
-    if size == 0:
-        raise AudioError(f"{path}: is empty (0 bytes); copy it again from its source")
-
-
-def _read(sound: soundfile.SoundFile | FfmpegFile, n_frames: int, path: Path, position: int) -> NDArray[np.float32]:
-    """Read the next samples, shape (n_frames, channels); fewer only at the end."""
-    if isinstance(sound, FfmpegFile):
-        return sound.read(n_frames)
-    try:
-        block: NDArray[np.float32] = sound.read(n_frames, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        start_s, stop_s = position / sound.samplerate, (position + n_frames) / sound.samplerate
-        raise AudioError(
-            f"{path}: is damaged or cut short: decoding fails between {start_s:.1f} and {stop_s:.1f} s "
-            f"({_reason(error)}); copy it again, or save what is left: {conversion_command(path, '-whole')}"
-        ) from error
-    return block
-
-
 def _not_finite(mono: NDArray[np.float32], path: Path, position: int, rate_hz: int) -> AudioError:
     """Return the error for a block, which starts at sample `position`, that contains NaN or infinity."""
     first = int(np.flatnonzero(~np.isfinite(mono))[0])
@@ -232,11 +179,3 @@ def _not_finite(mono: NDArray[np.float32], path: Path, position: int, rate_hz: i
         f"{path}: sample {sample} ({sample / rate_hz:.3f} s) is {mono[first]}, "
         "expected a finite number; export the recording again as PCM"
     )
-
-
-def _reason(error: Exception) -> str:
-    """Return libsndfile's own words without the path, which the message begins with."""
-    if getattr(error, "code", 0) == _NOT_MPEG:
-        return "no MPEG audio in it"
-    text = getattr(error, "error_string", None) or str(error)
-    return text.strip().rstrip(".")

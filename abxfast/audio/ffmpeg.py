@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from abxfast.audio.child_process import STALL_S, PipedProgram, StalledError, run_program
+from abxfast.audio.child_process import PipedProgram, StalledError, run_program
 from abxfast.audio.formats import conversion_command
+from abxfast.audio.timed_file import DEFAULT_TIMEOUT_S
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ _SAMPLE = np.dtype("<f4")
 class FfmpegFile:
     """A recording that ffmpeg decodes, with those attributes of `soundfile.SoundFile` that decoding needs.
 
-    ffmpeg runs from the first `read` on. It may open no other file, and whatever it reports as an error is one here:
-    on a damaged file it would leave out what it cannot decode.
+    ffmpeg runs from the first `read_block` on. It may open no other file, and whatever it reports as an error is one
+    here: on a damaged file it would leave out what it cannot decode.
 
     Parameters
     ----------
     path : Path
+    timeout_s : float
+        Seconds that opening it, and reading each block, may take.
 
     Attributes
     ----------
@@ -58,11 +61,14 @@ class FfmpegFile:
 
     extra_info = ""
 
-    def __init__(self, path: Path) -> None:
+    is_end_marked = True
+    """Whether the file says where it ends."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
         self._path = path
+        self._timeout_s = timeout_s
         self._program: PipedProgram | None = None
-        self._n_read = 0
-        stream, container = _probe(path)
+        stream, container = _probe(path, timeout_s)
         self.samplerate, self.channels = int(stream.get("sample_rate", 0)), int(stream.get("channels", 0))
         if not (self.samplerate and self.channels):
             raise _not_decodable(path, "its rate or its channels are unknown")
@@ -80,8 +86,14 @@ class FfmpegFile:
         if self._program is not None:
             self._program.close()
 
-    def read(self, n_frames: int) -> NDArray[np.float32]:
-        """Return the next samples, float32 of shape ``(n_frames, channels)``; fewer only at the end.
+    def read_block(self, n_frames: int, position: int) -> NDArray[np.float32]:
+        """Read the next samples, float32 of shape (n_frames, channels); fewer only at the end.
+
+        Parameters
+        ----------
+        n_frames : int
+        position : int
+            Samples a channel that were read before, for messages.
 
         Raises
         ------
@@ -93,22 +105,21 @@ class FfmpegFile:
             if self._program is None:
                 output = ("-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1")
                 self._program = PipedProgram(
-                    [*_command("ffmpeg", self._path, "-nostdin", "-xerror", "-err_detect", "crccheck"), *output]
+                    [*_command("ffmpeg", self._path, "-nostdin", "-xerror", "-err_detect", "crccheck"), *output],
+                    self._timeout_s,
                 )
             content = self._program.read(n_bytes)
             if len(content) < n_bytes:
                 status = self._program.finish()
                 if status or self._program.messages:
-                    raise self._failed(len(content), status, self._program.messages)
+                    raise self._failed(position, len(content), status, self._program.messages)
         except StalledError as error:
-            raise _stalled("ffmpeg", self._path) from error
-        samples = np.frombuffer(content, _SAMPLE).astype(np.float32).reshape(-1, self.channels)
-        self._n_read += len(samples)
-        return samples
+            raise _stalled("ffmpeg", self._path, self._timeout_s) from error
+        return np.frombuffer(content, _SAMPLE).astype(np.float32).reshape(-1, self.channels)
 
-    def _failed(self, n_bytes: int, status: int, messages: list[str]) -> AudioError:
+    def _failed(self, position: int, n_bytes: int, status: int, messages: list[str]) -> AudioError:
         reason = _first_line(messages, self._path) or f"status {status}"
-        position_s = (self._n_read + n_bytes // (_SAMPLE.itemsize * self.channels)) / self.samplerate
+        position_s = (position + n_bytes // (_SAMPLE.itemsize * self.channels)) / self.samplerate
         return AudioError(
             f"{self._path}: is damaged or cut short: ffmpeg fails after {position_s:.1f} s ({reason}); "
             f"copy it again, or save what is left: {conversion_command(self._path, '-whole')}"
@@ -121,22 +132,22 @@ def ffmpeg_version() -> str | None:
     if program is None or shutil.which("ffprobe") is None:
         return None
     try:
-        words = run_program([program, "-version"]).stdout.decode(errors="replace").split()
+        words = run_program([program, "-version"], DEFAULT_TIMEOUT_S).stdout.decode(errors="replace").split()
     except (OSError, StalledError):
         return None
     return words[2] if len(words) > 2 else None  # noqa: PLR2004
 
 
-def _probe(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _probe(path: Path, timeout_s: float) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what ffprobe says of the audio track and of the container."""
     entries = (
         "stream=codec_name,sample_rate,channels,duration:stream_tags=DURATION:format=format_name,duration,nb_streams"
     )
     command = [*_command("ffprobe", path, "-show_entries", entries, "-select_streams", "a", "-of", "json")]
     try:
-        done = run_program(command)
+        done = run_program(command, timeout_s)
     except StalledError as error:
-        raise _stalled("ffprobe", path) from error
+        raise _stalled("ffprobe", path, timeout_s) from error
     if done.returncode:
         reason = _first_line(done.stderr.decode(errors="replace").splitlines(), path) or f"status {done.returncode}"
         raise _not_decodable(path, reason)
@@ -192,8 +203,8 @@ def _not_decodable(path: Path, reason: str) -> AudioError:
     )
 
 
-def _stalled(program: str, path: Path) -> AudioError:
+def _stalled(program: str, path: Path, timeout_s: float) -> AudioError:
     return AudioError(
-        f"{path}: {program} gave nothing for {STALL_S:g} s, and was stopped; "
-        f"copy it to another drive, or try {conversion_command(path, '-whole')}"
+        f"{path}: is given up: {program} gave nothing for {timeout_s:g} s; check the file and its drive, or raise "
+        "`timeout_s`"
     )

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     (
         *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff"),
-        *(".aifc", ".au", ".snd", ".caf", ".gsm", ".nist", ".sph", ".voc", ".ircam", ".sf", ".paf", ".svx", ".iff"),
-        *(".sds", ".avr", ".pvf", ".sd2", ".xi"),
+        *(".aifc", ".au", ".snd", ".caf", ".gsm", ".nist", ".sph", ".voc", ".svx", ".iff"),
     )
 )
 """Suffixes of file names that count as audio when a folder is searched, in lower case."""
@@ -20,10 +19,13 @@ FFMPEG_SUFFIXES = frozenset(
     (
         *(".m4a", ".m4b", ".m4r", ".m4v", ".mp4", ".aac", ".wma", ".wmv", ".asf", ".mov", ".mkv", ".mka", ".webm"),
         *(".avi", ".flv", ".f4v", ".mpg", ".mpeg", ".vob", ".mts", ".m2ts", ".amr", ".awb", ".3gp", ".3g2", ".ape"),
-        *(".wv", ".tta", ".mpc", ".ra", ".rm", ".ac3", ".eac3", ".dts", ".spx", ".ogv"),
+        *(".wv", ".tta", ".mpc", ".ra", ".rm", ".ac3", ".eac3", ".dts", ".spx"),
     )
 )
 """Suffixes of recordings that libsndfile cannot decode, and ffmpeg can; searches find them as well."""
+
+UNVERIFIABLE_SUFFIXES = frozenset((".sds", ".avr", ".ircam", ".sf", ".paf", ".pvf", ".sd2", ".xi", ".wve", ".htk"))
+"""Suffixes of recordings of which nobody can tell whether they are complete: found too, and named."""
 
 HEADERLESS_FORMATS: dict[str, dict[str, str | int]] = {
     ".gsm": {"format": "RAW", "subtype": "GSM610", "samplerate": 8_000, "channels": 1}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 from typing import TYPE_CHECKING
 
 from abxfast.audio.channels import MAX_CHANNELS
 from abxfast.audio.ffmpeg import FfmpegFile
 from abxfast.audio.formats import conversion_command
+from abxfast.audio.mp3 import missing_bytes
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ _CHUNK_SIZE = re.compile(r"^\s*(?:data|SSND|riff|Data Size|BODY)\s*:\s*(\d+) \(s
 _RF64_MISMATCH = re.compile(r"^\*\*\* Calculated frame count (\d+) does not match value from 'ds64'", re.MULTILINE)
 _RF64_FRAMES = re.compile(r"^\s*Frames\s*: (\d+)", re.MULTILINE)
 _VOC_TRUNCATED = re.compile(r"^Seems to be a truncated file", re.MULTILINE)
-_OGG_SERIAL = re.compile(r"^Stream serialno : (-?\d+)", re.MULTILINE)
 _NIST_FRAMES = re.compile(rb"^sample_count -i (\d+)", re.MULTILINE)
 
 _PLACEHOLDER_SIZES = (range(0x7FFF_F000, 0x8000_1000), range(0xFFFF_F000, 0x1_0000_0000))
@@ -39,11 +38,9 @@ _CONTAINER_SLACK_S = 0.1
 """Seconds that a recording may lack in a container such as m4a: durations are rounded, and count encoders' padding."""
 _ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 """Identifier of the object in a WMA file that declares the size of the file, 40 bytes on, and flags, 88 bytes on."""
-_OGG_PAGE = struct.Struct("<4sBBqIIIB")
-"""Capture pattern, version, flags, position, serial number, page number, checksum, number of segments."""
-_OGG_LAST_PAGE = 4
-"""Flag of the last page of a stream."""
-_MAX_OGG_PAGE = _OGG_PAGE.size + 255 + 255 * 255
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_W64_HEAD = 1 << 16
+"""Bytes in which the chunk of samples of a W64 begins."""
 
 
 def declared_frames(sound: soundfile.SoundFile | FfmpegFile) -> int | None:
@@ -57,7 +54,7 @@ def check_header(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
     Raises
     ------
     AudioError
-        If its rate or its number of channels is out of range, if it is cut short, or if it is several recordings.
+        If its rate or its number of channels is out of range, if it is cut short.
     """
     if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:
         raise AudioError(
@@ -76,8 +73,10 @@ def check_header(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
         raise _cut_short(sound, path)
     if isinstance(sound, FfmpegFile):
         _check_container_size(sound, path)
-    if sound.format in ("OGG", "OGV", "SPX"):
-        _check_ogg_end(sound, path)
+    if sound.format == "MP3" and missing_bytes(path):
+        raise _cut_short(sound, path)
+    if sound.format == "W64":
+        _check_w64(sound, path)
     if sound.format == "NIST":
         _check_nist(sound, path)
 
@@ -138,24 +137,16 @@ def _check_container_size(sound: FfmpegFile, path: Path) -> None:
         raise _cut_short(sound, path)
 
 
-def _check_ogg_end(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:
-    """Check the last page: libsndfile takes a file that is cut within it for one with junk at its end."""
+def _check_w64(sound: soundfile.SoundFile, path: Path) -> None:
+    """Check the size of the chunk of samples, which libsndfile does not."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _MAX_OGG_PAGE))
-        tail = file.read()
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < _OGG_PAGE.size:
-        raise _cut_short(sound, path)
-    _, _, flags, _, serial, _, _, n_segments = _OGG_PAGE.unpack_from(page)
-    body_start = _OGG_PAGE.size + n_segments
-    if not flags & _OGG_LAST_PAGE or len(page) < body_start + sum(page[_OGG_PAGE.size : body_start]):
-        raise _cut_short(sound, path)
-    first_serial = _OGG_SERIAL.search(sound.extra_info)
-    if first_serial and int(first_serial[1]) % (1 << 32) != serial:
-        raise AudioError(
-            f"{path}: contains several recordings one after the other, expected one; "
-            f"join them first: {conversion_command(path, '-whole')}"
-        )
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(_W64_HEAD)
+    at = head.find(_W64_DATA)
+    declared = int.from_bytes(head[at + 16 : at + 24], "little")
+    if at >= 0 and at + declared > size + _CHUNK_PADDING:
+        raise _cut_short(sound, path, sound.frames * declared / max(1, size - at))
 
 
 def _check_nist(sound: soundfile.SoundFile | FfmpegFile, path: Path) -> None:

@@ -16,7 +16,9 @@ MAX_WHOLE_S = 60.0
 END_SLACK_S = 0.05
 """Seconds by which ``end_s`` may exceed its recording, and a whole item the longest one: annotations are rounded."""
 MIN_HOP_S = 0.001
-"""Shortest hop in seconds: a shorter one could round to zero samples."""
+"""Shortest hop and length in seconds: a shorter one could round to zero samples."""
+MAX_LENGTH_S = 1e6
+"""Longest hop and length in seconds: the number of their samples is one that a float can hold."""
 
 Remainder = Literal["drop", "keep"]
 
@@ -66,8 +68,9 @@ def make_plans(lengths: Iterable[float | str], hop_s: float | None, remainder: s
     """
     if remainder not in ("drop", "keep"):
         raise TaskError(f"`remainder`: found {remainder!r}, expected 'drop' or 'keep'")
-    if hop_s is not None and not (math.isfinite(hop_s) and hop_s >= MIN_HOP_S):
-        raise TaskError(f"`hop_s`: found {hop_s}, expected seconds, at least {MIN_HOP_S}")
+    if hop_s is not None and not MIN_HOP_S <= hop_s <= MAX_LENGTH_S:
+        expected = f"at least {MIN_HOP_S}" if not hop_s > MAX_LENGTH_S else f"at most {MAX_LENGTH_S:,.0f}"
+        raise TaskError(f"`hop_s`: found {hop_s}, expected seconds, {expected}")
     plans: dict[SnippetPlan, None] = {}
     for length in [lengths] if isinstance(lengths, str) else lengths:
         length_s = parse_length(length)
@@ -93,10 +96,14 @@ def parse_length(length: float | str) -> float | None:
         return None
     try:
         length_s = float(length)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         length_s = math.nan
     if not (math.isfinite(length_s) and length_s > 0):
         raise TaskError(f"`snippets`: found {length!r}, expected seconds above 0, or 'whole'")
+    if not MIN_HOP_S <= length_s <= MAX_LENGTH_S:
+        raise TaskError(
+            f"`snippets`: found {length!r}, expected {MIN_HOP_S} to {MAX_LENGTH_S:,.0f} seconds, or 'whole'"
+        )
     return length_s
 
 

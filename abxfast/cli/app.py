@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from abxfast._files import is_disk_full
 from abxfast._version import __version__
 from abxfast.cli import encoder_commands, store_commands, study_commands
 from abxfast.cli.messages import to_command_line
-from abxfast.cli.options import INTERRUPTED, WRONG_USE
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, WRONG_USE
 from abxfast.errors import AbxfastError
 
 app = typer.Typer(
@@ -43,7 +44,11 @@ def main() -> None:
         app()
     except AbxfastError as error:
         sys.stderr.write(f"abxfast: {to_command_line(str(error))}\n")
-        sys.exit(WRONG_USE)
+        sys.exit(SOME_FAILED if is_disk_full(error) else WRONG_USE)
+    except OSError as error:  # of standard output, or of a path that no system accepts
+        problem = f"{error.filename or 'standard output'}: cannot be used ({error.strerror or error})"
+        sys.stderr.write(f"abxfast: {to_command_line(problem)}\n")
+        sys.exit(SOME_FAILED if is_disk_full(error) else WRONG_USE)
     except KeyboardInterrupt:
         sys.stderr.write("abxfast: stopped\n")
         sys.exit(INTERRUPTED)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from abxfast._files import to_printable
+
 OPTIONS = {
     "allow_drift": "--allow-drift",
     "check": "--check",
@@ -28,6 +30,7 @@ OPTIONS = {
     "results": "-o",
     "snippets": "--snippet",
     "store": "-o",
+    "timeout_s": "--timeout",
 }
 """Options whose name differs from that of the parameter by more than two dashes."""
 PARAMETERS = frozenset(
@@ -48,8 +51,8 @@ _REFERENCE = re.compile(r"`(?P<name>[A-Za-z_][\w.]*)(?:=(?P<quote>['\"]?)(?P<val
 
 
 def to_command_line(message: str) -> str:
-    """Return a message on one line, its parameters and functions named as on the command line."""
-    return " ".join(_REFERENCE.sub(_translate, message).split())
+    """Return a message on one line, fit for a terminal, its parameters and functions named as on the command line."""
+    return to_printable(" ".join(_REFERENCE.sub(_translate, message).split()))
 
 
 def _translate(reference: re.Match[str]) -> str:

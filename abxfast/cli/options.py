@@ -13,6 +13,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print more, incl
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Provider = Annotated[str, typer.Option(help="What runs the encoder: auto, cpu, cuda, …")]
 Excel = Annotated[bool, typer.Option("--excel", help="Mark CSV files as UTF-8, as Excel needs it.")]
+Timeout = Annotated[float, typer.Option(help="Seconds that decoding 2 s, or encoding a snippet, may take.")]
 MemoryMb = Annotated[float, typer.Option(help="Memory for vectors and distances, in MB.")]
 Estimate = Annotated[
     float | None,

@@ -8,6 +8,8 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from abxfast._files import to_printable
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import Console
@@ -26,7 +28,7 @@ HOW_TO_READ = (
 
 def print_scores(scores: AbxScores, console: Console) -> None:
     """Print scores as a matrix if that fits, else as a list, with a sentence on how to read them."""
-    console.print(_title(scores), style="bold", highlight=False)
+    console.print(to_printable(_title(scores)), style="bold", highlight=False)
     matrix = None if scores.task.by or scores.task.across else _matrix(scores, console.width)
     if matrix is not None:
         console.print(matrix)
@@ -35,7 +37,7 @@ def print_scores(scores: AbxScores, console: Console) -> None:
         hidden = scores.table.num_rows - MAX_ROWS
         if hidden > 0:
             console.print(f"… and {hidden} more rows: -o scores.csv writes all", highlight=False)
-    console.print(HOW_TO_READ.format(on=scores.task.on), style="dim", highlight=False)
+    console.print(to_printable(HOW_TO_READ.format(on=scores.task.on)), style="dim", highlight=False)
 
 
 def _title(scores: AbxScores) -> str:
@@ -50,14 +52,17 @@ def _matrix(scores: AbxScores, width: int) -> Table | None:
     on = scores.task.on
     values = sorted({*scores.table[on].to_pylist(), *scores.table[f"{on}_b"].to_pylist()})
     numbers = [f"{number:>{len(str(len(values)))}} " for number in range(1, len(values) + 1)]
-    longest = max(len(on) + len(" (A, X)"), *(len(numbers[0]) + cell_len(str(value)) for value in values))
+    longest = max(len(on) + len(" (A, X)"), *(len(numbers[0]) + cell_len(to_printable(str(value))) for value in values))
     available = width - _SCORE_WIDTH * len(values)
     if available < min(longest, _MIN_NAME):
         return None
-    names = [number + _tail(str(value), available - len(number)) for number, value in zip(numbers, values, strict=True)]
+    names = [
+        number + _tail(to_printable(str(value)), available - len(number))
+        for number, value in zip(numbers, values, strict=True)
+    ]
     score = {(row[on], row[f"{on}_b"]): row["score"] for row in scores.table.to_pylist()}
     matrix = Table(box=None, pad_edge=False, padding=0)
-    matrix.add_column(f"{on} (A, X)", no_wrap=True, width=min(longest, available))
+    matrix.add_column(to_printable(f"{on} (A, X)"), no_wrap=True, width=min(longest, available))
     for number in range(1, len(values) + 1):
         matrix.add_column(f"B={number}", justify="right", no_wrap=True, width=_SCORE_WIDTH)
     for name, a in zip(names, values, strict=True):
@@ -86,12 +91,12 @@ def _list(scores: AbxScores) -> Table:
     labels = scores.task.columns[:-3]
     for name in (*labels, "score", "triplets"):
         number = name not in labels
-        table.add_column(name, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        table.add_column(to_printable(name), justify="right" if number else "left", no_wrap=number, overflow="fold")
     for row in scores.table.slice(0, MAX_ROWS).to_pylist():
         score = "n/a" if row["score"] is None else f"{row['score']:.3f}"
         if row.get("standard_error"):
             score += f" ± {row['standard_error']:.3f}"
-        table.add_row(*(Text(str(row[name])) for name in labels), score, f"{row['triplets']:,}")
+        table.add_row(*(Text(to_printable(str(row[name]))) for name in labels), score, f"{row['triplets']:,}")
     return table
 
 
@@ -104,8 +109,8 @@ def print_nearest(recording: str, nearest: pa.Table, console: Console) -> None:
     for row in nearest.to_pylist():
         error = row.get("standard_error")
         score = f"{row['score']:.3f}" + (f" ± {error:.3f}" if error else "")
-        table.add_row(Text(row["recording"]), score, f"{row['distance']:.4f}")
-    console.print(Text(f"closest to {recording}"), style="bold")
+        table.add_row(Text(to_printable(row["recording"])), score, f"{row['distance']:.4f}")
+    console.print(Text(to_printable(f"closest to {recording}")), style="bold")
     console.print(table)
     console.print(
         "score: mean of both directions; 0.5: chance level, 1: perfect discrimination. "

@@ -18,6 +18,7 @@ from abxfast.cli.options import (
     Provider,
     Quiet,
     Standardise,
+    Timeout,
     Verbose,
 )
 from abxfast.cli.process import configure_process
@@ -46,6 +47,7 @@ def embed_command(
     encoder: Annotated[str | None, typer.Option(help="Name or ONNX file. [default: mfcc]")] = None,
     provider: Provider = "auto",
     threads: Annotated[int | None, typer.Option(help="Snippets at a time. [default: all processors]")] = None,
+    timeout: Timeout = 600.0,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -78,6 +80,7 @@ def embed_command(
                     channel=channel,
                     provider=provider,
                     threads=threads,
+                    timeout_s=timeout,
                     progress=progress,
                 )
         except KeyboardInterrupt:

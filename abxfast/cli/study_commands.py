@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Excel, MemoryMb, Provider, Quiet, Verbose
+from abxfast._files import to_printable
+from abxfast.cli.options import INTERRUPTED, SOME_FAILED, AsJson, Excel, MemoryMb, Provider, Quiet, Timeout, Verbose
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform
 
@@ -48,7 +49,7 @@ def plan_command(
         from abxfast.study import plan_study
 
         plan = plan_study(study, results, provider=provider, memory_mb=memory_mb, threads=threads)
-        typer.echo(format_json(plan.to_json()) if as_json else "\n".join(plan.lines()))
+        typer.echo(format_json(plan.to_json()) if as_json else "\n".join(map(to_printable, plan.lines())))
 
 
 def run_command(
@@ -59,6 +60,7 @@ def run_command(
     provider: Provider = "auto",
     memory_mb: MemoryMb = 512,
     threads: _Threads = None,
+    timeout: Timeout = 600.0,
     report: Annotated[bool, typer.Option(help="Draw figures and write the page.")] = True,
     excel: Excel = False,
     quiet: Quiet = False,
@@ -78,6 +80,7 @@ def run_command(
                     provider=provider,
                     memory_mb=memory_mb,
                     threads=threads,
+                    timeout_s=timeout,
                     report=report,
                     excel=excel,
                     progress=progress,

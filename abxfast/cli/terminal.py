@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from abxfast._files import to_printable
 from abxfast.cli.messages import to_command_line
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def print_pairs(pairs: list[tuple[str, str]], *, as_json: bool) -> None:
         return
     width = max(len(word) for word, _ in pairs)
     for word, value in pairs:
-        typer.echo(f"{word:<{width}}  {value}")
+        lines = "\n".join(map(to_printable, value.split("\n")))
+        typer.echo(f"{to_printable(word):<{width}}  {lines}")
 
 
 def format_json(value: object) -> str:
@@ -46,13 +48,13 @@ def format_json(value: object) -> str:
 
 @contextlib.contextmanager
 def cli_logging(*, quiet: bool, verbose: bool) -> Iterator[Console]:
-    """Print log records on stderr; what C libraries write there is discarded unless `verbose`."""
+    """Print log records on stderr; what C libraries write is discarded, on stderr unless `verbose`."""
     import logging
 
     from rich.console import Console
 
     logger = logging.getLogger("abxfast")
-    with contextlib.nullcontext() if verbose else _discard_native_stderr():
+    with _discard_native("stdout"), contextlib.nullcontext() if verbose else _discard_native("stderr"):
         console = Console(stderr=True)
         handler = _console_handler(console)
         logger.addHandler(handler)
@@ -98,22 +100,31 @@ def _console_handler(console: Console) -> logging.Handler:
 
 
 @contextlib.contextmanager
-def _discard_native_stderr() -> Iterator[None]:
-    """Keep decoders from writing to file descriptor 2 what abxfast reports in a line of its own."""
-    original = sys.stderr
+def _discard_native(name: str) -> Iterator[None]:
+    """Keep C libraries from writing to the file descriptor of ``stdout`` or ``stderr``.
+
+    On stderr, abxfast reports what they say in a line of its own; on stdout, it would be taken for a result.
+    """
+    original, number = getattr(sys, name), {"stdout": 1, "stderr": 2}[name]
     try:
-        saved = os.dup(2)
-    except OSError:
+        original.flush()
+        saved = os.dup(number)
+    except (OSError, ValueError):
         yield
         return
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    sys.stderr = os.fdopen(os.dup(saved), "w", encoding=original.encoding, errors=original.errors, buffering=1)
+    os.dup2(null, number)
+    stream = os.fdopen(
+        os.dup(saved), "w", encoding=original.encoding, errors=original.errors, buffering=1 if name == "stderr" else -1
+    )
+    setattr(sys, name, stream)
     try:
         yield
+        stream.flush()  # an error of the disk or pipe is raised here, not swallowed
     finally:
-        sys.stderr.close()
-        sys.stderr = original
-        os.dup2(saved, 2)
+        setattr(sys, name, original)
+        with contextlib.suppress(OSError):
+            stream.close()
+        os.dup2(saved, number)
         os.close(saved)
         os.close(null)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import AudioInfo, check_whole, probe
+from abxfast.audio import AudioInfo, check_whole
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from abxfast.audio import SnippetPlan
@@ -58,8 +59,8 @@ class AudioFile(NamedTuple):
         return check_whole(length_s) or too_long
 
 
-def group_by_file(manifest: Manifest) -> list[AudioFile]:
-    """Group the items of a manifest by audio file, and read the header of each."""
+def group_by_file(manifest: Manifest, probe: Callable[[Path], AudioInfo]) -> list[AudioFile]:
+    """Group the items of a manifest by audio file, and read the header of each with `probe`."""
     items: dict[Path, list[Item]] = defaultdict(list)
     for item in manifest.items:
         items[item.path].append(item)
@@ -80,12 +81,15 @@ def file_status(path: Path) -> os.stat_result:
     Raises
     ------
     AudioError
-        If the file cannot be read.
+        If the file cannot be read, or is not a regular file.
     """
     try:
-        return path.stat()
+        status = path.stat()
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe would wait forever, a device never end
+        raise AudioError(f"{path}: is not a regular file; copy what it holds into one")
+    return status
 
 
 def hash_file(path: Path) -> Generator[None, None, str]:

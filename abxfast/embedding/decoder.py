@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import Cutter, Stretch, stream
+from abxfast.audio import Cutter, Stretch, probe, stream
 from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file
+from abxfast.embedding.crash_log import FileState
 from abxfast.embedding.messages import EntryFinished, Failure, Message, PendingSnippet
 from abxfast.embedding.progress import Progress
 from abxfast.errors import AbxfastError, AudioError
@@ -13,12 +14,20 @@ from abxfast.store import StoreEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
-    from abxfast.audio import Snippet, SnippetPlan
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from abxfast.audio import AudioInfo, Snippet, SnippetPlan
     from abxfast.embedding.contents import FileContents
+    from abxfast.embedding.crash_log import CrashLog
     from abxfast.encoders import EncoderInfo
     from abxfast.manifest import Item, Manifest
     from abxfast.store import Store
+
+_MAX_TIME_S = 1e9
+"""A later time is beyond the end of any recording; in samples it might not be a number that a float can hold."""
 
 
 class _PendingEntry(NamedTuple):
@@ -43,6 +52,10 @@ class Decoder:
         ``None`` is the mean of all channels.
     progress : callable, optional
         Called with a `Progress` from the thread that runs `messages`.
+    crash_log : CrashLog
+        What earlier runs crashed on is skipped.
+    timeout_s : float
+        Seconds that decoding a block of a recording may take.
 
     Attributes
     ----------
@@ -63,11 +76,17 @@ class Decoder:
         plans: Sequence[SnippetPlan],
         channel: int | None,
         progress: Callable[[Progress], None] | None = None,
+        *,
+        crash_log: CrashLog,
+        timeout_s: float,
     ) -> None:
-        self._files = group_by_file(manifest)
         self._store = store
         self._info = info
         self._contents = contents
+        self._crash_log = crash_log
+        self._timeout_s = timeout_s
+        self._crashed: set[Path] = set()
+        self._files = group_by_file(manifest, self._probe)
         self._rate_hz = info.sample_rate_hz
         self._min_samples = info.least_samples
         self._plans = plans
@@ -79,6 +98,11 @@ class Decoder:
         self.recordings = len(self._files)
         self.skipped = 0
         self.audio_s = 0.0
+
+    @property
+    def crashed(self) -> list[str]:
+        """Recordings that are skipped since an earlier run crashed on them."""
+        return [file.items[0].recording for file in self._files if file.path in self._crashed]
 
     def messages(self) -> Generator[Message | None, None, None]:
         """Yield the snippets of all files in order, which entries are finished, and what failed.
@@ -142,7 +166,7 @@ class Decoder:
                 if snippet.index not in done:
                     yield PendingSnippet(entry, snippet)
 
-        for block in stream(file.path, self._rate_hz, channel=self._channel):
+        for block in self._stream(file.path):
             self.audio_s += len(block) / self._rate_hz
             yield None
             yield from missing(cutter.feed(block))
@@ -157,9 +181,40 @@ class Decoder:
             else:
                 yield Failure(item.item, f"{item.origin}: {result.problem}", (entry,))
 
+    def _probe(self, path: Path) -> AudioInfo:
+        """Read the header of a recording, unless an earlier run crashed on it."""
+        if path.is_file():  # if not, `probe` says what it is
+            state = self._state(path)
+            crash = self._crash_log.crashes.get(state)
+            if crash is not None:
+                self._crashed.add(path)
+                raise AudioError(
+                    f"{path}: is skipped: an earlier run crashed on it ({crash.what}); convert it first, or "
+                    f"delete {crash.log} to try again"
+                )
+            with self._crash_log.working([state]):
+                return probe(path, timeout_s=self._timeout_s)
+        return probe(path)
+
+    def _state(self, path: Path) -> FileState:
+        status = file_status(path)
+        return FileState(self._store.relative(path), status.st_size, status.st_mtime_ns)
+
+    def _stream(self, path: Path) -> Iterator[NDArray[np.float32]]:
+        """Decode a recording; while a block is decoded, the crash log says so."""
+        state = self._state(path)
+        blocks = stream(path, self._rate_hz, channel=self._channel, timeout_s=self._timeout_s)
+        while True:
+            with self._crash_log.working([state]):
+                block = next(blocks, None)
+            if block is None:
+                return
+            yield block
+
     def _stretch(self, entry: StoreEntry) -> Stretch:
-        start = round((entry.start_s or 0.0) * self._rate_hz)
-        return Stretch(start, None if entry.end_s is None else round(entry.end_s * self._rate_hz), entry.plan)
+        start_s, end_s = min(entry.start_s or 0.0, _MAX_TIME_S), entry.end_s
+        stop = None if end_s is None else round(min(end_s, _MAX_TIME_S) * self._rate_hz)
+        return Stretch(round(start_s * self._rate_hz), stop, entry.plan)
 
     def _report_progress(self, file: AudioFile, position_s: float) -> None:
         if self._progress:

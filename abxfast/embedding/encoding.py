@@ -11,6 +11,7 @@ import numpy as np
 
 from abxfast.embedding.background import iterate_in_thread
 from abxfast.embedding.batching import Batcher
+from abxfast.embedding.crash_log import FileState
 from abxfast.embedding.messages import EntryFinished, Failure
 from abxfast.encoders import GPU_BATCH_S
 from abxfast.errors import EncoderError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.embedding.crash_log import CrashLog
     from abxfast.embedding.decoder import Decoder
     from abxfast.embedding.messages import Message, PendingSnippet
     from abxfast.encoders import Encoder
@@ -37,6 +39,7 @@ class EncodingRun:
     ----------
     store : Store
     encoder : Encoder
+    crash_log : CrashLog
 
     Attributes
     ----------
@@ -44,9 +47,12 @@ class EncodingRun:
         Recording or item, and why it could not be embedded.
     failed_keys : set of str
         Keys of the entries that failed, some of whose snippets may be in the store.
+    finished_keys : set of str
+        Keys of the entries that were finished; some of them may have failed.
     """
 
-    def __init__(self, store: Store, encoder: Encoder) -> None:
+    def __init__(self, store: Store, encoder: Encoder, crash_log: CrashLog) -> None:
+        self._crash_log = crash_log
         self._store = store
         self._encoder = encoder
         self._rate_hz = encoder.info.sample_rate_hz
@@ -54,6 +60,7 @@ class EncodingRun:
         self._recordings: dict[str, str] = {}
         self.failures: list[tuple[str, str]] = []
         self.failed_keys: set[str] = set()
+        self.finished_keys: set[str] = set()
 
     @property
     def n_snippets(self) -> int:
@@ -72,12 +79,14 @@ class EncodingRun:
         ------
         StoreError
             If the vectors cannot be written.
+        EncoderError
+            If the encoder's file changed meanwhile.
         """
         decoding: AbstractContextManager[Iterator[Message]] = iterate_in_thread(
             decoder.messages(), queue_size=2 * n_threads, name="decode"
         )
         with (
-            StoreWriter(self._store, flush_first=True) as writer,
+            StoreWriter(self._store, flush_first=True, check=self._encoder.check_unchanged) as writer,
             ThreadPoolExecutor(n_threads, thread_name_prefix="encode") as pool,
             decoding as messages,
         ):
@@ -87,8 +96,11 @@ class EncodingRun:
                 for message in messages:
                     if isinstance(message, EntryFinished):
                         writer.finish(message.entry, message.total)
+                        self.finished_keys.add(message.entry.key(self._store.encoder_sha256))
                     elif isinstance(message, Failure):
                         self._fail(message)
+                    elif message.entry.key(self._store.encoder_sha256) in self.failed_keys:
+                        continue  # the other snippets of what has failed would only take time
                     elif batch := batcher.add(message):
                         running.append((batch, pool.submit(self._encode, batch)))
                     while running and (len(running) >= 2 * n_threads or running[0][1].done()):
@@ -100,7 +112,10 @@ class EncodingRun:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _encode(self, batch: list[PendingSnippet]) -> NDArray[np.float32]:
-        return self._encoder.encode(np.stack([pending.snippet.samples for pending in batch]))
+        waves = np.stack([pending.snippet.samples for pending in batch])
+        entries = (pending.entry for pending in batch)
+        with self._crash_log.working([FileState(entry.path, entry.size, entry.mtime_ns) for entry in entries]):
+            return self._encoder.encode(waves)
 
     def _collect(self, batch: list[PendingSnippet], future: Future[NDArray[np.float32]], writer: StoreWriter) -> None:
         try:

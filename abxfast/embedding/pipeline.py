@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast._threads import usable_threads
-from abxfast.audio import SnippetPlan, make_plans, parse_channel
+from abxfast.audio import DEFAULT_TIMEOUT_S, SnippetPlan, make_plans, parse_channel
 from abxfast.embedding.contents import FileContents
+from abxfast.embedding.crash_log import FOLDER_NAME, CrashLog
 from abxfast.embedding.decoder import Decoder
 from abxfast.embedding.encoding import EncodingRun
 from abxfast.embedding.progress import Progress, progress_bar
@@ -19,12 +22,14 @@ from abxfast.embedding.report import EmbedReport
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
 from abxfast.errors import AbxfastError, StoreError, TaskError
 from abxfast.manifest import Manifest, load_manifest
-from abxfast.store import Store, compact, create_store
+from abxfast.store import Store, check_written, compact, create_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from abxfast.encoders import EncoderInfo
+
+logger = logging.getLogger(__name__)
 
 GPU_THREADS = 2
 """Batches in flight on a GPU: one runs while the next is copied; more would only cost memory."""
@@ -42,6 +47,7 @@ def embed(
     provider: str = "auto",
     threads: int | None = None,
     items: Collection[str] | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
     progress: bool | Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Embed recordings into a store; if it exists, embed only what is missing or has changed.
@@ -73,6 +79,8 @@ def embed(
         On a CPU it does not change the vectors.
     items : collection of str, optional
         Items of the manifest to embed, by default all.
+    timeout_s : float
+        Seconds that decoding 2 s of a recording, or encoding a snippet, may take; a recording that takes longer fails.
     progress : bool or callable, optional
         ``True`` shows a progress bar on a terminal or in a notebook. A callable receives a `Progress` now and then,
         from another thread.
@@ -106,8 +114,10 @@ def embed(
     channel_number = parse_channel(channel)
     if threads is not None and threads < 1:
         raise AbxfastError(f"`threads`: found {threads}, expected 1 or more")
+    if not 0 < timeout_s < math.inf:
+        raise AbxfastError(f"`timeout_s`: found {timeout_s}, expected seconds above 0")
     manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
-    opened = open_encoder(encoder, provider)
+    opened = open_encoder(encoder, provider, timeout_s=timeout_s)
     _check_lengths(opened.info, plans)
     target = create_store(Path(store), opened)
     _check_plans(target, plans, channel_number)
@@ -117,15 +127,29 @@ def embed(
     names = {item.item for item in manifest.items}
     recognition = Recogniser(target, contents, channel_number, names, keep_names=keep_names).recognise(chosen)
     manifest = carry_labels(manifest, recognition, target)
-    run = EncodingRun(target, opened)
-    with progress_bar() if progress is True else nullcontext(progress or None) as callback:
+    with (
+        CrashLog(target.root / FOLDER_NAME) as crash_log,
+        progress_bar() if progress is True else nullcontext(progress or None) as callback,
+    ):
+        run = EncodingRun(target, opened, crash_log)
         try:
             target.save_manifest(manifest)
             take_over(target, recognition, plans)
-            decoder = Decoder(manifest, target, contents, opened.info, plans, channel_number, callback)
+            decoder = Decoder(
+                manifest,
+                target,
+                contents,
+                opened.info,
+                plans,
+                channel_number,
+                callback,
+                crash_log=crash_log,
+                timeout_s=timeout_s,
+            )
             run.run(decoder, threads or (GPU_THREADS if opened.batches else usable_threads()))
         finally:
-            compact(target, drop=run.failed_keys)
+            _tidy(target, run.failed_keys)
+    check_written(target, run.finished_keys - run.failed_keys)
     report_copies(target, manifest)
     return EmbedReport(
         encoder=opened.info.name,
@@ -138,6 +162,7 @@ def embed(
         wall_s=time.monotonic() - started,
         failures=run.failures,
         renamed=recognition.renamed,
+        crashed=decoder.crashed,
     )
 
 
@@ -147,6 +172,16 @@ def _check_lengths(info: EncoderInfo, plans: Sequence[SnippetPlan]) -> None:
         reason = None if plan.length_s is None else info.describe_too_long(plan.length_s)
         if reason:
             raise TaskError(f"`snippets`: found {plan.length_s:g}, but {reason}; choose shorter snippets")
+
+
+def _tidy(store: Store, failed_keys: set[str]) -> None:
+    """Merge small parts; where that cannot be written, as on a full disk, the store is complete without it."""
+    try:
+        compact(store, drop=failed_keys)
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        logger.warning("%s; small files were not merged, which the next run does", error)
 
 
 def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:

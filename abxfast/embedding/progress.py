@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from abxfast._files import to_printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -74,7 +76,7 @@ def progress_bar(console: Console | None = None) -> Iterator[Callable[[Progress]
                 task,
                 completed=state.done_s,
                 total=state.total_s,
-                recording=state.recording[-_RECORDING_WIDTH:],
+                recording=to_printable(state.recording)[-_RECORDING_WIDTH:],
                 clock=f"{format_clock(state.done_s)} / {format_clock(state.total_s)}",
                 speed=f"{state.decoded_s / elapsed_s:,.0f}" if elapsed_s > _MIN_ELAPSED_S else "…",
             )

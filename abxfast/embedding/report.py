@@ -29,6 +29,8 @@ class EmbedReport:
         Recording or item, and why it could not be embedded.
     renamed : list of (str, str)
         Former and new name of each item that the store knew under another name.
+    crashed : list of str
+        Recordings among them that were skipped since an earlier run crashed on them.
 
     Examples
     --------
@@ -58,3 +60,4 @@ class EmbedReport:
     wall_s: float = 0.0
     failures: list[tuple[str, str]] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)

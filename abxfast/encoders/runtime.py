@@ -108,7 +108,7 @@ def open_session(path: Path, provider: str) -> tuple[Any, str]:
                 str(path), sess_options=options, providers=[PROVIDERS[name]], enable_fallback=0
             )
         except Exception as error:
-            if not is_runtime_error(error):
+            if not is_runtime_error(error) and not isinstance(error, UnicodeDecodeError):  # in onnxruntime's own words
                 raise
             problems.append(first_line(error))
             continue
@@ -122,6 +122,11 @@ def open_session(path: Path, provider: str) -> tuple[Any, str]:
     if provider not in ("auto", "cpu"):
         raise EncoderError(f"`provider='{provider}'`: does not start: {problems[0]}; try `provider='cpu'`")
     raise EncoderError(f"{path}: cannot be opened as an ONNX model: {problems[-1]}")
+
+
+def run_options() -> Any:
+    """Return new ``onnxruntime.RunOptions``, whose ``terminate`` stops a call."""
+    return _import_onnxruntime().RunOptions()
 
 
 def is_runtime_error(error: Exception) -> bool:

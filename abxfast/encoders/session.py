@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abxfast.encoders.contract import INPUT_NAME, OUTPUT_NAME, EncoderInfo
 from abxfast.encoders.locations import find_encoder
-from abxfast.encoders.runtime import check_provider, first_line, is_runtime_error, open_session
+from abxfast.encoders.model_file import read_model_file
+from abxfast.encoders.runtime import check_provider, first_line, is_runtime_error, open_session, run_options
+from abxfast.encoders.time_limit import TimeLimit
 from abxfast.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+DEFAULT_TIMEOUT_S = 600.0
+"""Seconds that one call of the graph may take: some hundred times what a large encoder needs for 60 s of audio."""
 GPU_BATCH_S = 160.0
 """Maximum seconds of audio in one batch on a GPU."""
 _INPUT_AXES = ("batch", "samples")
@@ -32,6 +35,8 @@ class Encoder:
         The ONNX file.
     provider : str
         ``auto``, or a key of `PROVIDERS`.
+    timeout_s : float
+        Seconds after which a call of the graph is given up.
 
     Attributes
     ----------
@@ -39,7 +44,7 @@ class Encoder:
     info : EncoderInfo
         What the file declares about itself.
     sha256 : str
-        SHA-256 of the file, 64 hexadecimal digits.
+        SHA-256 of the file and of its external weights, 64 hexadecimal digits.
     provider : str
         The provider that runs it.
     batches : bool
@@ -61,15 +66,22 @@ class Encoder:
     in ``benchmarks/RESULTS.md``.
     """
 
-    def __init__(self, path: Path, provider: str = "auto") -> None:
+    def __init__(self, path: Path, provider: str = "auto", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         check_provider(provider)
         self.path = path
-        self.sha256 = _sha256(path)
+        self._limit = TimeLimit(timeout_s)
+        self._file = read_model_file(path)
+        self._stamp, self.sha256 = self._file.stamp(), self._file.sha256()
         self._session, self.provider = open_session(path, provider)
+        self.check_unchanged()
         self.batches = self.provider != "cpu"
         self._dim = 0
-        self.info = EncoderInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map, str(path))
-        self._check_signature()
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self.info = EncoderInfo.from_metadata(metadata, str(path))
+            self._check_signature()
+        except UnicodeDecodeError as error:
+            raise self._violation("names or metadata are not UTF-8") from error
         self._check_outputs()
 
     @property
@@ -96,16 +108,34 @@ class Encoder:
         Raises
         ------
         EncoderError
-            If the graph fails, or returns NaN or infinity.
+            If the graph fails, returns NaN or infinity, or takes longer than the time limit.
         """
         batch_size = len(waves) if self.batches else 1
         batches = [self._run(waves[i : i + batch_size]) for i in range(0, len(waves), batch_size)]
         return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
+    def check_unchanged(self) -> None:
+        """Check that the files are as they were when they were hashed: onnxruntime maps external weights into memory.
+
+        Raises
+        ------
+        EncoderError
+            If one was written to or replaced; vectors computed since the last check may be those of other weights.
+        """
+        if self._file.stamp() != self._stamp:
+            raise EncoderError(f"{self.path}: changed while it was in use; try again once it is complete")
+
     def _run(self, waves: NDArray[np.float32]) -> NDArray[np.float32]:
+        options = run_options()
         try:
-            vectors: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: waves})[0]
+            with self._limit.watch(options):
+                vectors: NDArray[np.float32] = self._session.run([OUTPUT_NAME], {INPUT_NAME: waves}, options)[0]
         except Exception as error:
+            if options.terminate:
+                raise EncoderError(
+                    f"{self.path}: is given up on {waves.shape[1]} samples: it took longer than "
+                    f"{self._limit.seconds:g} s; use a smaller encoder, or raise `timeout_s`"
+                ) from error
             if is_runtime_error(error):
                 raise EncoderError(f"{self.path}: fails on {waves.shape[1]} samples: {first_line(error)}") from error
             raise
@@ -152,7 +182,7 @@ class Encoder:
         return EncoderError(f"{self.path}: does not keep the encoder contract: {problem}; export it again")
 
 
-def open_encoder(name: str | Path, provider: str = "auto") -> Encoder:
+def open_encoder(name: str | Path, provider: str = "auto", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Encoder:
     """Open an encoder by name or path.
 
     Parameters
@@ -161,6 +191,8 @@ def open_encoder(name: str | Path, provider: str = "auto") -> Encoder:
         See `find_encoder`.
     provider : str
         ``auto``, or a key of `PROVIDERS`.
+    timeout_s : float
+        Seconds after which a call of the graph is given up.
 
     Raises
     ------
@@ -169,12 +201,4 @@ def open_encoder(name: str | Path, provider: str = "auto") -> Encoder:
     MissingPackageError
         If onnxruntime is not installed.
     """
-    return Encoder(find_encoder(name), provider)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise EncoderError(f"{path}: cannot be read ({error.strerror})") from error
+    return Encoder(find_encoder(name), provider, timeout_s=timeout_s)

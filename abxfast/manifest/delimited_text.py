@@ -28,6 +28,8 @@ def read_bytes(path: Path) -> bytes:
         If it cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would wait forever
+            raise ManifestError(f"{path}: is not a regular file; save the table as one")
         return path.read_bytes()
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such file") from None

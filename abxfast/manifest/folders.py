@@ -7,7 +7,8 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from abxfast.audio import FFMPEG_SUFFIXES, SUFFIXES
+from abxfast._files import to_text
+from abxfast.audio import FFMPEG_SUFFIXES, SUFFIXES, UNVERIFIABLE_SUFFIXES
 from abxfast.errors import ManifestError
 from abxfast.manifest.items import Item, Manifest
 
@@ -42,7 +43,7 @@ def scan_recordings(paths: Sequence[Path]) -> Manifest:
     files_by_name: dict[str, tuple[Path, Path]] = {}
     name_by_file: dict[Path, str] = {}
     for root in paths:
-        if not root.exists():
+        if not _exists(root):
             raise ManifestError(f"{root}: no such file or folder")
         base, files = (root, _audio_files(root)) if root.is_dir() else (root.parent, [root])
         if not files:
@@ -51,7 +52,7 @@ def scan_recordings(paths: Sequence[Path]) -> Manifest:
         resolved_base = base.resolve()
         for file in files:
             resolved = resolved_base / file.relative_to(base)
-            name = unicodedata.normalize("NFC", file.relative_to(base).as_posix())
+            name = unicodedata.normalize("NFC", to_text(file.relative_to(base).as_posix()))
             if name_by_file.setdefault(resolved, name) != name:
                 raise ManifestError(
                     f"{file}: is included twice, as {name_by_file[resolved]!r} and as {name!r}; pass its folder once"
@@ -66,9 +67,16 @@ def scan_recordings(paths: Sequence[Path]) -> Manifest:
     return Manifest(items, names_from_paths=True)
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # such as a name that is too long
+        raise ManifestError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def _audio_files(root: Path) -> list[Path]:
     """Return the audio files in a folder and its subfolders, sorted within each folder."""
-    suffixes = SUFFIXES | FFMPEG_SUFFIXES
+    suffixes = SUFFIXES | FFMPEG_SUFFIXES | UNVERIFIABLE_SUFFIXES
     files = []
     for folder, subfolders, names in os.walk(root, onerror=_refuse_unreadable):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from abxfast._memory import memory_bytes
 from abxfast.errors import TaskError
 from abxfast.kernels import cap_per_group, splitmix64_keys
 from abxfast.scoring.labels import encode_label
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from abxfast.scoring.task import Task
+
+_MAX_COUNT = float(1 << 62)
+"""Bound on 2 · triplets: half of what 64 bits hold, as products of floats are rounded."""
+_BYTES_PER_CELL = 150
+"""Memory that a cell takes: 24 bytes, several times while cells are sorted, and a row of the result."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,7 @@ def _find_cells(task: Task, group_codes: NDArray[np.int64]) -> NDArray[np.int64]
     -------
     ndarray of int64, shape (n_cells, 3)
     """
+    _check_size(task, _count_pairs(group_codes[:, :-1]), len(group_codes))
     a, b = _pairs_of_equal_rows(group_codes[:, :-1])
     if not len(a):
         shared = ", ".join((*task.by, *task.across))
@@ -134,7 +141,9 @@ def _find_cells(task: Task, group_codes: NDArray[np.int64]) -> NDArray[np.int64]
     if not task.across:
         return np.stack((a, b, a), axis=1)
     across = np.s_[len(task.by) : -1]
-    candidate_a, candidate_x = _pairs_of_equal_rows(np.delete(group_codes, across, axis=1))
+    without_across = np.delete(group_codes, across, axis=1)
+    _check_size(task, _count_pairs(without_across), len(group_codes))
+    candidate_a, candidate_x = _pairs_of_equal_rows(without_across)
     differs = (group_codes[candidate_a, across] != group_codes[candidate_x, across]).all(axis=1)
     candidate_a, candidate_x = candidate_a[differs], candidate_x[differs]
     first = np.searchsorted(candidate_a, np.arange(len(group_codes) + 1))
@@ -143,8 +152,40 @@ def _find_cells(task: Task, group_codes: NDArray[np.int64]) -> NDArray[np.int64]
         raise TaskError(
             f"{task}: no value of {task.on!r} occurs with two values of {', '.join(task.across)}; there is no X"
         )
+    _check_size(task, int(n_x.sum()), len(group_codes))
     x = candidate_x[concatenate_ranges(first[a], n_x)]
     return np.stack((np.repeat(a, n_x), np.repeat(b, n_x), x), axis=1)
+
+
+def check_countable(task: Task, cells: TaskCells) -> None:
+    """Check that the triplets of a task can be counted in 64 bits, summed over all cells.
+
+    Raises
+    ------
+    TaskError
+        If there are too many.
+    """
+    sizes = np.diff(cells.bounds)
+    a, b, x = (sizes[groups].astype(np.float64) for groups in cells.groups.T)
+    n_triplets = a * x * b
+    if len(n_triplets) and 2 * n_triplets.sum() >= _MAX_COUNT:
+        largest = int(n_triplets.argmax())
+        n_a, n_b, n_x = (int(size[largest]) for size in (a, b, x))
+        raise TaskError(
+            f"{task}: {n_triplets.sum():.1e} triplets cannot be counted in 64 bits (the largest cell has {n_a:,} A, "
+            f"{n_b:,} B and {n_x:,} X); subsample with `max_size_group`, such as 10000"
+        )
+
+
+def _check_size(task: Task, n_cells: int, n_groups: int) -> None:
+    """Refuse a task whose list of cells would not fit into memory."""
+    n_bytes, available = n_cells * _BYTES_PER_CELL, memory_bytes()
+    if n_bytes > available:
+        raise TaskError(
+            f"{task}: {n_groups:,} groups make {n_cells:,} cells, a row each; they need some {n_bytes / 1e9:,.0f} GB, "
+            f"this machine has {available / 1e9:,.0f} GB; compare fewer (a `manifest` of those that matter, or a label "
+            "with fewer values in `on`), or only those that share a label, with `by`"
+        )
 
 
 def _unique_rows(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -160,12 +201,22 @@ def _unique_rows(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[n
     return np.stack(np.unravel_index(combined, sizes), axis=1), index
 
 
+def _strata(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each row that it shares with the rows equal to it."""
+    if codes.shape[1] == 0:
+        return np.zeros(len(codes), np.int64)
+    return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def _count_pairs(codes: NDArray[np.int64]) -> int:
+    """Return the number of ordered pairs of different rows with equal codes."""
+    size = np.bincount(_strata(codes)).astype(np.int64)
+    return int((size * (size - 1)).sum())
+
+
 def _pairs_of_equal_rows(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of all ordered pairs of different rows with equal codes, sorted."""
-    if codes.shape[1] == 0:
-        stratum = np.zeros(len(codes), np.int64)
-    else:
-        stratum = np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+    stratum = _strata(codes)
     by_stratum = np.argsort(stratum, kind="stable")
     size = np.bincount(stratum)
     first = np.cumsum(size) - size

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from abxfast.errors import TaskError
 from abxfast.kernels import abx_counts, estimate_scores
-from abxfast.scoring.cells import make_cells
+from abxfast.scoring.cells import check_countable, make_cells
 from abxfast.scoring.labels import label_names
 from abxfast.scoring.marginals import make_blocks, marginal_tables
 from abxfast.scoring.pair_constraints import make_pair_constraint
@@ -33,6 +33,8 @@ _MAX_NAMES = 5
 _MIN_STANDARD_ERROR, _MAX_STANDARD_ERROR = 0.0005, 0.1
 ESTIMATE_COLUMNS = ("score", "standard_error", "low", "high")
 """Columns of estimated scores, before ``triplets``."""
+_MAX_OPTION = (1 << 31) - 1
+_MAX_MEMORY_MB = 1e12
 
 
 def score_embeddings(
@@ -130,11 +132,12 @@ def score_embeddings(
     if estimate is not None:
         _check_estimate(estimate, task, marginals)
     for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
-        if count is not None and (count != int(count) or count < 1):
-            raise TaskError(f"`{name}`: found {count}, expected a whole number, at least 1")
-    if not 0 < memory_mb < np.inf:
+        if count is not None and not (1 <= count <= _MAX_OPTION and count == int(count)):
+            raise TaskError(f"`{name}`: found {count}, expected a whole number from 1 to {_MAX_OPTION}")
+    if not 0 < memory_mb <= _MAX_MEMORY_MB:
         raise TaskError(f"`memory_mb`: found {memory_mb}, expected megabytes above 0")
     cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
+    check_countable(task, cells)
     different = label_names(different)
     constraint = make_pair_constraint(labels, len(embeddings), min_gap_s=min_gap_s, different=different)
     n_labels = len(labels[on])

@@ -55,6 +55,10 @@ def encode_label(name: str, labels: Labels) -> tuple[NDArray[np.int64], pa.Array
         array = pa.chunked_array(column) if isinstance(column, pa.ChunkedArray) else pa.array(column, from_pandas=True)
     except pa.ArrowException as error:
         raise TaskError(f"label {name!r} mixes types of values ({error})") from error
+    except UnicodeEncodeError as error:
+        raise TaskError(f"label {name!r} has a value that is not text: {error.object!r}; rename it") from error
+    if pa.types.is_nested(array.type):
+        raise TaskError(f"label {name!r} has values of type {array.type}, expected texts or numbers, one for each row")
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if array.null_count:
         row = array.is_null().index(True).as_py()

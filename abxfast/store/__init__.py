@@ -11,6 +11,7 @@ from abxfast.store.forgetting import Forgotten, forget
 from abxfast.store.opening import create_store, is_store, open_store
 from abxfast.store.reading import Snippets
 from abxfast.store.store import SnippetRow, Store
+from abxfast.store.verification import check_written
 from abxfast.store.writer import StoreWriter
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Store",
     "StoreEntry",
     "StoreWriter",
+    "check_written",
     "compact",
     "copy_entries",
     "create_store",

@@ -53,6 +53,7 @@ def compact(store: Store, drop: Collection[str] = ()) -> bool:
     StoreError
         If a part is damaged or the disk is full; nothing is lost then.
     """
+    store.check_header()
     with lock_folder(store.root) as locked:
         store.refresh()
         if locked:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from abxfast._files import write_atomic
+from abxfast._files import json_digest, write_atomic
 from abxfast._version import __version__
 from abxfast.errors import StoreError
 from abxfast.store.parquet import store_errors
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 HEADER_NAME = "store.json"
-_FIELD_TYPES = {
-    "encoder": str,
-    "encoder_sha256": str,
-    "variants": list,
-    "default_variant": str,
-    "dim": int,
-    "rate_hz": int,
-}
+_CHECKSUM = "checksum"
+"""Key of the SHA-256 of all other keys; stores of earlier versions have none."""
+_MAX_INTEGER = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -52,12 +47,13 @@ def write_header(root: Path, encoder: Encoder) -> None:
         "format": FORMAT,
         "encoder": encoder.info.name,
         "encoder_sha256": encoder.sha256,
-        "variants": encoder.info.variants,
+        "variants": list(encoder.info.variants),
         "default_variant": encoder.info.default_variant,
         "dim": encoder.dim,
         "rate_hz": encoder.info.sample_rate_hz,
         "abxfast": __version__,
     }
+    header[_CHECKSUM] = json_digest(header)
     with store_errors():
         write_atomic(root / HEADER_NAME, json.dumps(header, indent=1, ensure_ascii=False).encode())
 
@@ -78,13 +74,34 @@ def read_header(root: Path) -> StoreHeader:
         raise StoreError(f"{root}: {problem}; create one with `abxfast.embed`") from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise StoreError(f"{path}: is damaged ({error}); embed into a new store") from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         version = header.get("format") if isinstance(header, dict) else None
         raise StoreError(f"{path}: has store format {version}, this abxfast reads {FORMAT}; update abxfast")
-    wrong = [name for name, kind in _FIELD_TYPES.items() if not isinstance(header.get(name), kind)]
-    if wrong:
-        raise StoreError(f"{path}: is damaged: no {', '.join(wrong)}; embed into a new store")
-    fields = {name: header[name] for name in _FIELD_TYPES}
+    checksum = header.pop(_CHECKSUM, None)
+    if checksum is not None and checksum != json_digest(header):
+        raise _damaged(path, "its checksum does not match: it was changed")
+    fields: dict[str, Any] = {name: header.get(name) for name in StoreHeader.__annotations__}
+    wrong = [name for name, value in fields.items() if not _is_valid(name, value)]
+    if wrong or fields["default_variant"] not in fields["variants"]:
+        raise _damaged(path, f"no {', '.join(wrong or ['default_variant'])}")
     return StoreHeader(**{**fields, "variants": tuple(fields["variants"])})
+
+
+def _is_valid(name: str, value: object) -> bool:
+    """Return whether a header may have this value in a field."""
+    if name in ("dim", "rate_hz"):
+        return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MAX_INTEGER
+    if name == "variants":
+        names = value if isinstance(value, list) else []
+        return bool(names) and all(map(_is_name, names)) and len(set(names)) == len(names)
+    return _is_name(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _damaged(path: Path, problem: str) -> StoreError:
+    return StoreError(f"{path}: is damaged ({problem}); put back the file as it was, or embed into a new store")

@@ -106,12 +106,20 @@ def _read_copies(folder: Path) -> list[_Copy]:
     for _ in range(_MAX_ATTEMPTS):
         copies = []
         try:
-            for path in folder.glob("*.parquet"):
-                written_ns = parquet.read_meta(path).get("written_ns")
-                if not isinstance(written_ns, int):
+            for path in parquet.list_files(folder):
+                footer = parquet.read_footer(path)
+                written_ns = footer.meta.get("written_ns")
+                if not isinstance(written_ns, int) or not _has_columns(footer.schema):
                     raise parquet.damaged(path)
                 copies.append(_Copy(written_ns, path, parquet.read_columns(path).replace_schema_metadata(None)))
         except FileNotFoundError:
             continue
         return sorted(copies, key=lambda copy: copy[:2])
     raise StoreError(f"{path}: is listed but does not exist; repair or remove it")
+
+
+def _has_columns(schema: pa.Schema) -> bool:
+    """Return whether a file has the columns of a copy: those of `ROW_COLUMNS`, and texts."""
+    types = dict.fromkeys((*ROW_COLUMNS, *schema.names), pa.string())
+    types |= dict.fromkeys(("start_s", "end_s"), pa.float64())
+    return all(schema.names.count(name) == 1 and schema.field(name).type == kind for name, kind in types.items())

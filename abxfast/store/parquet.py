@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -60,8 +60,16 @@ def write_parquet(path: Path, table: pa.Table, meta: Mapping[str, Any]) -> None:
         )
 
 
-def read_meta(path: Path) -> dict[str, Any]:
-    """Read the `meta` that `write_parquet` put into the footer.
+class Footer(NamedTuple):
+    """The `meta` that `write_parquet` put into the footer of a file, its columns, and its number of rows."""
+
+    meta: dict[str, Any]
+    schema: pa.Schema
+    n_rows: int
+
+
+def read_footer(path: Path) -> Footer:
+    """Read the footer of a file.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         value = json.loads(zlib.decompress(base64.b64decode(file.metadata.metadata[_META], validate=True)))
         if not isinstance(value, dict):
             raise TypeError(value)
-    return value
+        return Footer(value, file.schema_arrow, file.metadata.num_rows)
 
 
 def read_columns(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -92,13 +100,29 @@ def read_columns(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return table if columns is None else table.select(columns)
 
 
+def list_files(folder: Path) -> list[Path]:
+    """Return the Parquet files in a folder, sorted by name; none if there is no such folder.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".parquet" and path.name[0] != ".")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be read ({error.strerror}); check that you may read it") from error
+
+
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, zlib.error) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno:  # pyarrow's own OSErrors, about the content, have no errno
             raise StoreError(f"{path}: cannot be read ({error.strerror or error})") from error
         raise damaged(path) from error

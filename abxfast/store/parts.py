@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import pyarrow as pa
+
+from abxfast.errors import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+_MAX_SNIPPETS = 1 << 40
 
 
 class Span(NamedTuple):
@@ -62,3 +68,36 @@ def unseen_spans(span: Span, seen: set[int]) -> Iterator[Span]:
             yield Span(span.key, span.first + i - length, span.row + i - length, length)
             length = 0
     seen.update(range(span.first, span.first + span.length))
+
+
+def covers(spans: Iterable[Span], n_rows: int) -> bool:
+    """Return whether spans, one after the other, are exactly the rows of a part."""
+    row = 0
+    for span in spans:
+        integers = all(type(number) is int for number in span[1:])
+        if not integers or span.row != row or span.first < 0 or span.length < 1 or span.first > _MAX_SNIPPETS:
+            return False
+        row += span.length
+        if row > n_rows:
+            return False
+    return row == n_rows
+
+
+def check_columns(path: Path, schema: pa.Schema, variants: Iterable[str], dim: int) -> None:
+    """Check that a part has the columns of its store, each vector as long as the header says.
+
+    Raises
+    ------
+    StoreError
+        If one is missing or of another type.
+    """
+    expected: dict[str, pa.DataType] = dict.fromkeys(("item", "recording"), pa.string())
+    expected |= dict.fromkeys(("start_s", "end_s", "snippet_s"), pa.float64())
+    expected |= dict.fromkeys(variants, pa.list_(pa.float32(), dim))
+    for name, kind in expected.items():
+        found = schema.field(name).type if schema.names.count(name) == 1 else "missing"
+        if found != kind:
+            raise StoreError(
+                f"{path}: its column {name!r} is {found}, the store says {kind}; put back the file that was changed, "
+                "or embed into a new store"
+            )

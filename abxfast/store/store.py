@@ -21,8 +21,8 @@ from abxfast._files import json_digest, relative_path
 from abxfast.errors import StoreError
 from abxfast.store import manifests, parquet
 from abxfast.store.entries import EntryState, StoreEntry
-from abxfast.store.header import FORMAT
-from abxfast.store.parts import Part, Span, make_spans
+from abxfast.store.header import FORMAT, read_header
+from abxfast.store.parts import Part, Span, check_columns, covers, make_spans
 from abxfast.store.reading import read_snippets
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Store:
 
     def __init__(self, root: Path, header: StoreHeader) -> None:
         self.root = root
+        self._header = header
         self.encoder = header.encoder
         self.encoder_sha256 = header.encoder_sha256
         self.variants = header.variants
@@ -102,12 +103,24 @@ class Store:
         for _ in range(_MAX_ATTEMPTS):
             self.entries, self.parts = {}, {}
             try:
-                for path in sorted((self.root / "parts").glob("*.parquet")):
+                for path in parquet.list_files(self.root / "parts"):
                     self._merge_footer(path)
             except FileNotFoundError:  # another process has merged it since the listing
                 continue
+            self._check_totals()
             return
         raise StoreError(f"{path}: is listed but does not exist; repair or remove it")
+
+    def check_header(self) -> None:
+        """Check that the store is still there, and still that of its encoder.
+
+        Raises
+        ------
+        StoreError
+            If it was deleted, replaced or changed since it was opened.
+        """
+        if read_header(self.root) != self._header:
+            raise StoreError(f"{self.root}: was replaced while it was in use; run `abxfast.embed` again")
 
     def current_entries(self) -> dict[tuple[str, float | None], str]:
         """Return the key of the entry that counts for each (item, length): the newest complete one, else the newest.
@@ -266,6 +279,7 @@ class Store:
 
         The name of the part is a hash of its footer.
         """
+        self.check_header()
         meta = {
             "format": FORMAT,
             "encoder_sha256": self.encoder_sha256,
@@ -282,22 +296,34 @@ class Store:
 
     def _merge_footer(self, path: Path) -> None:
         """Update entries and parts from the footer of a part."""
-        meta = parquet.read_meta(path)
+        meta, schema, n_rows = parquet.read_footer(path)
         if meta.get("format") != FORMAT:
             raise StoreError(f"{path}: has format {meta.get('format')}, this abxfast reads {FORMAT}; update abxfast")
         if meta.get("encoder_sha256") != self.encoder_sha256:
             raise StoreError(f"{path}: comes from another encoder than the store; move the file out of the folder")
         try:
+            spans = tuple(Span(*span) for span in meta["spans"])
+            if not covers(spans, n_rows):
+                raise parquet.damaged(path)
             for key, value in meta["units"].items():
                 if key not in self.entries:
                     self.entries[key] = EntryState(StoreEntry.from_json(value["unit"]))
                 self.entries[key].merge_footer(value)
-            spans = tuple(Span(*span) for span in meta["spans"])
             for span in spans:
                 self.entries[span.key].done.update(range(span.first, span.first + span.length))
         except (KeyError, TypeError, AttributeError) as error:
             raise parquet.damaged(path) from error
+        check_columns(path, schema, self.variants, self.dim)
         self.parts[path.name] = Part(path, spans, frozenset(meta["units"]), path.stat().st_size)
+
+    def _check_totals(self) -> None:
+        """Check that no entry has more snippets than its number of snippets."""
+        for state in self.entries.values():
+            if state.total is not None and state.done and max(state.done) >= state.total:
+                raise StoreError(
+                    f"{self.root}: holds snippet {max(state.done)} of {state.entry.item!r}, which has {state.total}; "
+                    "it is damaged, embed into a new store"
+                )
 
     def _complete_entries(self, length_s: float | None) -> dict[str, EntryState]:
         """Return the complete entries of one length that count, by key, ordered by item."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from abxfast.errors import AbxfastError
 from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.store import SnippetRow, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -29,10 +32,13 @@ class StoreWriter:
     store : Store
     flush_first : bool
         Write the first snippet immediately, so that an unwritable disk shows before hours of work.
+    check : callable, optional
+        Called before snippets are written; if it raises an error, they are dropped.
     """
 
-    def __init__(self, store: Store, *, flush_first: bool = False) -> None:
+    def __init__(self, store: Store, *, flush_first: bool = False, check: Callable[[], None] | None = None) -> None:
         self._store = store
+        self._check = check
         self._rows: list[SnippetRow] = []
         self._states: dict[str, EntryState] = {}
         self._n_bytes = 0
@@ -73,8 +79,17 @@ class StoreWriter:
         StoreError
             If it cannot be written.
         """
+        try:
+            if self._check:
+                self._check()
+        except AbxfastError:
+            self._clear()
+            raise
         if self._states:
             self._store.write(self._rows, self._states)
+        self._clear()
+
+    def _clear(self) -> None:
         self._rows, self._states, self._n_bytes = [], {}, 0
         self._last_flush = time.monotonic()
 

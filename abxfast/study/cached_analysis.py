@@ -15,7 +15,7 @@ from abxfast.study.analysis import Analysis
 from abxfast.study.embedding_jobs import exclusion_notes, fits, stored_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from abxfast.store import Store
@@ -98,11 +98,18 @@ def _left_out(
     return (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded") if failed else notes
 
 
-def measure_recordings(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality]:
-    """Measure the audio quality of every recording that takes part, or read it from the cache."""
+def measure_recordings(
+    resolved: ResolvedStudy, cache: ResultCache, crashed: Collection[str] = ()
+) -> dict[str, AudioQuality]:
+    """Measure the audio quality of every recording that takes part, or read it from the cache.
+
+    Those in `crashed` are not decoded: an earlier run crashed on them.
+    """
     channel = audio.parse_channel(resolved.study.channel)
     return {
-        recording: AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
+        recording: AudioQuality(note="decoding it crashed")
+        if recording in crashed
+        else AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
         for recording, path, depends_on in _recordings(resolved)
     }
 

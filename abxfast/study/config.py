@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PERMUTATIONS = 10_000
+MAX_PERMUTATIONS = 100_000_000
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 _NAME = re.compile(r"[\w][\w .+-]*")
@@ -137,7 +138,7 @@ def read_study(path: Path) -> Study:
     source = _source(table, path.parent)
     lengths = _lengths(table) or (10.0,)
     encoders = table.texts("encoders", nonempty=True) or ("mfcc",)
-    permutations = table.integer("permutations", minimum=0)
+    permutations = table.integer("permutations", minimum=0, maximum=MAX_PERMUTATIONS)
     margin = table.number("margin", minimum=0.001)
     if margin is not None and margin >= 0.5:  # noqa: PLR2004
         raise table.error("margin", f"margin = {margin:g}: expected a distance from a score of 0.5, below 0.5")
@@ -206,7 +207,8 @@ def _lengths(table: Table) -> tuple[float | None, ...]:
             lengths.append(parse_length(length))
         except TaskError:
             raise table.error(
-                "snippets", f"snippets has {length!r}, expected seconds above 0, or 'whole': snippets = [1, 10]"
+                "snippets",
+                f"snippets has {length!r}, expected seconds above 0.001, or 'whole': snippets = [1, 10]",
             ) from None
     return tuple(dict.fromkeys(lengths))
 

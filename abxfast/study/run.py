@@ -8,9 +8,10 @@ import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from abxfast._files import relative_path, remove_stale, write_atomic
+from abxfast.audio import DEFAULT_TIMEOUT_S
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
 from abxfast.results import PARTIAL_FOLDER, RUN_FILE, STUDY_FILE, TABLES, TABLES_FOLDER, write_tables
@@ -83,6 +84,7 @@ def run_study(
     *,
     provider: str = "auto",
     threads: int | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
     memory_mb: float = 512,
     report: bool = True,
     excel: bool = False,
@@ -99,7 +101,7 @@ def run_study(
         The study file.
     results : path
         The results folder, new or of the same study.
-    provider, threads
+    provider, threads, timeout_s
         See `abxfast.embed`.
     memory_mb : float
         Bound on the memory of scoring, see `abxfast.score_store`.
@@ -135,9 +137,10 @@ def run_study(
     resolved = resolve(study, provider)
     claim_results_folder(folder, study)
     run_report = RunReport(folder)
-    stores, run_report.failures = _embed(resolved, folder, provider=provider, threads=threads, progress=progress)
+    embedded = _embed(resolved, folder, provider=provider, threads=threads, timeout_s=timeout_s, progress=progress)
+    stores, run_report.failures = embedded.stores, embedded.failures
     cache = ResultCache(folder / PARTIAL_FOLDER)
-    quality = measure_recordings(resolved, cache)
+    quality = measure_recordings(resolved, cache, embedded.crashed)
     metadata = metadata_names(resolved.manifest.columns, TABLES["recordings"][1])
     rows: Rows = {name: [] for name in TABLES}
     rows["recordings"] = list(_recording_rows(resolved, quality, metadata, folder))
@@ -161,18 +164,28 @@ def run_study(
     return run_report
 
 
+class _Embedded(NamedTuple):
+    """The store of each encoder, what failed, and the recordings that earlier runs crashed on."""
+
+    stores: dict[str, Store]
+    failures: list[tuple[str, str]]
+    crashed: set[str]
+
+
 def _embed(
     resolved: ResolvedStudy,
     folder: Path,
     *,
     provider: str,
     threads: int | None,
+    timeout_s: float,
     progress: bool | Callable[[Progress], None] | None,
-) -> tuple[dict[str, Store], list[tuple[str, str]]]:
-    """Embed what is missing; return the store of each encoder, and what failed."""
+) -> _Embedded:
+    """Embed what is missing."""
     required = required_snippets(resolved)
     stores = {}
     failures: dict[tuple[str, str], None] = {}
+    crashed: set[str] = set()
     for name, encoder in resolved.encoders.items():
         path = store_path(resolved, name, folder)
         missing = missing_snippets(resolved, encoder, path, required)
@@ -192,13 +205,15 @@ def _embed(
                 channel=resolved.study.channel,
                 provider=provider,
                 threads=threads,
+                timeout_s=timeout_s,
                 progress=progress,
             )
+            crashed.update(embedded.crashed)
             failures |= dict.fromkeys(embedded.failures)
         if not is_store(path):
             raise AbxfastError(f"{path}: nothing to embed with {encoder.info.name}; every row is too short or too long")
         stores[name] = open_store(path)
-    return stores, list(failures)
+    return _Embedded(stores, list(failures), crashed)
 
 
 def _recording_rows(

@@ -154,7 +154,7 @@ def _measure_size(resolved: ResolvedStudy, selection: Selection, length: float |
         return _Size(int(n_snippets.sum()), 0, 0, ())
     cells = make_cells(task, labels)
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
-    n = np.bincount(group, n_snippets[cells.rows], minlength=len(cells.bounds) - 1).astype(np.int64)
+    n = np.bincount(group, n_snippets[cells.rows], minlength=len(cells.bounds) - 1)  # floats: triplets may be many
     if selection.experiment.max_size_group is not None:
         n = np.minimum(n, selection.experiment.max_size_group)
     a, b, x = cells.groups.T

@@ -56,6 +56,8 @@ def read_toml(path: Path) -> Document:
         If it cannot be read, or is not TOML.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would wait forever
+            raise StudyError(f"{path}: is not a regular file; save the study as one")
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise StudyError(f"{path}: no such file; `abxfast.study.write_study` makes one") from None
@@ -70,6 +72,10 @@ def read_toml(path: Path) -> Document:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{path} {_describe_syntax_error(str(error), text)}") from error
+    except (RecursionError, ValueError) as error:  # thousands of brackets; an integer of thousands of digits
+        raise StudyError(
+            f"{path}: is no study ({error}); write it by hand, or with `abxfast.study.write_study`"
+        ) from error
     return Document(path, text, content, find_lines(text))
 
 

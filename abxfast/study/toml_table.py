@@ -47,6 +47,9 @@ def to_study_keys(message: str) -> str:
     return _PARAMETER.sub(replace, message)
 
 
+_MAX_INTEGER = (1 << 31) - 1
+
+
 class Table:
     """One table of a TOML file.
 
@@ -111,13 +114,15 @@ class Table:
             raise self.error(name, f"{name} = {value!r}, expected a number, {minimum:g} or more")
         return float(value)
 
-    def integer(self, name: str, *, minimum: int) -> int | None:
-        """Return an integer of at least `minimum`; None if the key is missing."""
+    def integer(self, name: str, *, minimum: int, maximum: int = _MAX_INTEGER) -> int | None:
+        """Return an integer from `minimum` to `maximum`; None if the key is missing."""
         value = self.content.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
             raise self.error(name, f"{name} = {value!r}, expected a whole number, {minimum} or more")
+        if value > maximum:
+            raise self.error(name, f"{name} = {value}, expected {maximum} at most")
         return value
 
     def translate(self, name: str, function: Callable[[], _Value]) -> _Value:

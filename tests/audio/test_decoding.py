@@ -124,7 +124,7 @@ def test_a_silent_channel_is_refused_but_not_the_others(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "nowhere.wav")
     (tmp_path / "folder.wav").mkdir()
-    assert "cannot be read" in refusal(tmp_path / "folder.wav")
+    assert "is not a regular file" in refusal(tmp_path / "folder.wav")
 
 
 @pytest.mark.skipif(

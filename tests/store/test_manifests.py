@@ -27,12 +27,12 @@ def test_copies_of_manifests_merge_and_the_newest_counts(store, tmp_path):
 
 def test_a_copy_that_is_replaced_while_it_is_read_is_no_error(store, tmp_path, monkeypatch):
     store.save_manifest(make_manifest(tmp_path, a="high"))
-    read_meta = parquet_module.read_meta
+    read_footer = parquet_module.read_footer
 
     def overtaken(path):
-        monkeypatch.setattr(parquet_module, "read_meta", read_meta)
+        monkeypatch.setattr(parquet_module, "read_footer", read_footer)
         open_store(store.root).save_manifest(make_manifest(tmp_path, a="low"))
-        return read_meta(path)
+        return read_footer(path)
 
-    monkeypatch.setattr(parquet_module, "read_meta", overtaken)
+    monkeypatch.setattr(parquet_module, "read_footer", overtaken)
     assert store.manifest_rows()["a"]["tone"] == "low"

@@ -141,7 +141,7 @@ def test_a_damaged_part_is_named_and_can_be_written_again(store, damage):
 def test_a_footer_that_makes_no_sense_is_named(store, change):
     write_entry(store, make_entry(), [0], 1)
     (path,) = part_files(store)
-    meta = parquet_module.read_meta(path)
+    meta = parquet_module.read_footer(path).meta
     change(meta)
     parquet_module.write_parquet(path, parquet_module.read_columns(path), meta)
     with pytest.raises(StoreError, match=rf"{path.name}: is damaged"):
@@ -154,7 +154,7 @@ def test_a_footer_that_makes_no_sense_is_named(store, change):
 def test_a_part_of_another_format_or_encoder_is_named(store, meta, message):
     write_entry(store, make_entry(), [0], 1)
     (path,) = part_files(store)
-    changed = {**parquet_module.read_meta(path), **meta}
+    changed = {**parquet_module.read_footer(path).meta, **meta}
     parquet_module.write_parquet(path, parquet_module.read_columns(path), changed)
     with pytest.raises(StoreError, match=message):
         open_store(store.root)
@@ -184,7 +184,7 @@ def test_the_keys_of_a_footer_are_those_of_format_1(store):
     """Stores of every abxfast that writes format 1 can be read and extended by every other."""
     write_entry(store, make_entry("a"), [0, 1], 2)
     (path,) = part_files(store)
-    meta = parquet_module.read_meta(path)
+    meta = parquet_module.read_footer(path).meta
     key = make_entry("a").key(ENCODER.sha256)
     assert key == "3ad6849c291f2009043ad63b734a7e17"
     (state,) = meta.pop("units").values()
@@ -210,15 +210,15 @@ def test_the_keys_of_a_footer_are_those_of_format_1(store):
 def test_a_part_that_disappears_while_footers_are_read_is_no_error(store, monkeypatch):
     write_entry(store, make_entry("a"), [0, 1], 2)
     write_entry(store, make_entry("b"), [0], 1)
-    read_meta = parquet_module.read_meta
+    read_footer = parquet_module.read_footer
 
     def overtaken(path):
-        monkeypatch.setattr(parquet_module, "read_meta", read_meta)
+        monkeypatch.setattr(parquet_module, "read_footer", read_footer)
         compact(store)
-        return read_meta(path)
+        return read_footer(path)
 
     other = open_store(store.root)
-    monkeypatch.setattr(parquet_module, "read_meta", overtaken)
+    monkeypatch.setattr(parquet_module, "read_footer", overtaken)
     other.refresh()
     check_store(other, {make_entry("a"): 2, make_entry("b"): 1})
 

@@ -20,6 +20,7 @@ TEMPORARY_PREFIX = ".tmp-"
 """Prefix of the names of files that are being written."""
 STALE_S = 3600.0
 """Age in seconds from which a temporary file is taken to be abandoned: writing one takes seconds."""
+_ORPHAN_S = 60.0
 _RENAME_ATTEMPTS = 6
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
@@ -96,12 +97,31 @@ def remove(path: Path) -> None:
 
 
 def remove_stale(root: Path) -> None:
-    """Remove temporary files older than `STALE_S` from a folder and its immediate subfolders."""
+    """Remove abandoned temporary files from a folder and its immediate subfolders.
+
+    They are older than `STALE_S`; or, if no process with the number in their names runs on this machine, older than
+    `_ORPHAN_S`: on a network drive, the process may run on another one.
+    """
     for pattern in (f"{TEMPORARY_PREFIX}*", f"*/{TEMPORARY_PREFIX}*"):
         for path in root.glob(pattern):
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > STALE_S:
+                age_s = time.time() - path.stat().st_mtime
+                if age_s > STALE_S or (age_s > _ORPHAN_S and not _is_running(path)):
                     path.unlink()
+
+
+def _is_running(temporary: Path) -> bool:
+    """Return whether the process that wrote a temporary file may still run."""
+    number = temporary.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+    if os.name == "nt" or not number.isdecimal():  # on Windows, os.kill would end it
+        return True
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _rename(temporary: Path, path: Path) -> None:

@@ -21,6 +21,9 @@ _UPGRADABLE = (1, 2, FORMAT)
 _FORMER_TABLES = ("floors",)
 """Tables that an earlier format had under a name that is no longer used."""
 
+_DIGEST = "sha256"
+"""Key of the digest of a cached result."""
+
 
 def claim_results_folder(folder: Path, study: Study) -> None:
     """Mark a folder, which passes `check_results_folder`, as the results of a study."""
@@ -86,15 +89,15 @@ class ResultCache:
         """Return a cached result, computing and storing it first if necessary; NaN becomes None."""
         path = self._path(name, depends_on)
         self._used.add(path.name)
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError) as error:
-            raise StudyError(f"{path}: is damaged ({error}); delete it, and it is computed again") from error
-        text = json.dumps(_replace_nan(compute()), ensure_ascii=False, allow_nan=False)
+        stored = _read_stored(path)
+        if _DIGEST in stored:
+            if stored[_DIGEST] != json_digest(stored.get("result")):
+                raise StudyError(f"{path}: was changed; delete it, and it is computed again")
+            return stored["result"]
+        result = _replace_nan(compute())
+        text = json.dumps({_DIGEST: json_digest(result), "result": result}, ensure_ascii=False, allow_nan=False)
         write_atomic(path, text.encode())
-        return json.loads(text)
+        return json.loads(text)["result"]
 
     def has(self, name: str, depends_on: object) -> bool:
         """Return whether a result is cached."""
@@ -109,6 +112,17 @@ class ResultCache:
     def _path(self, name: str, depends_on: object) -> Path:
         stem = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-.") else "_" for letter in name)
         return self._folder / f"{stem[:60]}-{json_digest([FORMAT, depends_on])[:24]}.json"
+
+
+def _read_stored(path: Path) -> dict[str, Any]:
+    """Return the content of a cached result; empty if there is none, or one of an earlier version, without a digest."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"{path}: is damaged ({error}); delete it, and it is computed again") from error
+    return stored if isinstance(stored, dict) else {}
 
 
 def _replace_nan(value: Any) -> Any:

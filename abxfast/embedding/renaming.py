@@ -57,7 +57,7 @@ def take_over(store: Store, recognition: Recognition, plans: Collection[SnippetP
         )
     if renamed := recognition.renamed:
         pairs = _list_some([f"{former!r} is now {name!r}" for former, name in renamed])
-        logger.info("%s: renamed %d, recognised by content: %s", store.root, len(renamed), pairs)
+        logger.info("%s: renamed %d, recognised by their content: %s", store.root, len(renamed), pairs)
     if copies := list(recognition.copies(store, plans)):
         copy_entries(store, copies)
     store.remove_manifest_rows(_stale_rows(store, {item.item for item in recognition.items}))

@@ -90,7 +90,7 @@ def test_a_recording_that_was_renamed_keeps_its_vectors_and_one_that_is_forgotte
     (recordings / "rough.wav").rename(recordings / "raw.wav")
     status, _, err = run("embed", recordings, "-o", store, "--snippet", "1")
     assert status == 0
-    assert "renamed 1, recognised by content: 'rough.wav' is now 'raw.wav'" in err
+    assert "renamed 1, recognised by their content: 'rough.wav' is now 'raw.wav'" in err
     assert "0 snippets of 0 recordings" in err
     assert err.splitlines()[-1].endswith("; 3 recordings in the store already; 1 renamed")
     assert "rough.wav" not in run("score", store)[1]

@@ -330,6 +330,31 @@ def test_killed_at_any_write_a_rename_loses_nothing_and_shows_no_name_twice(fold
     check_equals_fresh(folder, root, tmp_path / "fresh", snippets=[1])
 
 
+def test_two_processes_that_rename_at_once_agree(folder, root, tmp_path):
+    for n in range(3, 8):
+        write_noise(folder / f"r{n}.wav", 4, seed=n)
+    embed(folder, root, snippets=[1])
+    for n in range(8):
+        rename(folder / f"r{n}.wav", folder / "new" / f"{n}.wav")
+    write_noise(folder / "more.wav", 20, seed=9)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(folder), str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for child in children:
+        child.stdout.read(1)
+    for child in children:
+        child.stdin.write(b"go\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=120)
+        assert child.returncode == 0
+    embed(folder, root, snippets=[1])
+    check_equals_fresh(folder, root, tmp_path / "fresh", snippets=[1])
+
+
 def test_a_part_that_is_merged_while_it_is_copied_is_read_again(folder, root, tmp_path, encoded, monkeypatch):
     embed([folder / "r0.wav"], root, snippets=[1])
     (folder / "r0.wav").rename(folder / "tale.wav")

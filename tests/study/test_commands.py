@@ -27,6 +27,6 @@ def test_the_commands_report_an_error_in_one_line_and_run_what_is_correct(manife
     done = call("plan", study)
     assert done.returncode == 0, done.stderr
     assert "recordings  8," in done.stdout
-    done = call("run", study, "--no-report")
+    done = call("run", study, "--no-report", "--excel")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "results" / "tables" / "pairs.csv").exists()
+    assert (tmp_path / "results" / "tables" / "pairs.csv").read_bytes().startswith(b"\xef\xbb\xbf")

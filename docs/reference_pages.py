@@ -53,9 +53,13 @@ def _usage(parameters: Iterable[Any]) -> list[str]:
     arguments = []
     for parameter in parameters:
         if parameter.param_type_name == "argument":
-            name = (parameter.metavar or parameter.name).upper() + ("..." if parameter.nargs == -1 else "")
+            name = _argument_name(parameter) + ("..." if parameter.nargs == -1 else "")
             arguments.append(name if parameter.required else f"[{name}]")
     return [*arguments, "[OPTIONS]"]
+
+
+def _argument_name(parameter: Any) -> str:
+    return (parameter.metavar or parameter.name).rstrip(".").upper()
 
 
 def _option(parameter: Any) -> tuple[str, str, str]:
@@ -64,7 +68,7 @@ def _option(parameter: Any) -> tuple[str, str, str]:
     if match := _DEFAULT.search(meaning):
         meaning, default = meaning[: match.start()], match["value"]
     if parameter.param_type_name == "argument":
-        name = f"`{(parameter.metavar or parameter.name).upper()}`"
+        name = f"`{_argument_name(parameter)}`"
     else:
         name = ", ".join(f"`{spelling}`" for spelling in (*parameter.opts, *parameter.secondary_opts))
         if isinstance(parameter.default, bool):

@@ -158,6 +158,7 @@ def encoder_metadata() -> str:
         frame_hop_samples=0,
         normalisation="",
         precision="",
+        most_samples=0,
     ).to_metadata()
     meanings = _documented_attributes(EncoderInfo)
     types = {field.name: str(field.type) for field in dataclasses.fields(EncoderInfo)}
@@ -172,7 +173,7 @@ def encoder_metadata() -> str:
             (
                 "An encoder is one ONNX file. Its input `input_values` is float32 `[batch, samples]`: mono waveforms of equal length, in "
                 "[−1, 1]. Its output `embeddings` is float32 `[batch, variants, dim]`: the vectors of each waveform, pooled over time "
-                "inside the graph. It describes itself in its metadata (`metadata_props`), in which all of these keys are required; values "
+                "inside the graph. It describes itself in its metadata (`metadata_props`), in which these keys are required, unless said otherwise; values "
                 "are text.\n"
             ),
             _table(("key", "value", "meaning"), rows),
@@ -183,6 +184,7 @@ def encoder_metadata() -> str:
 
 _SPELLINGS = {
     "int": "whole number",
+    "int | None": "whole number; may be left out",
     "tuple[str, ...]": "JSON list of distinct names",
     "dict[str, str]": "JSON object",
     "dict[str, object]": "JSON object",

@@ -53,9 +53,13 @@ def _usage(parameters: Iterable[Any]) -> list[str]:
     arguments = []
     for parameter in parameters:
         if parameter.param_type_name == "argument":
-            name = (parameter.metavar or parameter.name).upper() + ("..." if parameter.nargs == -1 else "")
+            name = _argument_name(parameter) + ("..." if parameter.nargs == -1 else "")
             arguments.append(name if parameter.required else f"[{name}]")
     return [*arguments, "[OPTIONS]"]
+
+
+def _argument_name(parameter: Any) -> str:
+    return (parameter.metavar or parameter.name).rstrip(".").upper()
 
 
 def _option(parameter: Any) -> tuple[str, str, str]:
@@ -64,7 +68,7 @@ def _option(parameter: Any) -> tuple[str, str, str]:
     if match := _DEFAULT.search(meaning):
         meaning, default = meaning[: match.start()], match["value"]
     if parameter.param_type_name == "argument":
-        name = f"`{(parameter.metavar or parameter.name).upper()}`"
+        name = f"`{_argument_name(parameter)}`"
     else:
         name = ", ".join(f"`{spelling}`" for spelling in (*parameter.opts, *parameter.secondary_opts))
         if isinstance(parameter.default, bool):
@@ -154,6 +158,7 @@ def encoder_metadata() -> str:
         frame_hop_samples=0,
         normalisation="",
         precision="",
+        most_samples=0,
     ).to_metadata()
     meanings = _documented_attributes(EncoderInfo)
     types = {field.name: str(field.type) for field in dataclasses.fields(EncoderInfo)}
@@ -168,7 +173,7 @@ def encoder_metadata() -> str:
             (
                 "An encoder is one ONNX file. Its input `input_values` is float32 `[batch, samples]`: mono waveforms of equal length, in "
                 "[−1, 1]. Its output `embeddings` is float32 `[batch, variants, dim]`: the vectors of each waveform, pooled over time "
-                "inside the graph. It describes itself in its metadata (`metadata_props`), in which all of these keys are required; values "
+                "inside the graph. It describes itself in its metadata (`metadata_props`), in which these keys are required, unless said otherwise; values "
                 "are text.\n"
             ),
             _table(("key", "value", "meaning"), rows),
@@ -179,6 +184,7 @@ def encoder_metadata() -> str:
 
 _SPELLINGS = {
     "int": "whole number",
+    "int | None": "whole number; may be left out",
     "tuple[str, ...]": "JSON list of distinct names",
     "dict[str, str]": "JSON object",
     "dict[str, object]": "JSON object",

@@ -117,7 +117,7 @@ def test_the_reference_has_every_public_function_and_class(reference):
 
 def test_the_reference_explains_every_key_of_an_encoder(reference):
     page = reference["reference/encoder-contract.md"]
-    info = EncoderInfo("a", ("a.max",), "a.max", 16_000, 400, 160, "none", "fp32")
+    info = EncoderInfo("a", ("a.max",), "a.max", 16_000, 400, 160, "none", "fp32", most_samples=480_000)
     assert rows(page) == list(info.to_metadata())
     for line in page.splitlines():
         if line.startswith("| `"):
@@ -193,3 +193,38 @@ def test_every_link_and_resource_of_the_site_leads_somewhere(pages):
 def test_every_page_of_the_documentation_is_in_the_site(site):
     for name in PAGES:
         assert (site / name).with_suffix(".html").exists(), name
+
+
+@pytest.mark.skipif(
+    not (shutil.which("chromium") and shutil.which("chromedriver")),
+    reason="needs the browser: apt-get install chromium chromium-driver",
+)
+def test_the_search_works_from_a_disk(site):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    options = webdriver.ChromeOptions()
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1000"):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        driver.get((site / "index.html").as_uri())
+        body = driver.find_element(By.TAG_NAME, "body")
+        body.send_keys(Keys.CONTROL, "k")
+        WebDriverWait(driver, 30).until(lambda driver: driver.switch_to.active_element.tag_name != "body")
+        driver.switch_to.active_element.send_keys("drift")
+        WebDriverWait(driver, 30).until(lambda _: "voice tires" in _visible_text(driver))
+    finally:
+        driver.quit()
+
+
+def _visible_text(driver):
+    """Return the text of the page, with that of its shadow roots."""
+    return driver.execute_script(
+        "const text = node => node.innerText + [...node.querySelectorAll('*')]"
+        ".filter(child => child.shadowRoot).map(child => text(child.shadowRoot.firstElementChild)).join(' ');"
+        "return text(document.body)"
+    )

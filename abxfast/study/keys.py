@@ -44,7 +44,7 @@ STUDY_KEYS = {
         '`"default"` for each encoder\'s own.',
     ),
     "hop": KeyInfo("seconds", "the snippet length", "Distance between the starts of consecutive snippets."),
-    "remainder": KeyInfo('`"drop"` or `"keep"`', '`"drop"`', "What becomes of a last, shorter snippet."),
+    "remainder": KeyInfo('`"drop"` or `"keep"`', '`"drop"`', "Whether a last, shorter snippet is dropped or kept."),
     "channel": KeyInfo(
         '`"mix"` or a number', '`"mix"`', "Which channel is used, counted from 0; `mix` is the mean of all."
     ),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from abxfast._files import write_atomic
 from abxfast.encoders import PARITY_COLUMNS
-from abxfast.report.figure_index import FIGURES_FOLDER, read_index
+from abxfast.report.file_index import FIGURES_FOLDER, read_index
 from abxfast.report.filters import FILTERS
 from abxfast.report.methods import write_methods
 from abxfast.report.payload import embed_json, make_payload
@@ -132,7 +132,7 @@ def _experiments(results: Results) -> list[dict[str, Any]]:
 def _embedded_figures(folder: Path) -> list[dict[str, Any]]:
     """Return the indexed figures whose files exist, each with its image as a data URI."""
     figures = []
-    for entry in read_index(folder):
+    for entry in read_index(folder, FIGURES_FOLDER):
         paths = {name.rpartition(".")[2]: folder / FIGURES_FOLDER / name for name in entry["files"]}
         try:
             content = {suffix: path.read_bytes() for suffix, path in paths.items()}

@@ -72,7 +72,7 @@ def _views(
     orders = shared_order(results)
     views = []
     for key in results.groups("summary"):
-        order = orders.get(key[:3], [])
+        order = orders.get(key.experiment, [])
         views.append(
             {
                 **key._asdict(),

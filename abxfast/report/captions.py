@@ -99,6 +99,7 @@ def tree_caption(subject: str, distances: str) -> str:
         Sentences on what the distances are.
     """
     return (
-        f"Trees of the scores ({subject}): average linkage, and neighbour joining, whose root means nothing. {distances} "
+        f"Trees of the scores ({subject}): average linkage, and neighbour joining, whose root means nothing. "
+        f"{distances} "
         "The path between two leaves is as long as they are distant, as far as a tree allows."
     )

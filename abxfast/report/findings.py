@@ -41,14 +41,14 @@ class Finding:
     key: ResultKey
 
 
-def find_findings(results: Results) -> list[Finding]:
+def make_findings(results: Results) -> list[Finding]:
     """Return at most eight findings: mean scores, the strongest first, then what else the sentences say.
 
     Each experiment and encoder is represented by one analysis, of the default variant: the length with the strongest
     verdict and, of these, the highest score.
     """
     sentences = results.groups("sentences")
-    chosen = _chosen_analyses(results)
+    chosen = chosen_analyses(results)
     findings = [
         Finding(text, row["verdict"] or "", key)
         for key, row in chosen.items()
@@ -57,6 +57,8 @@ def find_findings(results: Results) -> list[Finding]:
     for kind in _FURTHER_KINDS:
         for key in chosen:
             keys = [other for other in sentences if other[:2] == key[:2] and other.snippet_s is None]
+            if kind == "length" and chosen[key]["verdict"] != DIFFERENT:
+                continue  # no length tells a difference, so that none can be recommended
             texts = [text for other in dict.fromkeys((key, *keys)) for text in _texts(sentences.get(other), kind)]
             findings += [Finding(text, "", key) for text in dict.fromkeys(texts)]
     return findings[:_MAX_FINDINGS]
@@ -107,21 +109,23 @@ def _join(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _chosen_analyses(results: Results) -> dict[ResultKey, Mapping[str, Any]]:
+def chosen_analyses(results: Results) -> dict[ResultKey, Mapping[str, Any]]:
     """Return an analysis of each experiment and encoder with its row of the summary, the strongest first."""
+    different = {key: pairs["verdict"].to_pylist().count(DIFFERENT) for key, pairs in results.shown("pairs").items()}
     best: dict[tuple[str, str], tuple[ResultKey, Mapping[str, Any]]] = {}
     for key, rows in results.shown("summary").items():
-        row = rows.to_pylist()[0]
+        row = rows.to_pylist()[0] | {"different": different.get(key, 0)}
         pair = (key.experiment, key.encoder)
         if pair not in best or _strength(row) < _strength(best[pair][1]):
             best[pair] = (key, row)
     return dict(sorted(best.values(), key=lambda item: _strength(item[1])))
 
 
-def _strength(row: Mapping[str, Any]) -> tuple[int, float]:
-    """Return a sort key: by verdict, then by distance from chance level."""
-    score = row["score"]
-    return _STRENGTH.get(row["verdict"], len(_STRENGTH)), 0.0 if score is None else -abs(score - 0.5)
+def _strength(row: Mapping[str, Any]) -> tuple[int, int, float]:
+    """Return a sort key: by verdict; for means that cannot be judged, by pairs that differ; then by score."""
+    score, rank = row["score"], _STRENGTH.get(row["verdict"], len(_STRENGTH))
+    n_different = row["different"] if rank >= _STRENGTH[UNDECIDABLE] else 0
+    return rank, -n_different, 0.0 if score is None else -abs(score - 0.5)
 
 
 def _texts(sentences: pa.Table | None, kind: str) -> list[str]:

@@ -14,6 +14,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from abxfast.audio.channels import parse_channel
+    from abxfast.audio.clips import encode_clip
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
     from abxfast.audio.formats import SUFFIXES, UNREADABLE_SUFFIXES
@@ -41,6 +42,7 @@ __all__ = [
     "SnippetPlan",
     "Stretch",
     "check_whole",
+    "encode_clip",
     "libsndfile_version",
     "make_plans",
     "measure_quality",
@@ -56,6 +58,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "channels": ["parse_channel"],
+        "clips": ["encode_clip"],
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
         "formats": ["SUFFIXES", "UNREADABLE_SUFFIXES"],

@@ -71,7 +71,7 @@ def probe(path: Path) -> AudioInfo:
     AudioError
         If the file does not exist, is not audio or is cut short, or if its rate or channels are out of range.
     """
-    with _open(path) as sound:
+    with open_sound(path) as sound:
         return AudioInfo(
             sound.samplerate, sound.channels, declared_frames(sound) or 0, f"{sound.format} {sound.subtype}"
         )
@@ -105,7 +105,7 @@ def stream(
     AudioError
         If the recording cannot be decoded to its end, is empty or digital silence, or contains NaN or infinity.
     """
-    with _open(path) as sound:
+    with open_sound(path) as sound:
         if channel is not None and channel >= sound.channels:
             raise AudioError(
                 f"{path}: has no channel {channel} (it has {sound.channels}, counted from 0); choose another `channel`"
@@ -165,7 +165,8 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+def open_sound(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a recording; raise `AudioError` if that fails."""
     suffix = path.suffix.lower()
     if suffix in UNREADABLE_SUFFIXES:
         raise AudioError(

@@ -52,13 +52,16 @@ def draw_figures(results: str | Path, progress: Callable[[int, int, str], None] 
     return write_figures(Path(results), progress)
 
 
-def write_report(results: str | Path) -> Path:
+def write_report(results: str | Path, *, embed_audio: bool = False) -> Path:
     """Write the page of a results folder, with the figures that `draw_figures` left there.
 
     Parameters
     ----------
     results : path
         A folder that `abxfast.run_study` wrote.
+    embed_audio : bool
+        Whether to put clips of the listening lists into the page, of 5 s at most each, so that it can be moved away
+        from the recordings.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def write_report(results: str | Path) -> Path:
         raise MissingPackageError(
             f"the page needs {error.name}, which is not installed: pip install 'abxfast[report]'"
         ) from error
-    return write_page(Path(results))
+    return write_page(Path(results), embed_audio=embed_audio)
 
 
 def write_trees(results: str | Path) -> list[Path]:

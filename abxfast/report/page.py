@@ -48,7 +48,7 @@ _SUMMARY = (
 )
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, *, embed_audio: bool = False) -> Path:
     """Write ``report.html`` into a results folder, see `abxfast.report.write_report`."""
     results = read_results(folder)
     style, script = _read_style(), _read_script()
@@ -60,7 +60,7 @@ def write_page(folder: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters |= FILTERS
-    payload = make_payload(results) | {"meanings": _column_meanings(folder)}
+    payload = make_payload(results, embed_audio=embed_audio) | {"meanings": _column_meanings(folder)}
     paragraphs, references = write_methods(results)
     page = environment.get_template("page.html.j2").render(
         run=results.run,
@@ -73,7 +73,7 @@ def write_page(folder: Path) -> Path:
         findings=_linked(make_findings(results), payload["views"]),
         undecidable=describe_undecidable(results),
         audio_folders=_audio_folders(results),
-        payload_has_clips=False,
+        payload_has_clips=bool(payload["clips"]),
         parity_columns=PARITY_COLUMNS,
         recordings=_recordings(results),
         tables=sorted(
@@ -88,13 +88,13 @@ def write_page(folder: Path) -> Path:
 
 
 def _security_policy(style: str, script: str) -> str:
-    """Return a Content-Security-Policy: this style and script by their hashes, embedded images, audio from files."""
+    """Return a Content-Security-Policy: this style and script by their hashes, embedded images, audio."""
     style_hash, script_hash = (
         base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)
     )
     return (
         f"default-src 'none'; script-src 'sha256-{script_hash}'; style-src 'sha256-{style_hash}'; img-src data:; "
-        "media-src 'self' file:; base-uri 'none'; form-action 'none'"
+        "media-src 'self' file: data:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -6,14 +6,17 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from abxfast.figures import DIVERGING, DIVERGING_DARK
+from abxfast.report.clips import Snippet, encode_clips
 from abxfast.report.findings import chosen_analyses
 from abxfast.report.links import file_url
 from abxfast.report.shared_order import shared_order
 from abxfast.results import ResultKey, Results, short_names
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Mapping
 
 _TABLES = ("pairs", "self_baselines", "confounds", "accuracy", "confusion", "classification", "sentences", "listening")
 """Tables of which the page shows one experiment, encoder, variant and length at a time."""
@@ -68,8 +71,16 @@ class _ColumnTable:
         return number
 
 
-def make_payload(results: Results) -> dict[str, Any]:
-    """Return what the page's script needs: plain numbers, and texts that it inserts as text only."""
+def make_payload(results: Results, *, embed_audio: bool = False) -> dict[str, Any]:
+    """Return what the page's script needs: plain numbers, and texts that it inserts as text only.
+
+    Parameters
+    ----------
+    results : Results
+    embed_audio : bool
+        Whether it holds clips of the listening lists.
+    """
+    clips, clip_of = encode_clips(results) if embed_audio else ([], {})
     strings, columns = _StringTable(), _ColumnTable()
     groups = {name: results.groups(name) for name in _TABLES}
     listening_complete = results.tables["listening"].num_rows <= _MAX_LISTENING_ROWS
@@ -79,12 +90,13 @@ def make_payload(results: Results) -> dict[str, Any]:
         path for table in groups["listening"].values() for path in table["path"].unique().to_pylist() if path
     )
     return {
-        "views": _views(results, groups, strings, columns),
+        "views": _views(results, groups, strings, columns, clip_of),
         "start": {key.experiment: list(key) for key in reversed(chosen_analyses(results))},
         "strings": strings.texts,
         "columns": columns.columns,
         "series": _series(groups["sentences"]),
         "urls": {path: file_url(path) for path in paths},
+        "clips": clips,
         "colours": {"light": DIVERGING, "dark": DIVERGING_DARK},
         "listening_complete": listening_complete,
     }
@@ -100,7 +112,11 @@ def embed_json(value: object) -> str:
 
 
 def _views(
-    results: Results, groups: dict[str, dict[ResultKey, pa.Table]], strings: _StringTable, columns: _ColumnTable
+    results: Results,
+    groups: dict[str, dict[ResultKey, pa.Table]],
+    strings: _StringTable,
+    columns: _ColumnTable,
+    clip_of: Mapping[Snippet, int],
 ) -> list[dict[str, Any]]:
     """Return what the page shows of each experiment, encoder, variant and length."""
     orders = shared_order(results)
@@ -113,6 +129,10 @@ def _views(
             tables["pairs"] = tables["pairs"].select([*ResultKey._fields, *_MATRIX_COLUMNS])
         digits = _DIGITS if default else _FEW_DIGITS
         mean = summary.select(["score", "low", "high", "verdict", "reason"]).to_pylist()[0]
+        if clip_of and "listening" in tables:
+            snippets = tables["listening"].select(Snippet._fields).to_pylist()
+            clips = pa.array([clip_of.get(Snippet(**snippet)) for snippet in snippets], pa.int64())
+            tables["listening"] = tables["listening"].append_column("clip", clips)
         views.append(
             {
                 **key._asdict(),

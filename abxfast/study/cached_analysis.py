@@ -15,7 +15,7 @@ from abxfast.study.analysis import Analysis
 from abxfast.study.embedding_jobs import exclusion_notes, fits, stored_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from abxfast.store import Store
@@ -97,13 +97,26 @@ def _left_out(
     return (*notes, f"{failed} row{'s' * (failed > 1)} could not be embedded") if failed else notes
 
 
-def measure_recordings(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality]:
-    """Measure the audio quality of every recording that takes part, or read it from the cache."""
+def measure_recordings(
+    resolved: ResolvedStudy, cache: ResultCache, begin: Callable[[str, int, int], None] | None = None
+) -> dict[str, AudioQuality]:
+    """Measure the audio quality of every recording that takes part, or read it from the cache.
+
+    Parameters
+    ----------
+    resolved : ResolvedStudy
+    cache : ResultCache
+    begin : callable, optional
+        Called before each recording that is not cached: with its name, the number of those done, and of all.
+    """
     channel = audio.parse_channel(resolved.study.channel)
-    return {
-        recording: AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
-        for recording, path, depends_on in _recordings(resolved)
-    }
+    recordings = list(_recordings(resolved))
+    quality = {}
+    for number, (recording, path, depends_on) in enumerate(recordings):
+        if begin and not cache.has("recording", depends_on):
+            begin(recording, number, len(recordings))
+        quality[recording] = AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
+    return quality
 
 
 def cached_quality(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality] | None:

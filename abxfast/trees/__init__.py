@@ -4,10 +4,10 @@
 `to_newick` and `to_nexus` return it in the formats that programs for phylogenies read.
 """
 
-from abxfast.trees.average_linkage import average_linkage
-from abxfast.trees.dissimilarity import dissimilarity
+from abxfast.trees.clustering import average_linkage
+from abxfast.trees.distances import dissimilarity
 from abxfast.trees.formats import to_newick, to_nexus
-from abxfast.trees.neighbour_joining import neighbour_joining
+from abxfast.trees.joining import neighbour_joining
 from abxfast.trees.tree import Tree
 
 __all__ = ["Tree", "average_linkage", "dissimilarity", "neighbour_joining", "to_newick", "to_nexus"]

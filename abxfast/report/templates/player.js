@@ -14,7 +14,7 @@ function followPlayback() {
   find(".bar i", player).style.width = `${Math.min(100, Math.max(0, percent))}%`;
   requestAnimationFrame(followPlayback);
 }
-function playSnippet(item, recording, path, start, end) {
+function playSnippet(item, recording, path, start, end, clip) {
   if (playingItem) playingItem.classList.remove("playing");
   playingItem = item;
   playingItem.classList.add("playing");
@@ -22,7 +22,6 @@ function playSnippet(item, recording, path, start, end) {
   find(".name", player).textContent = recording;
   find(".interval", player).textContent = `${formatTime(start)} to ${formatTime(end)}`;
   find(".error", player).textContent = "";
-  const clip = (data.clips || {})[`${path}|${start}`];
   [startS, endS] = clip ? [0, clip.seconds] : [start, end];
   audio.src = clip ? clip.uri : `${data.urls[path]}#t=${start},${end}`;
   if (clip && clip.seconds < end - start - 0.1) find(".interval", player).textContent += ` (first ${clip.seconds.toFixed(0)} s)`;

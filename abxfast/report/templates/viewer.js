@@ -1,6 +1,6 @@
 // The viewer of an experiment: controls, sentences, matrix, listening list and tables of the view that is selected.
-const MAX_BUTTONS = 6, MAX_PAIR_SENTENCES = 4;
-const FOLDED = ["baseline", "confound"];  // kinds of sentences that stand with their tables
+const MAX_BUTTONS = 6;
+const FOLDED = ["pair", "baseline", "confound"];  // kinds of sentences that stand with their tables
 const FIELDS = ["encoder", "variant", "length"];
 
 // A choice of layers (rows) and poolings (columns), with the mean score of each.
@@ -71,17 +71,11 @@ function renderSentences(view) {
   const kinds = table.kind$.map(textOf);
   const rank = (row) => (kinds[row] === "summary" ? 0 : 1);
   const rows = kinds.map((_, row) => row).filter((row) => kinds[row] !== "length" && !FOLDED.includes(kinds[row])).sort((i, j) => rank(i) - rank(j) || i - j);
-  let nPairs = 0;
   for (const row of rows) {
-    const isPair = kinds[row] === "pair";
-    nPairs += isPair;
     const mark = kinds[row] === "summary" && VERDICTS[view.verdict] ? ` verdict ${view.verdict}` : "";
-    list.append(createElement("li", { class: kinds[row].replace(/\W/g, "") + mark, dir: "auto", hidden: isPair && nPairs > MAX_PAIR_SENTENCES }, textOf(table.text$[row])));
+    list.append(createElement("li", { class: kinds[row].replace(/\W/g, "") + mark, dir: "auto" }, textOf(table.text$[row])));
   }
-  if (nPairs <= MAX_PAIR_SENTENCES) return [list];
-  const button = createElement("button", { type: "button" }, `Show all ${nPairs} sentences on pairs`);
-  button.addEventListener("click", () => { for (const item of list.children) item.hidden = false; button.remove(); });
-  return [list, button];
+  return [list];
 }
 
 function snippetItem(listening, row) {
@@ -89,7 +83,7 @@ function snippetItem(listening, row) {
   const item = createElement("li");
   if (path) {
     const button = createElement("button", { type: "button", class: "play", "aria-label": `Play ${recording}, ${formatTime(start)} to ${formatTime(end)}` }, "▶");
-    button.addEventListener("click", () => playSnippet(item, recording, path, start, end));
+    button.addEventListener("click", () => playSnippet(item, recording, path, start, end, listening.clip ? data.clips[listening.clip[row]] : null));
     item.append(button);
   }
   item.append(createElement("span", { class: "where", dir: "auto" }, recording),
@@ -200,7 +194,7 @@ function createViewer(section) {
   function renderListeningSection(view) {
     if (view.tables.listening) {
       return [createElement("div", {}, createElement("h3", {}, "Listen"),
-        createElement("p", { class: "quiet" }, data.clips ? "Clips in this page, or the original recordings. Select another cell to hear its snippets." : "In the original recordings. Select another cell to hear its snippets."),
+        createElement("p", { class: "quiet" }, data.clips.length ? "Clips in this page, or the original recordings. Select another cell to hear its snippets." : "In the original recordings. Select another cell to hear its snippets."),
         createElement("div", { class: "listen", "aria-live": "polite" }))];
     }
     if (data.listening_complete) return [];
@@ -210,13 +204,13 @@ function createViewer(section) {
     const onRow = view.tables.listening ? (row, pair) => makeSelectable(view, row, pair) : null;
     const folded = [
       ["pairs", { description: onRow ? "Select a row to hear its snippets. More columns are in tables/pairs.csv." : "More columns are in tables/pairs.csv.", skip: ["on", "p", "p_bh", "triplets_ab", "triplets_ba", "n_a", "n_b"], onRow }],
-    ].filter(([name]) => view.tables[name]).map(([name, options]) => fold("All pairs as a table", tableSection(name, view.tables[name], options)));
+    ].filter(([name]) => view.tables[name]).map(([name, options]) => fold("All pairs, as a table and in words", tableSection(name, view.tables[name], options), foldedSentences(view, ["pair"])));
     const sections = [
       ["self_baselines", { heading: "Self-baselines", description: "The score of each recording against itself: in alternating blocks of 30 s, and of its first half against its second half (drift). A score between two recordings is meaningful only if it is higher." }],
       ["confounds", { heading: "Confounds", description: "Association of scores with differences in recording conditions: rank correlation over pairs of recordings." }],
     ];
     const tables = sections.filter(([name]) => view.tables[name]).map(([name, options]) => tableSection(name, view.tables[name], options));
-    if (tables.length) folded.push(fold("Baselines and confounds", foldedSentences(view), ...tables));
+    if (tables.length) folded.push(fold("Baselines and confounds", foldedSentences(view, ["baseline", "confound"]), ...tables));
     return folded;
   }
   // Unfolded if it was: changing the view keeps what is open.
@@ -225,9 +219,9 @@ function createViewer(section) {
     element.addEventListener("toggle", () => { if (element.open) opened.add(title); else opened.delete(title); });
     return element;
   }
-  function foldedSentences(view) {
+  function foldedSentences(view, kinds) {
     const table = view.tables.sentences || { kind$: [], text$: [] };
-    const rows = table.kind$.map((_, row) => row).filter((row) => FOLDED.includes(textOf(table.kind$[row])));
+    const rows = table.kind$.map((_, row) => row).filter((row) => kinds.includes(textOf(table.kind$[row])));
     return createElement("ul", { class: "sentences" }, ...rows.map((row) => createElement("li", { dir: "auto" }, textOf(table.text$[row]))));
   }
   function showMaps(view) {

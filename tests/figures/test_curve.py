@@ -3,10 +3,12 @@ import numpy as np
 from abxfast.figures import ScoreCurve, draw_curve, settings
 
 
-def curve(name, snippet_s, score):
+def curve(name, snippet_s, score, verdict=""):
     score = np.array(score)
     nothing = np.full(len(score), np.nan)
-    return ScoreCurve(name, np.array(snippet_s), score, score - 0.1, score + 0.1, nothing, nothing)
+    return ScoreCurve(
+        name, np.array(snippet_s), score, score - 0.1, score + 0.1, nothing, nothing, np.full(len(score), verdict)
+    )
 
 
 def test_lengths_are_logarithmic_with_whole_items_last():

@@ -30,7 +30,7 @@ def test_a_clip_ends_with_its_recording_and_one_beyond_is_refused(tmp_path):
     path = write_tone(tmp_path / "tone.wav", 440)
     samples, rate_hz = soundfile.read(io.BytesIO(encode_clip(path, 3.5, 5.0)))
     assert len(samples) / rate_hz == pytest.approx(0.5, abs=0.05)
-    with pytest.raises(AudioError, match="cannot be decoded at 9 s|has no audio at 9 s"):
+    with pytest.raises(AudioError, match=r"cannot be decoded at 9 s|has no audio at 9 s"):
         encode_clip(path, 9.0, 1.0)
     with pytest.raises(AudioError):
         encode_clip(tmp_path / "missing.wav", 0.0, 1.0)

@@ -14,6 +14,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from abxfast.audio.channels import parse_channel
+    from abxfast.audio.clips import encode_clip
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
     from abxfast.audio.ffmpeg import ffmpeg_version
@@ -45,6 +46,7 @@ __all__ = [
     "SnippetPlan",
     "Stretch",
     "check_whole",
+    "encode_clip",
     "ffmpeg_version",
     "libsndfile_version",
     "make_plans",
@@ -61,6 +63,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "channels": ["parse_channel"],
+        "clips": ["encode_clip"],
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
         "ffmpeg": ["ffmpeg_version"],

@@ -63,17 +63,24 @@ def run_command(
     timeout: Timeout = 600.0,
     report: Annotated[bool, typer.Option(help="Draw figures and write the page.")] = True,
     excel: Excel = False,
+    embed_audio: Annotated[
+        bool, typer.Option("--embed-audio", help="Put clips of the snippets to listen to into the page.")
+    ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser at the end.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Carry out a study: embed what is missing, score, test, draw. Run it again to resume."""
+    if not report and (embed_audio or open_page):
+        raise typer.BadParameter("--embed-audio and --open need the page; leave out --no-report")
     with cli_logging(quiet=quiet, verbose=verbose) as console:
         configure_process()
+        from abxfast.cli.run_progress import run_progress
         from abxfast.embedding import format_clock
         from abxfast.study import run_study
 
         try:
-            with cli_progress(console, quiet=quiet) as progress:
+            with run_progress(console, quiet=quiet) as progress:
                 run = run_study(
                     study,
                     results,
@@ -83,15 +90,29 @@ def run_command(
                     timeout_s=timeout,
                     report=report,
                     excel=excel,
-                    progress=progress,
+                    embed_audio=embed_audio,
+                    progress=progress.embedding if progress else False,
+                    on_step=progress.step if progress else None,
                 )
         except KeyboardInterrupt:
             sys.stderr.write(f"abxfast: stopped; what is done is in {results}: run the same command again to resume\n")
             sys.exit(INTERRUPTED)
         kept = f", {run.kept} of them from an earlier run" if run.kept else ""
         inform(f"{run.steps} analyses in {format_clock(run.wall_s)}{kept}: tables in {results / 'tables'}")
+        if run.page:
+            inform(f"page: {run.page.resolve()}")
+            if open_page:
+                _open_in_browser(run.page)
     if run.failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _open_in_browser(page: Path) -> None:
+    """Open a page in the browser of the system, or say that there is none."""
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        inform("no browser was found: open the page yourself")
 
 
 def demo_command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from abxfast.figures.labels import fit_text
 from abxfast.figures.sheet import Sheet
-from abxfast.figures.style import COLUMN_MM, FAINT, MARKERS, QUIET, SERIES, SMALL, TITLE
+from abxfast.figures.style import FAINT, MARKERS, PAGE_MM, QUIET, SERIES, SMALL, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_LEFT_MM, _RIGHT_MM, _HEIGHT_MM, _BELOW_MM = 10.5, 3.0, 44.0, 9.0
+_LEFT_MM, _RIGHT_MM, _HEIGHT_MM, _BELOW_MM = 10.5, 3.0, 52.0, 9.0
 _TOP_AXIS_MM, _LEGEND_ROW_MM = 5.2, 3.4
+_N_NOTES = 2
+"""Rows of the legend on what all curves share."""
 _MAX_TOP_AXES = 3
 """Encoders whose dimensions per frame are written above the curves, at most."""
 _DOTTED = (0, (1, 1.6))
+_UNDECIDABLE = "undecidable"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class ScoreCurve:
         Vector dimensions per pooled frame; NaN if unknown.
     alternating_split : ndarray of float64
         Mean self-baseline of the recordings; NaN if missing.
+    verdict : ndarray of str
+        As for `draw_matrix`; empty without one.
     """
 
     name: str
@@ -49,6 +55,7 @@ class ScoreCurve:
     high: NDArray[np.float64]
     dims_per_frame: NDArray[np.float64]
     alternating_split: NDArray[np.float64]
+    verdict: NDArray[np.str_]
 
 
 class _LengthAxis:
@@ -88,9 +95,9 @@ def draw_curve(title: str, curves: Sequence[ScoreCurve]) -> Sheet:
     """
     on_top = [number for number, curve in enumerate(curves) if np.isfinite(curve.dims_per_frame).any()][:_MAX_TOP_AXES]
     top = 6.5 + _TOP_AXIS_MM * len(on_top) + 4.0
-    sheet = Sheet(COLUMN_MM, top + _HEIGHT_MM + _BELOW_MM + _LEGEND_ROW_MM * (1 + len(curves)))
-    sheet.text(1, 1, fit_text(title, TITLE, COLUMN_MM - 2), fontsize=TITLE, weight="bold")
-    axes = sheet.axes(_LEFT_MM, top, COLUMN_MM - _LEFT_MM - _RIGHT_MM, _HEIGHT_MM)
+    sheet = Sheet(PAGE_MM, top + _HEIGHT_MM + _BELOW_MM + _LEGEND_ROW_MM * (_N_NOTES + len(curves)))
+    sheet.text(1, 1, fit_text(title, TITLE, PAGE_MM - 2), fontsize=TITLE, weight="bold")
+    axes = sheet.axes(_LEFT_MM, top, PAGE_MM - _LEFT_MM - _RIGHT_MM, _HEIGHT_MM)
     lengths = _LengthAxis(curves)
     lengths.set_ticks(axes)
     axes.set_xlabel("snippet length (s)", labelpad=2)
@@ -126,12 +133,26 @@ def _plot_curve(axes: Axes, curve: ScoreCurve, number: int, positions: NDArray[n
     timed = np.isfinite(curve.snippet_s)
     band = timed & np.isfinite(curve.low)
     axes.fill_between(positions[band], curve.low[band], curve.high[band], color=colour, alpha=0.16, linewidth=0)
-    axes.plot(positions[timed], curve.score[timed], color=colour, linewidth=1.1, marker=marker, markersize=3.2)
+    _plot_lines(axes, curve, positions, colour)
     axes.plot(positions[timed], curve.alternating_split[timed], color=colour, linewidth=0.8, linestyle=_DOTTED)
-    for position, score, low, high in zip(positions, curve.score, curve.low, curve.high, strict=True):
+    points = zip(positions, curve.score, curve.low, curve.high, curve.verdict, strict=True)
+    for position, score, low, high, verdict in points:
         if np.isfinite(low):
             axes.plot([position, position], [low, high], color=colour, linewidth=0.6, alpha=0.7)
-        axes.plot([position], [score], color=colour, marker=marker, markersize=3.2)
+        if verdict == _UNDECIDABLE:
+            axes.plot([position], [score], color=colour, marker="x", markersize=3.6, markeredgewidth=0.9)
+        else:
+            face = colour if verdict in ("different", "") else "white"
+            axes.plot([position], [score], color=colour, marker=marker, markersize=3.8, markerfacecolor=face)
+
+
+def _plot_lines(axes: Axes, curve: ScoreCurve, positions: NDArray[np.float64], colour: str) -> None:
+    """Connect the scores of timed snippets; the line is thin and dashed to and from those that cannot be judged."""
+    timed = np.flatnonzero(np.isfinite(curve.snippet_s))
+    for start, end in itertools.pairwise(timed):
+        judged = _UNDECIDABLE not in (curve.verdict[start], curve.verdict[end])
+        style = {"linewidth": 1.1} if judged else {"linewidth": 0.7, "dashes": (5, 2)}
+        axes.plot(positions[[start, end]], curve.score[[start, end]], color=colour, **style)
 
 
 def _draw_top_axis(
@@ -155,7 +176,7 @@ def _draw_top_axis(
 
 
 def _draw_legend(sheet: Sheet, curves: Sequence[ScoreCurve], top_mm: float) -> None:
-    n_rows = 1 + len(curves)
+    n_rows = _N_NOTES + len(curves)
     axes = sheet.axes(_LEFT_MM, top_mm, 8.0, _LEGEND_ROW_MM * n_rows)
     axes.set(xlim=(0, 1), ylim=(n_rows, 0))
     axes.set_axis_off()
@@ -173,3 +194,6 @@ def _draw_legend(sheet: Sheet, curves: Sequence[ScoreCurve], top_mm: float) -> N
     axes.plot([0, 0.44], [last + 0.5] * 2, color=QUIET, linewidth=0.8, linestyle=_DOTTED)
     axes.plot([0.56, 1], [last + 0.5] * 2, color=QUIET, linewidth=0.6, dashes=(4, 3))
     label(last, "dotted: self-baseline; dashed: chance level", color=QUIET)
+    for place, marker, face in ((0.1, "o", QUIET), (0.5, "o", "white"), (0.9, "x", QUIET)):
+        axes.plot([place], [last + 1.5], color=QUIET, marker=marker, markersize=3.2, markerfacecolor=face)
+    label(last + 1, "filled: evidence of a difference; open: none; cross: cannot be judged", color=QUIET)

@@ -10,15 +10,17 @@ from matplotlib.patches import Rectangle
 
 from abxfast.figures.labels import fit_text, text_width_mm
 from abxfast.figures.score_colours import (
+    BAR_MM,
     SCORE_COLOURS,
     SCORE_SCALE,
     colour_bar_minimum,
     draw_colour_bar,
-    format_score,
+    format_judged,
     text_colour_on,
+    veil,
 )
 from abxfast.figures.sheet import Sheet
-from abxfast.figures.style import COLUMN_MM, FAINT, MAX_HEIGHT_MM, PAGE_MM, POINT_MM, QUIET, SMALL, TITLE
+from abxfast.figures.style import COLUMN_MM, FAINT, INK, MAX_HEIGHT_MM, PAGE_MM, POINT_MM, QUIET, SMALL, TITLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +32,7 @@ _MAX_IN_COLUMN = 10
 """Rows of a matrix that fits one column of a paper, at most."""
 _MAX_WITH_SCORES = 40
 """Rows beyond which a cell is too small for its score."""
-_EDGE_MM, _GAP_MM, _BAR_MM, _TOP_MM, _BELOW_MM = 1.0, 1.4, 11.0, 12.5, 3.0
+_EDGE_MM, _GAP_MM, _TOP_MM, _BELOW_MM = 1.0, 1.4, 12.5, 3.0
 _MAX_CELL_MM = 11.0
 _MIN_POINTS = 3.4
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -57,7 +59,9 @@ def draw_matrix(
     score : ndarray of float64, shape (n, n)
         NaN if missing. Scores on the diagonal are set in italics.
     verdict : ndarray of str, shape (n, n), optional
-        Scores with the verdict ``"different"`` are set in bold, those with ``"undecidable"`` in brackets.
+        Scores with the verdict ``"different"`` are set in bold, those with ``"equivalent"`` after an ≈ sign, those with
+        ``"undecidable"`` in brackets in a pale, hatched cell. In cells too small for scores, a dot stands for
+        ``"no_evidence"`` and ``"equivalent"``.
 
     Returns
     -------
@@ -71,8 +75,10 @@ def draw_matrix(
     sheet.text(_EDGE_MM, 4.9, "row: A and X     column: B", color=QUIET, fontsize=SMALL)
     axes = sheet.axes(left, _TOP_MM, width, height)
     _draw_cells(axes, score)
+    if verdict is not None:
+        _draw_verdicts(axes, score, verdict)
     if shows_scores(count):
-        _write_scores(axes, score, verdict, min(SMALL + 0.5, layout.cell_width_mm / POINT_MM / 1.9))
+        _write_scores(axes, score, verdict, min(SMALL + 0.5, layout.cell_width_mm / POINT_MM / 2.3))
     _write_row_labels(sheet, layout)
     _write_column_numbers(sheet, layout)
     bar_height = min(height, max(18.0, min(60.0, height)))
@@ -106,7 +112,7 @@ def _layout(names: Sequence[str]) -> _Layout:
     label_width = sheet_width * (0.34 if sheet_width == COLUMN_MM else 0.26) - number_width - _GAP_MM
     labels = [fit_text(name, points, label_width) for name in names]
     left = _EDGE_MM + text_width_mm(labels, points) + 2 * _GAP_MM + number_width
-    cell_width = cell_height = min(_MAX_CELL_MM, (sheet_width - left - _BAR_MM) / count)
+    cell_width = cell_height = min(_MAX_CELL_MM, (sheet_width - left - BAR_MM) / count)
     if not shows_scores(count):
         cell_height = min(max(cell_width, points * POINT_MM * 1.16), max_height / count)
     return _Layout(sheet_width, left, cell_width, cell_height, labels, points, label_every, number_width)
@@ -156,18 +162,26 @@ def _draw_cells(axes: Axes, score: NDArray[np.float64]) -> None:
     axes.spines[:].set_visible(False)
 
 
+def _draw_verdicts(axes: Axes, score: NDArray[np.float64], verdict: NDArray[np.str_]) -> None:
+    between = np.isfinite(score) & ~np.eye(len(score), dtype=bool)
+    small = not shows_scores(len(score))
+    veil(axes, np.argwhere(between & (verdict == "undecidable")), hatch="////////" if small else "/////")
+    if small:
+        rows, columns = np.nonzero(between & np.isin(verdict, ["no_evidence", "equivalent"]))
+        axes.plot(columns + 0.5, rows + 0.5, linestyle="", marker=".", color=INK, markersize=1.1, markeredgewidth=0)
+
+
 def _write_scores(axes: Axes, score: NDArray[np.float64], verdict: NDArray[np.str_] | None, fontsize: float) -> None:
     for row, column in np.argwhere(np.isfinite(score)):
         judged = "" if verdict is None or row == column else verdict[row, column]
-        text = format_score(score[row, column])
         axes.text(
             column + 0.5,
             row + 0.5,
-            f"({text})" if judged == "undecidable" else text,
+            format_judged(score[row, column], judged),
             ha="center",
             va="center_baseline",
             fontsize=fontsize,
-            color=text_colour_on(score[row, column]),
+            color=text_colour_on(score[row, column], judged),
             weight="bold" if judged == "different" else "normal",
             style="italic" if row == column else "normal",
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from abxfast.figures.dissimilarity import dissimilarity
+from abxfast.trees import dissimilarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from abxfast.figures.dissimilarity import dissimilarity
+from abxfast.trees import dissimilarity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

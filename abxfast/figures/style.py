@@ -40,6 +40,7 @@ def rc_params(families: Sequence[str]) -> dict[str, Any]:
         "axes.labelcolor": INK,
         "axes.linewidth": 0.5,
         "axes.unicode_minus": False,
+        "hatch.linewidth": 0.4,
         "xtick.color": QUIET,
         "ytick.color": QUIET,
         "xtick.labelcolor": INK,

@@ -38,7 +38,22 @@ def format_parity(value: object, column: str) -> str:
     return format_parity_value(column, value) if isinstance(value, str | int | float) else "–"
 
 
+VERDICTS = {
+    "different": "evidence of a difference",
+    "no_evidence": "no evidence of a difference",
+    "equivalent": "equivalent to chance",
+    "undecidable": "cannot be judged",
+}
+"""Verdicts as a reader sees them."""
+
+
+def format_verdict(value: object) -> str:
+    """Return a verdict in words; empty without one."""
+    return VERDICTS.get(str(value), "")
+
+
 FILTERS = {
+    "verdict": format_verdict,
     "number": format_number,
     "count": format_count,
     "fact": format_fact,

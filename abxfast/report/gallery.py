@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from abxfast.figures import (
+    LayerScore,
     ScoreCurve,
     Sheet,
     draw_curve,
+    draw_dendrogram,
     draw_layers,
     draw_map,
     draw_matrix,
     drawable,
     multidimensional_scaling,
 )
-from abxfast.report.captions import curve_caption, layers_caption, map_caption, matrix_caption
+from abxfast.report.captions import curve_caption, layers_caption, map_caption, matrix_caption, tree_caption
+from abxfast.report.recording_trees import is_scored_enough, make_trees
 from abxfast.report.shared_order import shared_order
 from abxfast.results import ResultKey, Results, ScoreMatrix, score_matrix, short_names
+from abxfast.statistics import UNDECIDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_MIN_ON_MAP = 3
-_MIN_SHARE_SCORED = 0.5
-"""Share of pairs with a score below which no map is drawn: under BY, most pairs may have none."""
+_TREE_TITLES = {"average_linkage": "average linkage", "neighbour_joining": "neighbour joining (unrooted)"}
 _MIN_POINTS = 2
 """Snippet lengths of a curve, or variants of a heat map, below which there is nothing to compare."""
 
@@ -41,7 +43,7 @@ class Figure:
     Attributes
     ----------
     kind : str
-        ``curve``, ``layers``, ``matrix`` or ``map``.
+        ``curve``, ``layers``, ``matrix``, ``map`` or ``tree``.
     name_parts : tuple of str
         Parts of the name of its files.
     experiment, encoder : str
@@ -64,7 +66,7 @@ class Figure:
 
 
 def study_figures(results: Results, missing: set[str]) -> Iterator[Figure]:
-    """Yield the figures of a study: curves, heat maps, then matrices and maps of the default variants.
+    """Yield the figures of a study: curves, heat maps, then matrices, maps and trees of the default variants.
 
     Parameters
     ----------
@@ -82,14 +84,14 @@ def study_figures(results: Results, missing: set[str]) -> Iterator[Figure]:
     orders = shared_order(results)
     for key, pairs in results.shown("pairs").items():
         matrix = score_matrix(key, pairs, self_baselines.get(key))
-        names = orders[key.experiment, key.encoder, key.variant]
+        names = orders[key.experiment]
         rows = np.array([matrix.names.index(name) for name in names if name in matrix.names])
         averaged_over = next((text for text in pairs["context"].to_pylist() if text), "")
         yield _matrix(matrix, rows, averaged_over, clean)
         symmetric = matrix.symmetric[np.ix_(rows, rows)]
-        n_pairs = len(rows) * (len(rows) - 1)
-        if len(rows) >= _MIN_ON_MAP and np.isfinite(symmetric).sum() / n_pairs >= _MIN_SHARE_SCORED:
+        if is_scored_enough(symmetric):
             yield _map(results, matrix, rows, symmetric, clean)
+        yield from _tree(results, matrix, clean)
 
 
 def figure_texts(results: Results) -> Iterator[str]:
@@ -125,20 +127,43 @@ def _map(
     symmetric: NDArray[np.float64],
     clean: Callable[[str], str],
 ) -> Figure:
-    key = matrix.key
+    key, names = matrix.key, _names(matrix, rows)
     layout = multidimensional_scaling(symmetric)
-    classify = results.experiment(key.experiment).get("classify") or ()
-    column = next(iter(classify), "") if matrix.on == "recording" else ""
-    full_names = _names(matrix, rows)
-    labels = _labels(results, column, full_names) if column else None
-    names = [clean(name) for name in short_names(full_names)]
+    column, groups = _groups(results, matrix, names, clean)
+    labels = [clean(name) for name in short_names(names)]
 
     def draw() -> Sheet:
-        groups = [clean(label) for label in labels] if labels else None
-        return draw_map(clean(_title(key)), names, layout, groups, clean(column))
+        return draw_map(clean(_title(key)), labels, layout, groups, clean(column))
 
-    caption = map_caption(_subject(key), n_recordings=len(rows))
+    n_undecidable = int((matrix.verdict == UNDECIDABLE).sum()) // 2
+    caption = map_caption(_subject(key), n_recordings=len(rows), stress=layout.stress, n_undecidable=n_undecidable)
     return Figure("map", _name_parts(key), key.experiment, key.encoder, f"Map: {_title(key)}", caption, key, draw)
+
+
+def _tree(results: Results, matrix: ScoreMatrix, clean: Callable[[str], str]) -> Iterator[Figure]:
+    """Yield the trees of a matrix as a figure; nothing if it has too few scores."""
+    key, made = matrix.key, make_trees(matrix)
+    if made is None:
+        return
+    column, groups = _groups(results, matrix, made.names, clean)
+    labels = [clean(name) for name in short_names(made.names)]
+    panels = {_TREE_TITLES[name]: tree for name, tree in made.trees.items()}
+
+    def draw() -> Sheet:
+        return draw_dendrogram(clean(_title(key)), labels, panels, groups, clean(column))
+
+    caption = tree_caption(_subject(key), made.describe())
+    yield Figure("tree", _name_parts(key), key.experiment, key.encoder, f"Trees: {_title(key)}", caption, key, draw)
+
+
+def _groups(
+    results: Results, matrix: ScoreMatrix, names: Sequence[str], clean: Callable[[str], str]
+) -> tuple[str, list[str] | None]:
+    """Return the first column that recordings are classified by, and its values; empty and None without one."""
+    classify = results.experiment(matrix.key.experiment).get("classify") or ()
+    column = next(iter(classify), "") if matrix.on == "recording" else ""
+    labels = _labels(results, column, names) if column else None
+    return column, [clean(label) for label in labels] if labels else None
 
 
 def _curves(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
@@ -176,6 +201,7 @@ def _score_curve(
         high=column("high"),
         dims_per_frame=column("dims_per_frame"),
         alternating_split=np.array([_mean_alternating_split(self_baselines.get(key)) for key, _ in points]),
+        verdict=np.array([row["verdict"] or "" for _, row in points]),
     )
 
 
@@ -189,17 +215,17 @@ def _mean_alternating_split(self_baselines: pa.Table | None) -> float:
 
 def _heat_maps(results: Results, clean: Callable[[str], str]) -> Iterator[Figure]:
     """Yield a heat map for each experiment and encoder that has several variants: a panel per snippet length."""
-    panels_of: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    panels_of: dict[tuple[str, str], dict[str, dict[str, LayerScore]]] = {}
     for key, rows in results.groups("summary").items():
-        score = rows["score"][0].as_py()
+        score, verdict = rows["score"][0].as_py(), rows["verdict"][0].as_py()
         panel = panels_of.setdefault((key.experiment, key.encoder), {}).setdefault(key.length, {})
-        panel[clean(key.variant)] = float("nan") if score is None else score
+        panel[clean(key.variant)] = LayerScore(float("nan") if score is None else score, verdict or "")
     for (experiment, encoder), panels in panels_of.items():
         if max(len(panel) for panel in panels.values()) < _MIN_POINTS:
             continue
         heading = clean(f"{experiment} · {encoder}")
 
-        def draw(heading: str = heading, panels: dict[str, dict[str, float]] = panels) -> Sheet:
+        def draw(heading: str = heading, panels: dict[str, dict[str, LayerScore]] = panels) -> Sheet:
             return draw_layers(heading, panels)
 
         caption = layers_caption(experiment, encoder)

@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from abxfast.results import Results, ScoreMatrix
 
 
-def shared_order(results: Results) -> dict[tuple[str, str, str], list[str]]:
-    """Return the order of names that all snippet lengths of an experiment, encoder and variant share.
+def shared_order(results: Results) -> dict[str, list[str]]:
+    """Return the order of names that all matrices of an experiment share.
 
-    The names are clustered by their scores averaged over the lengths, so that matrices of different lengths can be
+    The names are clustered by their scores averaged over encoders, variants and lengths, so that matrices can be
     compared row by row.
 
     Returns
     -------
-    dict of (experiment, encoder, variant) to list of str
+    dict of str to list of str
+        By experiment.
     """
-    series: dict[tuple[str, str, str], list[ScoreMatrix]] = {}
+    series: dict[str, list[ScoreMatrix]] = {}
     for key, pairs in results.groups("pairs").items():
-        series.setdefault((key.experiment, key.encoder, key.variant), []).append(score_matrix(key, pairs, None))
-    return {key: _order(matrices) for key, matrices in series.items()}
+        series.setdefault(key.experiment, []).append(score_matrix(key, pairs, None))
+    return {experiment: _order(matrices) for experiment, matrices in series.items()}
 
 
 def _order(matrices: list[ScoreMatrix]) -> list[str]:

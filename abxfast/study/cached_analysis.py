@@ -15,7 +15,7 @@ from abxfast.study.analysis import Analysis
 from abxfast.study.embedding_jobs import exclusion_notes, fits, stored_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from abxfast.store import Store
@@ -99,19 +99,33 @@ def _left_out(
 
 
 def measure_recordings(
-    resolved: ResolvedStudy, cache: ResultCache, crashed: Collection[str] = ()
+    resolved: ResolvedStudy,
+    cache: ResultCache,
+    crashed: Collection[str] = (),
+    begin: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, AudioQuality]:
     """Measure the audio quality of every recording that takes part, or read it from the cache.
 
-    Those in `crashed` are not decoded: an earlier run crashed on them.
+    Parameters
+    ----------
+    resolved : ResolvedStudy
+    cache : ResultCache
+    crashed : collection of str
+        Recordings that are not decoded, since an earlier run crashed on them.
+    begin : callable, optional
+        Called before each recording that is not cached: with its name, the number of those done, and of all.
     """
     channel = audio.parse_channel(resolved.study.channel)
-    return {
-        recording: AudioQuality(note="decoding it crashed")
-        if recording in crashed
-        else AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
-        for recording, path, depends_on in _recordings(resolved)
-    }
+    recordings = list(_recordings(resolved))
+    quality = {}
+    for number, (recording, path, depends_on) in enumerate(recordings):
+        if recording in crashed:
+            quality[recording] = AudioQuality(note="decoding it crashed")
+            continue
+        if begin and not cache.has("recording", depends_on):
+            begin(recording, number, len(recordings))
+        quality[recording] = AudioQuality(**cache.get("recording", depends_on, partial(_measure, path, channel)))
+    return quality
 
 
 def cached_quality(resolved: ResolvedStudy, cache: ResultCache) -> dict[str, AudioQuality] | None:

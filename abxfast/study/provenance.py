@@ -52,6 +52,7 @@ def describe_run(
         "seed": study.seed,
         "permutations": study.permutations,
         "margin": study.margin,
+        "channel": study.channel,
         "standardise": study.standardise or "none",
         "tools": {"python": platform.python_version(), **_versions()},
         "encoders": [_describe_encoder(resolved, name, store) for name, store in stores.items()],

@@ -14,6 +14,7 @@ from abxfast._files import relative_path, remove_stale, write_atomic
 from abxfast.audio import DEFAULT_TIMEOUT_S
 from abxfast.embedding import embed
 from abxfast.errors import AbxfastError, MissingPackageError
+from abxfast.report import draw_figures, write_report, write_trees
 from abxfast.results import PARTIAL_FOLDER, RUN_FILE, STUDY_FILE, TABLES, TABLES_FOLDER, write_tables
 from abxfast.store import is_store, open_store
 from abxfast.study.cached_analysis import make_analyses, measure_recordings
@@ -30,6 +31,7 @@ from abxfast.study.results_folder import (
     remove_former_tables,
 )
 from abxfast.study.sentences import describe_lengths
+from abxfast.study.steps import StudyStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +56,8 @@ class RunReport:
     ----------
     results : Path
         The results folder.
+    page : Path or None
+        The page; None if it was not written.
     steps, kept : int
         Number of analyses, and of those that an earlier run finished.
     failures : list of (str, str)
@@ -72,6 +76,7 @@ class RunReport:
     """
 
     results: Path
+    page: Path | None = None
     steps: int = 0
     kept: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -88,7 +93,9 @@ def run_study(
     memory_mb: float = 512,
     report: bool = True,
     excel: bool = False,
+    embed_audio: bool = False,
     progress: bool | Callable[[Progress], None] | None = None,
+    on_step: Callable[[StudyStep], None] | None = None,
 ) -> RunReport:
     """Carry out a study, or what is left of it.
 
@@ -109,8 +116,13 @@ def run_study(
         Whether to draw figures and write the page, which needs the extra ``report``.
     excel : bool
         Whether the CSV tables begin with a byte order mark, without which Excel does not read UTF-8.
+    embed_audio : bool
+        Whether the page holds clips of the snippets to listen to, so that it can be moved away from the recordings.
     progress : bool or callable, optional
         See `abxfast.embed`.
+    on_step : callable, optional
+        Called with each step that begins after the embedding: a recording that is measured, an analysis, a figure, the
+        page.
 
     Returns
     -------
@@ -126,7 +138,7 @@ def run_study(
     >>> from abxfast import run_study
     >>> done = run_study("study.toml", "results", report=False)
     >>> sorted(path.name for path in done.results.iterdir())
-    ['manifest.csv', 'partial', 'run.json', 'stores', 'study.toml', 'tables']
+    ['manifest.csv', 'partial', 'run.json', 'stores', 'study.toml', 'tables', 'trees']
 
     `abxfast.read_results` reads the tables.
     """
@@ -140,14 +152,15 @@ def run_study(
     embedded = _embed(resolved, folder, provider=provider, threads=threads, timeout_s=timeout_s, progress=progress)
     stores, run_report.failures = embedded.stores, embedded.failures
     cache = ResultCache(folder / PARTIAL_FOLDER)
-    quality = measure_recordings(resolved, cache, embedded.crashed)
+    begin = on_step or (lambda _: None)
+    quality = measure_recordings(resolved, cache, embedded.crashed, lambda *step: begin(StudyStep("recording", *step)))
     metadata = metadata_names(resolved.manifest.columns, TABLES["recordings"][1])
     rows: Rows = {name: [] for name in TABLES}
     rows["recordings"] = list(_recording_rows(resolved, quality, metadata, folder))
     analyses = make_analyses(resolved, stores, quality, folder)
     run_report.steps = len(analyses)
-    for number, cached in enumerate(analyses, 1):
-        logger.info("analysis %d of %d: %s", number, len(analyses), cached.analysis)
+    for number, cached in enumerate(analyses):
+        begin(StudyStep("analysis", str(cached.analysis), number, len(analyses)))
         run_report.kept += cache.has(cached.title, cached.depends_on)
         compute = partial(_compute, cached.analysis, stores[cached.encoder], memory_mb=memory_mb, threads=threads)
         for name, table_rows in cache.get(cached.title, cached.depends_on, compute).items():
@@ -158,8 +171,9 @@ def run_study(
     cache.remove_unused()
     remove_former_tables(folder / TABLES_FOLDER)
     remove_stale(folder)
+    write_trees(folder)
     if report:
-        _draw(folder)
+        run_report.page = _draw(folder, begin, embed_audio=embed_audio)
     run_report.wall_s = time.monotonic() - started
     return run_report
 
@@ -262,12 +276,15 @@ def _write_provenance(folder: Path, resolved: ResolvedStudy, description: dict[s
     write_atomic(folder / RUN_FILE, f"{text}\n".encode())
 
 
-def _draw(folder: Path) -> None:
-    """Draw the figures and write the page; log what cannot be made without the extra ``report``."""
-    from abxfast.report import draw_figures, write_report  # noqa: PLC0415
-
-    for make, name in ((draw_figures, "figures"), (write_report, "page")):
-        try:
-            make(folder)
-        except MissingPackageError as error:
-            logger.warning("no %s: %s", name, error)
+def _draw(folder: Path, begin: Callable[[StudyStep], None], *, embed_audio: bool) -> Path | None:
+    """Draw the figures and write the page; return its path. Log what cannot be made without the extra ``report``."""
+    try:
+        draw_figures(folder, lambda done, total, title: begin(StudyStep("figure", title, done, total)))
+    except MissingPackageError as error:
+        logger.warning("no figures: %s", error)
+    begin(StudyStep("page", "report.html", 0, 1))
+    try:
+        return write_report(folder, embed_audio=embed_audio)
+    except MissingPackageError as error:
+        logger.warning("no page: %s", error)
+        return None

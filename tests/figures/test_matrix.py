@@ -34,7 +34,7 @@ def test_every_score_is_written_in_its_cell():
         (None, "normal", "{}"),
         ("different", "bold", "{}"),
         ("no_evidence", "normal", "{}"),
-        ("equivalent", "normal", "{}"),
+        ("equivalent", "normal", "≈{}"),
         ("undecidable", "normal", "({})"),
     ],
 )

@@ -26,7 +26,7 @@ def test_writes_every_kind_as_png_and_svg(tmp_path):
     assert {path.suffix for path in written} == {".png", ".svg", ".json"}
     entries = read_index(results)
     kinds = [entry["kind"] for entry in entries]
-    assert {kind: kinds.count(kind) for kind in kinds} == {"curve": 1, "layers": 1, "matrix": 2, "map": 2}
+    assert {kind: kinds.count(kind) for kind in kinds} == {"curve": 1, "layers": 1, "matrix": 2, "map": 2, "tree": 2}
     assert {name for entry in entries for name in entry["files"]} == {path.name for path in written[:-1]}
     assert all(path.is_file() for path in written)
 
@@ -88,7 +88,7 @@ def test_captions_describe_what_is_drawn(tmp_path):
     assert "Row: the recording of A and X" in captions["matrix"]
     assert "Diagonal: self-baseline" in captions["matrix"]
     assert "Bold" not in captions["matrix"]  # 41 rows: too many to write scores
-    assert captions["map"].endswith("Numbers are those of the rows of the matrix.")
+    assert "Numbers are those of the rows of the matrix." in captions["map"]
 
 
 def test_a_folder_without_readable_results_is_refused_in_one_line(tmp_path):

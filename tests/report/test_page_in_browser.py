@@ -97,6 +97,10 @@ def find(browser, selector):
     return browser.find_element("css selector", selector)
 
 
+def unfold(browser):
+    browser.execute_script("for (const details of document.querySelectorAll('details')) details.open = true;")
+
+
 def test_a_phone_scrolls_vertically_only(browser, page):
     phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
@@ -156,6 +160,7 @@ def test_every_column_sorts_by_click_and_by_key(browser, page):
     from selenium.webdriver.common.keys import Keys
 
     open_page(browser, page)
+    unfold(browser)
     for table, title in (("pairs", "score"), ("self_baselines", "alternating blocks")):
         buttons = browser.find_elements("css selector", f"table[data-table={table}] thead button")
         number = [button.text for button in buttons].index(title)
@@ -267,6 +272,110 @@ def test_both_themes_have_enough_contrast(browser, page, theme):
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert worst[0] >= 4.5, worst
+
+
+def test_a_finding_leads_to_its_matrix(browser, page):
+    open_page(browser, page)
+    find(browser, "button[data-field=length]").click()
+    link = find(browser, ".findings a")
+    browser.execute_script("arguments[0].click()", link)
+    views = browser.execute_script("return JSON.parse(document.getElementById('data').textContent).views")
+    view = views[int(link.get_attribute("data-view"))]
+    assert f"{view['encoder']}, {view['variant']}, {view['length']}" in find(browser, "h3.scores").text
+    top = browser.execute_script("return document.querySelector('h3.scores').getBoundingClientRect().top")
+    assert 0 <= top < 1000
+
+
+def test_many_variants_are_chosen_in_a_grid_of_layers_and_poolings(browser, tmp_path):
+    variants = [f"layer{layer}.{pooling}" for layer in range(1, 13) for pooling in ("max", "mean")]
+    results = make_results(tmp_path / "results", NAMES, lengths=(1.0, 2.0), variants=variants)
+    open_page(browser, write_report(results))
+    grid = find(browser, "table.variants")
+    heads = [head.text for head in grid.find_elements("css selector", "thead th")]
+    assert heads == ["", *(f"layer{layer}" for layer in range(1, 13))]
+    button = grid.find_elements("css selector", "tbody tr:nth-child(2) button")[6]
+    browser.execute_script("arguments[0].click()", button)
+    assert "layer7.mean" in find(browser, "h3.scores").text
+    pressed = browser.find_elements("css selector", "table.variants button[aria-pressed=true]")
+    assert [button.get_attribute("title").partition(":")[0] for button in pressed] == ["layer7.mean"]
+    assert len(browser.find_elements("css selector", "table.matrix td[data-pair]")) == len(NAMES) * (len(NAMES) - 1)
+
+
+@pytest.mark.parametrize(
+    ("shares", "headings"),
+    [
+        ({"most": 1.0, "least": 1.0}, ["All snippets are discriminated equally often (1.00)"]),
+        ({"most": 0.999, "least": 0.996}, ["All snippets are discriminated equally often (1.00)"]),
+        ({"most": 0.9, "least": 0.2}, ["Discriminated most often", "Discriminated least often"]),
+    ],
+)
+def test_the_listening_list_says_what_it_has(browser, tmp_path, shares, headings):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    results = make_results(tmp_path / "results", NAMES[:2], lengths=(1.0,), variants=("a",))
+    path = results / "tables" / "listening.parquet"
+    rows = pq.read_table(path)
+    share = pa.array([shares[role] for role in rows["role"].to_pylist()])
+    pq.write_table(rows.set_column(rows.column_names.index("share"), "share", share), path)
+    open_page(browser, write_report(results))
+    assert [heading.text for heading in browser.find_elements("css selector", ".listen h4")] == headings
+
+
+def test_embedded_clips_play_where_the_recordings_are_not(browser, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    names = ["a.wav", "b.wav"]
+    for name in names:
+        write_wav(tmp_path / "study" / name)
+    results = make_results(tmp_path / "study" / "results", names, lengths=(2.0,), listen_at=(1.0, 3.5))
+    page = write_report(results, embed_audio=True)
+    moved = tmp_path / "elsewhere.html"
+    moved.write_bytes(page.read_bytes())
+    shutil.rmtree(tmp_path / "study")
+    open_page(browser, moved)
+    button = find(browser, ".listen button.play")
+    show(browser, button)
+    button.click()
+    position = "return document.querySelector('#player audio').currentTime"
+    WebDriverWait(browser, 20).until(lambda driver: driver.execute_script(position) > 1.5)
+    assert find(browser, "#player .error").text == ""
+    requested = requests(browser.get_log("performance"))
+    assert all(url.startswith("data:") or url == moved.as_uri() for url in requested)
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("width", [1100, 1200])
+def test_no_table_is_clipped_on_a_desktop(browser, page, width):
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        open_page(browser, page)
+        unfold(browser)
+        clipped = browser.execute_script(
+            "return [...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth + 1)"
+            ".map(box => box.getAttribute('aria-label'))"
+        )
+        assert clipped == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_table_that_scrolls_on_a_phone_says_so(browser, page):
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        open_page(browser, page)
+        unfold(browser)
+        browser.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        hinted = browser.execute_script(
+            "return [...document.querySelectorAll('.scroll, .figurebox')].filter(box => box.offsetParent)"
+            ".map(box => [box.scrollWidth > box.clientWidth + 1, !box.previousElementSibling.hidden])"
+        )
+        assert [True, True] in hinted
+        assert all(scrolls == hint for scrolls, hint in hinted)
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 CONTRAST = """

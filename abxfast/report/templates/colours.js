@@ -24,7 +24,7 @@ function coloursOf(score) {
 function colourCells(root = document) {
   for (const cell of findAll("td[data-score]", root)) {
     const { background, text } = coloursOf(Number(cell.dataset.score));
-    cell.style.backgroundColor = background;
-    cell.style.color = text;
+    cell.style.setProperty("--score", background);
+    cell.style.setProperty("--on-score", text);
   }
 }

@@ -1,5 +1,11 @@
 // Data, elements and formats. Texts of the study enter the page as text (textContent, setAttribute), never as markup.
 const data = JSON.parse(document.getElementById("data").textContent);
+// Views that share a column share its values.
+for (const view of data.views) {
+  [view.order, view.short] = [data.columns[view.order], data.columns[view.short].map((number) => data.strings[number])];
+  for (const table of Object.values(view.tables)) for (const name of Object.keys(table)) table[name] = data.columns[table[name]];
+}
+const VERDICTS = { different: "evidence of a difference", no_evidence: "no evidence of a difference", equivalent: "equivalent to chance", undecidable: "cannot be judged" };
 const find = (selector, root = document) => root.querySelector(selector);
 const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
 
@@ -10,6 +16,18 @@ function createElement(tag, attributes = {}, ...children) {
   }
   element.append(...children);  // strings become text nodes
   return element;
+}
+
+// A verdict in words, after its mark, which the style adds.
+function verdictLabel(verdict, reason = "") {
+  if (!VERDICTS[verdict]) return "";
+  return createElement("span", { class: `verdict ${verdict}` }, VERDICTS[verdict], reason ? `: ${reason}` : "");
+}
+// Say above a box that is wider than the page that it scrolls.
+function hintAtOverflow(box) {
+  const hint = createElement("p", { class: "hint", hidden: true }, "↔ Scroll sideways to see the rest.");
+  box.before(hint);
+  new ResizeObserver(() => { hint.hidden = box.scrollWidth <= box.clientWidth + 1; }).observe(box);
 }
 
 const textOf = (number) => (number === null || number === undefined ? "" : data.strings[number]);

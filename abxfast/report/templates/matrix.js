@@ -1,5 +1,4 @@
 // The interactive matrix of a view (one experiment, encoder, variant and snippet length).
-const VERDICTS = { different: "evidence of a difference", no_evidence: "no evidence of a difference", equivalent: "equivalent to chance", undecidable: "cannot be judged" };
 const MAX_WITH_SCORES = 24, MAX_WITH_LARGE_CELLS = 12;  // rows
 
 // The self-baselines on the diagonal: their table, and the row in it of each row of the matrix.
@@ -12,11 +11,15 @@ function selfBaselines(view, rowOf) {
   return { table, rows, score };
 }
 
+const cellText = (score, verdict) => {
+  const text = score.toFixed(2);
+  return verdict === "undecidable" ? `(${text})` : verdict === "equivalent" ? `≈${text}` : text;
+};
 function matrixCell(row, column, pair, score, pairs, showScores) {
   const style = !isNumber(score) ? "unscored" : row === column ? "baseline" : textOf(pairs.verdict$[pair]);
   return createElement("td", {
     "data-row": row, "data-column": column, "data-pair": pair, "data-score": isNumber(score) ? score : null, class: style, tabindex: "-1",
-  }, showScores && isNumber(score) ? score.toFixed(2) : "");
+  }, showScores && isNumber(score) ? cellText(score, style) : "");
 }
 
 function matrixTable(view, baselines, rowOf) {
@@ -63,9 +66,9 @@ function describeCell(view, cell, baselines) {
   return [...names,
     line(bold(isNumber(score) ? formatScore(score) : "–"), " in this direction"),
     line(`both directions: ${formatScore(pairs.score[pair])} ${formatInterval(pairs, pair)}`),
-    line(VERDICTS[textOf(pairs.verdict$[pair])], textOf(pairs.reason$[pair]) ? `: ${textOf(pairs.reason$[pair])}` : ""),
-    soft(`p ${formatP(pairs.p[pair])} · Holm ${formatP(pairs.p_holm[pair])} · B–H ${formatP(pairs.p_bh[pair])}`),
-    ...[textOf(pairs.context$[pair]), textOf(pairs.note$[pair])].filter((note) => note).map(soft)];
+    line(verdictLabel(textOf(pairs.verdict$[pair]), textOf(pairs.reason$[pair]))),
+    soft(pairs.p ? `p ${formatP(pairs.p[pair])} · Holm ${formatP(pairs.p_holm[pair])} · B–H ${formatP(pairs.p_bh[pair])}` : `p (Holm) ${formatP(pairs.p_holm[pair])}`),
+    ...[textOf(pairs.context$[pair]), pairs.note$ ? textOf(pairs.note$[pair]) : ""].filter((note) => note).map(soft)];
 }
 
 // Return the matrix and its legend; a cell that is clicked, or entered, selects its pair.
@@ -103,7 +106,9 @@ function renderMatrix(view, selectPair) {
   colourCells(table);
   const legend = [
     `Row: A and X. Column: B. Hover over a cell for its interval${view.tables.listening ? "; select it to hear its snippets" : ""}.`,
-    view.order.length <= MAX_WITH_SCORES ? "Bold: evidence of a difference. Pale and in brackets: cannot be judged." : "",
+    view.order.length <= MAX_WITH_SCORES
+      ? "Bold: evidence of a difference. Regular: no evidence, though the data could have shown it; ≈: equivalent to chance. Hatched and in brackets: cannot be judged."
+      : "Dot: no evidence of a difference, though the data could have shown it. Hatched: cannot be judged.",
     baselines.rows.size ? "Diagonal: self-baseline of each recording that is long enough, in alternating blocks of 30 s." : "",
   ];
   return [createElement("div", { class: "matrixbox" }, table),

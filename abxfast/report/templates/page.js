@@ -4,7 +4,17 @@ for (const table of findAll("table.sortable")) {
   for (const head of findAll("th[data-column]", table)) if (meanings[head.dataset.column]) head.title = meanings[head.dataset.column];
   makeSortable(table);
 }
-for (const section of findAll("section.experiment")) createViewer(section);
+const showView = new Map(findAll("section.experiment").map((section) => [section.dataset.experiment, createViewer(section)]));
+for (const box of findAll("main > section > .scroll, .figurebox, details .scroll")) hintAtOverflow(box);
+for (const link of findAll("a[data-view]")) {
+  link.addEventListener("click", (event) => {
+    const view = data.views[Number(link.dataset.view)], show = showView.get(view.experiment);
+    if (!show) return;
+    event.preventDefault();
+    show(view);
+    find(`${link.getAttribute("href")} .scores`).scrollIntoView();
+  });
+}
 
 const themeButton = find("#theme");
 const labelThemeButton = () => { themeButton.textContent = isDark() ? "Light" : "Dark"; };

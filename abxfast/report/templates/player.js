@@ -14,7 +14,7 @@ function followPlayback() {
   find(".bar i", player).style.width = `${Math.min(100, Math.max(0, percent))}%`;
   requestAnimationFrame(followPlayback);
 }
-function playSnippet(item, recording, path, start, end) {
+function playSnippet(item, recording, path, start, end, clip) {
   if (playingItem) playingItem.classList.remove("playing");
   playingItem = item;
   playingItem.classList.add("playing");
@@ -22,8 +22,9 @@ function playSnippet(item, recording, path, start, end) {
   find(".name", player).textContent = recording;
   find(".interval", player).textContent = `${formatTime(start)} to ${formatTime(end)}`;
   find(".error", player).textContent = "";
-  [startS, endS] = [start, end];
-  audio.src = `${data.urls[path]}#t=${start},${end}`;
+  [startS, endS] = clip ? [0, clip.seconds] : [start, end];
+  audio.src = clip ? clip.uri : `${data.urls[path]}#t=${start},${end}`;
+  if (clip && clip.seconds < end - start - 0.1) find(".interval", player).textContent += ` (first ${clip.seconds.toFixed(0)} s)`;
   audio.play().catch((error) => {
     if (error.name === "AbortError") return;
     find(".error", player).textContent = `Cannot be played: the file is no longer at ${path}, or this browser does not support its format.`;

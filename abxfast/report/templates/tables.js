@@ -1,10 +1,10 @@
 // Tables of results that sort by any column.
 const MAX_ROWS = 200;  // as in page.css: the rest is hidden until asked for
 const COLUMN_TITLES = {
-  score_ab: "a → b", score_ba: "b → a", low: "95% from", high: "to", p_holm: "p (Holm)", p_bh: "p (B–H)",
+  score_ab: "a → b", score_ba: "b → a", low: "95% interval", p_holm: "p (Holm)", p_bh: "p (B–H)",
   triplets_ab: "triplets a → b", triplets_ba: "triplets b → a", n_a: "snippets a", n_b: "snippets b",
-  alternating_split: "alternating blocks", alternating_split_low: "95% from", alternating_split_high: "to",
-  half_split: "first vs second half", half_split_low: "95% from", half_split_high: "to",
+  alternating_split: "alternating blocks", half_split: "first vs second half", n: "snippets",
+  alternating_split_low: "95% interval", half_split_low: "95% interval",
 };
 const collator = new Intl.Collator("en", { numeric: true });
 
@@ -49,7 +49,10 @@ function makeSortable(table) {
 // Return a section with a table of results; columns without values are left out. Names of text columns end with $.
 function tableSection(name, columns, { heading = null, description = null, skip = [], onRow = null } = {}) {
   const isEmpty = (column) => columns[column].every((value) => value === null || (column.endsWith("$") && textOf(value) === ""));
-  const kept = Object.keys(columns).filter((column) => !skip.includes(column.replace("$", "")) && !isEmpty(column));
+  // An interval is one column, in place of its lower end.
+  const isHigh = (column) => column.endsWith("high") && column.replace(/high$/, "low") in columns;
+  const kept = Object.keys(columns).filter((column) => !skip.includes(column.replace("$", "")) && !isHigh(column) && !isEmpty(column));
+  const isInterval = (column) => column.endsWith("low") && column.replace(/low$/, "high") in columns;
   const count = kept.length ? columns[kept[0]].length : 0;
   const numberClass = (column) => (/^(triplets_|n_)/.test(column) ? "n minor" : "n");  // minor: not on paper
   const heads = kept.map((column) => {
@@ -62,7 +65,10 @@ function tableSection(name, columns, { heading = null, description = null, skip 
     const row = createElement("tr");
     for (const column of kept) {
       const value = columns[column][number];
-      row.append(column.endsWith("$")
+      if (column === "verdict$") row.append(createElement("td", {}, verdictLabel(textOf(value))));
+      else if (isInterval(column)) {
+        row.append(createElement("td", { class: "n", "data-v": isNumber(value) ? value : "" }, isNumber(value) ? formatInterval(columns, number, column.replace(/low$/, "")) : "–"));
+      } else row.append(column.endsWith("$")
         ? createElement("td", { dir: "auto", class: column === "note$" || column === "reason$" ? "wide" : null }, textOf(value))
         : createElement("td", { class: numberClass(column), "data-v": isNumber(value) ? value : "" }, formatValue(column, value)));
     }

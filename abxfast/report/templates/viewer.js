@@ -1,6 +1,36 @@
 // The viewer of an experiment: controls, sentences, matrix, listening list and tables of the view that is selected.
-const MAX_BUTTONS = 6, MAX_PAIR_SENTENCES = 6;
+const MAX_BUTTONS = 6;
+const FOLDED = ["pair", "baseline", "confound"];  // kinds of sentences that stand with their tables
 const FIELDS = ["encoder", "variant", "length"];
+
+// A choice of layers (rows) and poolings (columns), with the mean score of each.
+function variantGrid(view, views, change) {
+  const parts = new Map(views.map((other) => {
+    const dot = other.variant.lastIndexOf(".");
+    return [other, dot > 0 ? [other.variant.slice(0, dot), other.variant.slice(dot + 1)] : [other.variant, ""]];
+  }));
+  const layers = [...new Set([...parts.values()].map(([layer]) => layer))].sort(collator.compare);
+  const poolings = [...new Set([...parts.values()].map(([, pooling]) => pooling))];
+  const viewOf = new Map([...parts].map(([other, [layer, pooling]]) => [JSON.stringify([layer, pooling]), other]));
+  // Layers lie side by side, since there may be many and few poolings.
+  const head = createElement("tr", {}, createElement("th"), ...layers.map((layer) => createElement("th", { scope: "col", dir: "auto" }, layer)));
+  const body = poolings.map((pooling) => createElement("tr", {}, createElement("th", { scope: "row", dir: "auto" }, pooling),
+    ...layers.map((layer) => {
+      const other = viewOf.get(JSON.stringify([layer, pooling]));
+      if (!other) return createElement("td", { class: "unscored" });
+      const button = createElement("button", {
+        type: "button", "data-field": "variant", "aria-pressed": String(other.variant === view.variant),
+        title: `${other.variant}: ${formatScore(other.score)}, ${VERDICTS[other.verdict] || ""}${other.reason ? `: ${other.reason}` : ""}`,
+      }, isNumber(other.score) ? cellText(other.score, other.verdict) : "–");
+      button.addEventListener("click", () => change("variant", other.variant));
+      return createElement("td", { class: other.verdict || "unscored", "data-score": isNumber(other.score) ? other.score : null }, button);
+    })));
+  const table = createElement("table", { class: "matrix variants", "aria-label": "Mean score by layer and pooling; select one to see its matrix" },
+    createElement("thead", {}, head), createElement("tbody", {}, ...body));
+  colourCells(table);
+  return createElement("div", { class: "variantbox" }, createElement("span", {}, "layer and pooling, with the mean score: select one to see its matrix"),
+    createElement("div", { class: "matrixbox" }, table));
+}
 
 function renderControls(view, views, change) {
   const controls = createElement("div", { class: "controls" });
@@ -10,6 +40,10 @@ function renderControls(view, views, change) {
     const options = [...new Set(matching.map((other) => other[field]))];
     const label = field === "length" ? "snippets" : field;
     let control;
+    if (field === "variant" && options.length > MAX_BUTTONS) {
+      controls.append(variantGrid(view, matching.filter((other) => other.snippet_s === view.snippet_s), change));
+      continue;
+    }
     if (options.length > MAX_BUTTONS) {
       control = createElement("select", { "data-field": field },
         ...options.map((option) => createElement("option", { selected: option === view[field] }, option)));
@@ -29,21 +63,19 @@ function renderControls(view, views, change) {
 function renderSentences(view) {
   const table = view.tables.sentences || { kind$: [], text$: [] };
   const list = createElement("ul", { class: "sentences" });
+  if (!table.kind$.length) {
+    list.append(createElement("li", { class: "summary" }, `${view.encoder} (${view.variant}) scores ${formatScore(view.score)} ${isNumber(view.low) ? `${formatInterval({ low: [view.low], high: [view.high] }, 0)} ` : ""}on average, ${view.length}: `, verdictLabel(view.verdict, view.reason)));
+  }
   const series = data.series.filter((other) => ["experiment", "encoder", "variant"].every((name) => other[name] === view[name]));
   for (const sentence of series.flatMap((other) => other.texts)) list.append(createElement("li", { class: "length", dir: "auto" }, sentence));
   const kinds = table.kind$.map(textOf);
   const rank = (row) => (kinds[row] === "summary" ? 0 : 1);
-  const rows = kinds.map((_, row) => row).filter((row) => kinds[row] !== "length").sort((i, j) => rank(i) - rank(j) || i - j);
-  let nPairs = 0;
+  const rows = kinds.map((_, row) => row).filter((row) => kinds[row] !== "length" && !FOLDED.includes(kinds[row])).sort((i, j) => rank(i) - rank(j) || i - j);
   for (const row of rows) {
-    const isPair = kinds[row] === "pair";
-    nPairs += isPair;
-    list.append(createElement("li", { class: kinds[row].replace(/\W/g, ""), dir: "auto", hidden: isPair && nPairs > MAX_PAIR_SENTENCES }, textOf(table.text$[row])));
+    const mark = kinds[row] === "summary" && VERDICTS[view.verdict] ? ` verdict ${view.verdict}` : "";
+    list.append(createElement("li", { class: kinds[row].replace(/\W/g, "") + mark, dir: "auto" }, textOf(table.text$[row])));
   }
-  if (nPairs <= MAX_PAIR_SENTENCES) return [list];
-  const button = createElement("button", { type: "button" }, `Show all ${nPairs} sentences on pairs`);
-  button.addEventListener("click", () => { for (const item of list.children) item.hidden = false; button.remove(); });
-  return [list, button];
+  return [list];
 }
 
 function snippetItem(listening, row) {
@@ -51,13 +83,26 @@ function snippetItem(listening, row) {
   const item = createElement("li");
   if (path) {
     const button = createElement("button", { type: "button", class: "play", "aria-label": `Play ${recording}, ${formatTime(start)} to ${formatTime(end)}` }, "▶");
-    button.addEventListener("click", () => playSnippet(item, recording, path, start, end));
+    button.addEventListener("click", () => playSnippet(item, recording, path, start, end, listening.clip ? data.clips[listening.clip[row]] : null));
     item.append(button);
   }
   item.append(createElement("span", { class: "where", dir: "auto" }, recording),
     createElement("span", { class: "soft" }, `${formatTime(start)}–${formatTime(end)}`),
     createElement("span", { class: "soft", title: "share of the triplets with this X in which X is closer to A than to B" }, formatScore(listening.share[row])));
   return item;
+}
+// The lists of a pair's snippets with their headings. "Least often" has only those with a lower share, as printed, than
+// each of those discriminated most often; without any, there is one list, which says so.
+function listeningLists(listening, rows) {
+  const ofRole = (role, direction) => rows.filter((row) => textOf(listening.role$[row]) === role)
+    .sort((i, j) => direction * (listening.share[i] - listening.share[j]));
+  const most = ofRole("most", -1), least = ofRole("least", 1);
+  if (!most.length) return least.length ? [["Discriminated least often", least]] : [];
+  const lowest = formatScore(listening.share[most[most.length - 1]]), highest = formatScore(listening.share[most[0]]);
+  const lower = least.filter((row) => Number(formatScore(listening.share[row])) < Number(lowest));
+  if (lower.length) return [["Discriminated most often", most], ["Discriminated least often", lower]];
+  if (lowest === highest && least.length) return [[`All snippets are discriminated equally often (${highest})`, [...most, ...least]]];
+  return [[least.length ? "Discriminated most often; none is discriminated less often than these" : "All snippets, the one discriminated most often first", most]];
 }
 // The snippets of a pair that were discriminated most and least often.
 function renderListening(view, pair) {
@@ -68,12 +113,9 @@ function renderListening(view, pair) {
     (listening.a$[row] === a && listening.b$[row] === b) || (listening.a$[row] === b && listening.b$[row] === a));
   const title = createElement("p", { class: "selection" }, createElement("bdi", {}, textOf(a)), " and ", createElement("bdi", {}, textOf(b)),
     `: ${formatScore(pairs.score[pair])} ${formatInterval(pairs, pair)}`);
-  const lists = [["most", -1], ["least", 1]].map(([role, direction]) => {
-    const ofRole = rows.filter((row) => textOf(listening.role$[row]) === role);
-    ofRole.sort((i, j) => direction * (listening.share[i] - listening.share[j]));
-    return createElement("div", {}, createElement("h4", {}, `Discriminated ${role} often`),
-      ofRole.length ? createElement("ol", {}, ...ofRole.map((row) => snippetItem(listening, row))) : createElement("p", { class: "quiet" }, "none"));
-  });
+  const lists = listeningLists(listening, rows).map(([heading, listed]) =>
+    createElement("div", {}, createElement("h4", {}, heading), createElement("ol", {}, ...listed.map((row) => snippetItem(listening, row)))));
+  if (!lists.length) lists.push(createElement("p", { class: "quiet" }, "No snippet is listed for this pair."));
   return [title, createElement("div", { class: "snippets" }, ...lists)];
 }
 
@@ -113,14 +155,14 @@ function highestScoringPair(view) {
   return pairs ? pairs.score.reduce((best, score, pair) => (isNumber(score) && (best === null || score > pairs.score[best]) ? pair : best), null) : null;
 }
 function initialView(views) {
-  const preferred = views.filter((view) => view.default && view.encoder === views[0].encoder);
-  return preferred.find((view) => view.snippet_s === 10) || preferred[preferred.length - 1] || views[0];
+  const start = JSON.stringify(data.start[views[0].experiment]);
+  return views.find((view) => JSON.stringify([view.experiment, view.encoder, view.variant, view.snippet_s]) === start) || views[0];
 }
 
 function createViewer(section) {
   const views = data.views.filter((view) => view.experiment === section.dataset.experiment);
-  const root = find(".viewer", section);
-  if (!views.length) return;
+  const root = find(".viewer", section), opened = new Set();
+  if (!views.length) return null;
   root.hidden = false;
 
   // Change a field; the other fields keep their values if there is such a view.
@@ -152,7 +194,7 @@ function createViewer(section) {
   function renderListeningSection(view) {
     if (view.tables.listening) {
       return [createElement("div", {}, createElement("h3", {}, "Listen"),
-        createElement("p", { class: "quiet" }, "The snippets that were discriminated most and least often, in the original recordings. Select another cell or row to hear its snippets."),
+        createElement("p", { class: "quiet" }, data.clips.length ? "Clips in this page, or the original recordings. Select another cell to hear its snippets." : "In the original recordings. Select another cell to hear its snippets."),
         createElement("div", { class: "listen", "aria-live": "polite" }))];
     }
     if (data.listening_complete) return [];
@@ -160,12 +202,27 @@ function createViewer(section) {
   }
   function renderTables(view) {
     const onRow = view.tables.listening ? (row, pair) => makeSelectable(view, row, pair) : null;
+    const folded = [
+      ["pairs", { description: onRow ? "Select a row to hear its snippets. More columns are in tables/pairs.csv." : "More columns are in tables/pairs.csv.", skip: ["on", "p", "p_bh", "triplets_ab", "triplets_ba", "n_a", "n_b"], onRow }],
+    ].filter(([name]) => view.tables[name]).map(([name, options]) => fold("All pairs, as a table and in words", tableSection(name, view.tables[name], options), foldedSentences(view, ["pair"])));
     const sections = [
-      ["pairs", { heading: "Pairs", description: "Select a row to hear its snippets.", skip: ["on"], onRow }],
       ["self_baselines", { heading: "Self-baselines", description: "The score of each recording against itself: in alternating blocks of 30 s, and of its first half against its second half (drift). A score between two recordings is meaningful only if it is higher." }],
       ["confounds", { heading: "Confounds", description: "Association of scores with differences in recording conditions: rank correlation over pairs of recordings." }],
     ];
-    return sections.filter(([name]) => view.tables[name]).map(([name, options]) => tableSection(name, view.tables[name], options));
+    const tables = sections.filter(([name]) => view.tables[name]).map(([name, options]) => tableSection(name, view.tables[name], options));
+    if (tables.length) folded.push(fold("Baselines and confounds", foldedSentences(view, ["baseline", "confound"]), ...tables));
+    return folded;
+  }
+  // Unfolded if it was: changing the view keeps what is open.
+  function fold(title, ...contents) {
+    const element = createElement("details", { open: opened.has(title) }, createElement("summary", {}, title), ...contents);
+    element.addEventListener("toggle", () => { if (element.open) opened.add(title); else opened.delete(title); });
+    return element;
+  }
+  function foldedSentences(view, kinds) {
+    const table = view.tables.sentences || { kind$: [], text$: [] };
+    const rows = table.kind$.map((_, row) => row).filter((row) => kinds.includes(textOf(table.kind$[row])));
+    return createElement("ul", { class: "sentences" }, ...rows.map((row) => createElement("li", { dir: "auto" }, textOf(table.text$[row]))));
   }
   function showMaps(view) {
     const key = JSON.stringify([view.experiment, view.encoder, view.variant, view.snippet_s]);
@@ -177,7 +234,7 @@ function createViewer(section) {
   function show(view) {
     hideTooltip();
     stopPlayback();
-    const heading = createElement("h3", {}, "Scores: ", createElement("bdi", {}, `${view.encoder}, ${view.variant}, ${view.length}`));
+    const heading = createElement("h3", { class: "scores" }, "Scores: ", createElement("bdi", {}, `${view.encoder}, ${view.variant}, ${view.length}`));
     root.replaceChildren(
       renderControls(view, views, (field, value) => change(view, field, value)), ...renderSentences(view), heading,
       ...renderMatrix(view, (pair) => selectPair(view, pair)), ...renderListeningSection(view), ...renderTables(view),
@@ -185,6 +242,8 @@ function createViewer(section) {
     const pair = highestScoringPair(view);
     if (pair !== null) selectPair(view, pair, false);
     showMaps(view);
+    for (const box of findAll(".scroll, .matrixbox", root)) hintAtOverflow(box);
   }
   show(initialView(views));
+  return show;
 }

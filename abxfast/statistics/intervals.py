@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
     from abxfast.statistics.dependence import ExchangeableUnits
     from abxfast.statistics.jackknife import Variances
-    from abxfast.statistics.unit_marginals import UnitMarginals
+    from abxfast.statistics.unit_marginals import UnitMarginals, UnitPairMarginals
 
 _MIN_UNITS = 2
 """Units of a stratum below which its variance cannot be estimated."""
 _MIN_DF = 4
 """Degrees of freedom below which there is no interval."""
+_MIN_EQUAL_DF = 8
+"""The same if all strata contributed equally: five and five units have eight."""
 _MAX_WIDTH = 0.5
 """Width beyond which an interval says too little to be given."""
-_EDGE_UNITS = 4
-"""At a score of 1, an interval allows for a loss of 1 / (4 · (units + 1))."""
+_EDGE_UNITS = 6
+"""At a score of 1, an interval allows for a loss of 1 / (6 · (units + 1))."""
 _MANY_UNITS = 10**9
 _EQUIVALENCE_LEVEL = 0.9
 """Level of the interval that two one-sided tests at 0.05 amount to."""
@@ -78,6 +80,7 @@ def jackknife_intervals(
     row_of_cell: NDArray[np.int64],
     units: ExchangeableUnits,
     *,
+    pairs: UnitPairMarginals | None = None,
     values: Mapping[str, NDArray[np.int64]] | None = None,
     level: float = 0.95,
 ) -> Intervals:
@@ -116,15 +119,15 @@ def jackknife_intervals(
     would be wider than 0.5, none is given.
 
     Near 0 and 1 units hardly differ, which says little about further units. There the score is taken to be at least
-    e = 1 / (4 (K + 1)) from 0 and 1, where K is the number of units of the smallest stratum, and the square of what it
+    e = 1 / (6 (K + 1)) from 0 and 1, where K is the number of units of the smallest stratum, and the square of what it
     lacks to e is added to the variance. The ends are continuous in the score.
 
     The variance over the values of a label is that of their influences, as one stratum. The influence of value k is
     summed over all cells that contain k, on either side, which accounts for the dependence of cells that share a value.
     """
     cells = score_cells(wins2, triplets, row_of_cell)
-    influences = unit_influences(cells, marginals, units)
-    variances = unit_variances(influences, units, len(cells.mean))
+    influences = unit_influences(cells, marginals, units, pairs)
+    variances = unit_variances(influences, units, cells, pairs)
     n_rows = len(cells.mean)
     too_short, drifts = (
         rows_with_recording(influences, units, flagged, n_rows) for flagged in (units.too_short, units.drifts)
@@ -141,7 +144,7 @@ def jackknife_intervals(
         f"no interval: a recording is too short: it holds fewer than {MIN_INDEPENDENT} independent snippets": too_short,
         f"no interval: one side has a single {units.kind}{no_label}": variances.min_units < _MIN_UNITS,
         "no interval: the score does not vary": (high - low < _ROUNDING) & (cells.mean > 0) & (cells.mean < 1),
-        f"no interval: too few {units.kind}s": variances.df < _MIN_DF,
+        f"no interval: too few {units.kind}s": (variances.df < _MIN_DF) | (variances.equal_df < _MIN_EQUAL_DF),
         f"no interval: it would be wider than {_MAX_WIDTH}": high - low > _MAX_WIDTH,
     }
     missing = np.logical_or.reduce(list(reasons.values()))

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.statistics.jackknife import CellScores, UnitInfluences
+    from abxfast.statistics.cell_scores import CellScores, UnitInfluences
     from abxfast.statistics.unit_marginals import UnitMarginals, UnitPairMarginals
 
 _MAX_UNITS = 3000

@@ -43,6 +43,7 @@ _SORTED_PER_PAIR = 32
 """Distances that may be sorted for each of them, in some ten seconds altogether."""
 _MAX_VALUES = 1 << 26
 """Values of the vectors beyond which intervals do without pairs, which need the vectors in float64."""
+_ROWS_PER_CHECK = 4096
 _UNIT = "exchangeable unit"
 """Label of the exchangeable unit of each snippet; a manifest is unlikely to have a column of that name."""
 
@@ -117,10 +118,11 @@ def score(
     Raises
     ------
     TaskError
-        If nothing can be scored.
+        If nothing can be scored, or a vector is not finite.
     """
     if not len(embeddings):
         raise TaskError("there is no snippet")
+    _check_finite(embeddings, labels)
     task = experiment.task
     on = encode_label(task.on, labels)[0]
     units = make_exchangeable_units(
@@ -157,6 +159,18 @@ def score(
         unit = np.arange(len(units.stratum))
     pairs = None if scores.pair_marginals is None else UnitPairMarginals.from_table(scores.pair_marginals)
     return Scored(scores, units, sum_by_unit(tables, unit), pairs, has_snippets)
+
+
+def _check_finite(embeddings: NDArray[np.float32], labels: Labels) -> None:
+    for first in range(0, len(embeddings), _ROWS_PER_CHECK):
+        finite = np.isfinite(embeddings[first : first + _ROWS_PER_CHECK]).all(axis=1)
+        if not finite.all():
+            row = first + int(np.argmin(finite))
+            recording, start_s = labels["recording"][row], float(np.asarray(labels["start_s"])[row])
+            raise TaskError(
+                f"{recording}: the vector of the snippet at {start_s:g} s holds NaN or infinity, expected finite "
+                "numbers; leave the recording out, or embed it again"
+            )
 
 
 def _count_pairs(

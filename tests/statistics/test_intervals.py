@@ -203,7 +203,7 @@ def test_interval_from_pairs_equals_the_jackknife_less_what_it_counts_twice(shif
 def test_variance_without_a_difference_is_that_of_the_scores():
     """The derivatives of single units vanish; the variance from them alone is twice as large."""
     scores, variances, plain = [], [], []
-    for seed in range(150):
+    for seed in range(60):
         vectors, recording, start_s = simulated(seed, 2, n_recordings=16, shift=0.0)
         on = recording // 8
         units = make_exchangeable_units(vectors, on, recording, start_s)

@@ -29,13 +29,14 @@ _STANDARDISATIONS = {
     ),
 }
 _INTERVALS = (
-    "Confidence intervals (95%) were computed by the infinitesimal jackknife ({efron1982}). The contributions of "
-    "snippets were summed over contiguous blocks of a recording ({kunsch1989}), with the length of {in:politis2004}, "
-    "over runs of snippets that share a label, or over recordings if the label is one of whole recordings; if each "
-    "value is represented by a single token in its context, they were summed over the values of a label. Where "
-    "recordings change over time, are too short for their autocorrelation or too few, no interval is given. Two "
-    "self-baselines were computed for each recording: its score against itself in alternating "
-    "blocks of 30 s, and the score of its first half against its second half."
+    "Confidence intervals (95%) were computed by the jackknife ({arvesen1969}), less the variance due to pairs of "
+    "units, which it counts twice ({efron1981}), unless there are millions of pairs. The units are contiguous blocks "
+    "of a recording ({kunsch1989}), with the length of {in:politis2004}, runs of snippets that share a label, or "
+    "recordings if the label is one of whole recordings; if each value is represented by a single token in its "
+    "context, the interval is over the values of a label. Where recordings change over time ({kwiatkowski1992}), are "
+    "too short for their autocorrelation or too few, no interval is given. Two self-baselines were computed for each "
+    "recording: its score against itself in alternating blocks of 30 s, and the score of its first half against its "
+    "second half."
 )
 _MAPS = (
     "Recordings were placed on maps by metric multidimensional scaling ({borg2005}) of their scores, averaged over "

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from abxfast._threads import usable_threads
 from abxfast.errors import TaskError
-from abxfast.kernels import abx_counts, estimate_scores
+from abxfast.kernels import abx_counts, count_block_pairs, estimate_scores
 from abxfast.scoring.cells import check_countable, make_cells
 from abxfast.scoring.labels import label_names
-from abxfast.scoring.marginals import make_blocks, marginal_tables
+from abxfast.scoring.marginals import make_blocks, marginal_tables, pair_marginal_table
 from abxfast.scoring.pair_constraints import make_pair_constraint
 from abxfast.scoring.recording_confound import warn_recording_confound
 from abxfast.scoring.scores import AbxScores
@@ -54,6 +55,7 @@ def score_embeddings(
     marginals: bool | str = False,
     estimate: float | None = None,
     standardise: str | None = None,
+    pair_marginals: str | None = None,
 ) -> AbxScores:
     """Score vectors in an ABX task, exactly: every triplet is counted, unless `estimate` is given.
 
@@ -93,6 +95,8 @@ def score_embeddings(
     standardise : {'center', 'zscore'}, optional
         Standardise each channel over all vectors first: to zero mean, or to zero mean and unit variance. Without it, a
         few channels that are much larger than the others may outweigh them. A constant channel becomes 0.
+    pair_marginals : str, optional
+        Return `AbxScores.pair_marginals` as well, by pairs of the values of the label of this name.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def score_embeddings(
     embeddings = _check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))
     if estimate is not None:
-        _check_estimate(estimate, task, marginals)
+        _check_estimate(estimate, task, marginals or pair_marginals is not None)
     for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
         if count is not None and not (1 <= count <= _MAX_OPTION and count == int(count)):
             raise TaskError(f"`{name}`: found {count}, expected a whole number from 1 to {_MAX_OPTION}")
@@ -172,8 +176,23 @@ def score_embeddings(
         threads=threads,
     )
     tables = None if blocks is None or counts.marginals is None else marginal_tables(blocks, cells, counts.marginals)
+    pairs = None
+    if pair_marginals is not None:
+        blocks = make_blocks(pair_marginals, labels, cells)
+        counted = count_block_pairs(
+            embeddings,
+            cells.rows,
+            cells.bounds,
+            cells.groups,
+            blocks.block,
+            constraint=constraint,
+            threads=threads or usable_threads(),
+        )
+        pairs = pair_marginal_table(blocks, cells, counted)
     _warn_unscorable(task, cells, counts.triplets)
-    return AbxScores(task, _score_table(cells, counts), marginals=tables, standardise=standardise)
+    return AbxScores(
+        task, _score_table(cells, counts), marginals=tables, standardise=standardise, pair_marginals=pairs
+    )
 
 
 def _check_embeddings(

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from abxfast.errors import TaskError
-from abxfast.kernels import expand_blocks
+from abxfast.kernels import expand_block_pairs, expand_blocks
 from abxfast.scoring.labels import encode_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels import Marginals
+    from abxfast.kernels import Marginals, PairMarginals
     from abxfast.scoring.cells import TaskCells
     from abxfast.scoring.labels import Labels
 
@@ -88,3 +88,30 @@ def marginal_tables(blocks: MarginalBlocks, cells: TaskCells, marginals: Margina
             columns = {"cell": cell, blocks.name: code if blocks.values is None else blocks.values.take(code)}
         tables[role] = pa.table({**columns, "wins2": marginal.wins2, "triplets": marginal.triplets})
     return tables
+
+
+def pair_marginal_table(blocks: MarginalBlocks, cells: TaskCells, marginals: PairMarginals) -> pa.Table:
+    """Return the marginals of pairs of blocks, over the roles x and a, x and b, and a and b.
+
+    Parameters
+    ----------
+    blocks : MarginalBlocks
+        With labels.
+    cells : TaskCells
+    marginals : PairMarginals
+
+    Returns
+    -------
+    pyarrow.Table
+        ``cell`` (row of the score table), the rank of the values of the two blocks (``first``, ``second``), ``wins2``
+        and ``triplets``; all int64. Entries of one cell and pair add up, in either order of the pair.
+    """
+    start, n_blocks = blocks.bounds[:-1], np.diff(blocks.bounds)
+    tables = []
+    for first, second, marginal in ((2, 0, marginals.xa), (2, 1, marginals.xb), (0, 1, marginals.ab)):
+        groups, others = cells.groups[:, first], cells.groups[:, second]
+        cell, one, other = (np.empty(marginal.at[-1], np.int64) for _ in range(3))
+        expand_block_pairs(marginal.at, start[groups], start[others], n_blocks[others], blocks.codes, cell, one, other)
+        columns = {"cell": cell, "first": one, "second": other}
+        tables.append(pa.table({**columns, "wins2": marginal.wins2, "triplets": marginal.triplets}))
+    return pa.concat_tables(tables)

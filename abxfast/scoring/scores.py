@@ -39,6 +39,10 @@ class AbxScores:
         ``wins2`` and ``triplets``; over a cell, the last two add up to those of the cell.
     standardise : str or None
         How the channels of the vectors were standardised: ``center``, ``zscore``, or not at all.
+    pair_marginals : pyarrow.Table, or None
+        What pairs of blocks won in two different roles, if `pair_marginals` was asked for. The columns are ``cell``
+        (row of `table`), ``first`` and ``second`` (ranks of the two values of the label of the blocks), ``wins2`` and
+        ``triplets``. Entries of one cell and pair add up.
 
     Examples
     --------
@@ -65,6 +69,7 @@ class AbxScores:
     snippet: str | None = None
     marginals: dict[str, pa.Table] | None = None
     standardise: str | None = None
+    pair_marginals: pa.Table | None = None
 
     def to_pandas(self) -> Any:
         """Return the table as a `pandas.DataFrame`, with columns for what was scored, if that is known.

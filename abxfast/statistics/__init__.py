@@ -18,7 +18,7 @@ from abxfast.statistics.label_permutation import count_relabellings
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import ALPHA, PermutationTestResult, permutation_tests
 from abxfast.statistics.power import detectable_score
-from abxfast.statistics.unit_marginals import UnitMarginals, sum_by_unit
+from abxfast.statistics.unit_marginals import UnitMarginals, UnitPairMarginals, sum_by_unit
 from abxfast.statistics.verdicts import (
     DEFAULT_MARGIN,
     DIFFERENT,
@@ -45,6 +45,7 @@ __all__ = [
     "PermutationTestResult",
     "SelfBaselines",
     "UnitMarginals",
+    "UnitPairMarginals",
     "Verdict",
     "benjamini_hochberg",
     "classify",

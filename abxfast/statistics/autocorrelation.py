@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from abxfast.kernels import unit_vectors
+from abxfast.statistics.changes import changes_level, spread_series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,22 +26,17 @@ _MIN_SNIPPETS = 6
 """Snippets below which no autocorrelation can be estimated; they count as independent."""
 _WINDOW_FACTOR = 5
 """The window of the autocorrelation is at least this many times its integrated time (Sokal)."""
-_SHORT_WINDOW_FACTOR = 2
-"""The same for the window against which changes of level are judged."""
+_SHORT_WINDOW_FACTOR = 1.25
+"""The same for the window against which changes of level are judged. A longer one would hold some of the changes."""
 _MAX_GROWTH = 1.35
 """Ratio of the integrated times at n / 4 and at n / 8 beyond which a recording drifts."""
 _GROWTH_ERRORS = 3.5
 """The same ratio has a standard error of about 1.6 / √(recordings · dimensions); this is 2.2 of them."""
-_CHANGE_LEVEL = 0.999
-"""Quantile of the change of level at one of some ten independent places in a recording."""
+_SPREAD_ERRORS = 3
+"""Standard errors of the correlation of neighbours' distances from the mean, below which they count as independent."""
 _NEGLIGIBLE = 0.05
 """Share of the integrated time that may lie beyond the decorrelation lag."""
 _MIN_TIME = 0.05
-_CONTRASTS = {
-    2: np.array([[1.0, -1.0]]) / math.sqrt(2),
-    3: np.array([[1.0, 0.0, -1.0], [1.0, -2.0, 1.0]]) / np.sqrt([[2.0], [6.0]]),
-}
-"""Orthonormal contrasts of two and of three parts."""
 _DIMENSIONS_AT_ONCE = 64
 """Dimensions whose spectra are held at once."""
 
@@ -60,16 +55,20 @@ class Autocorrelation:
     time : float
         Integrated autocorrelation time τ, in snippets: the variance of the mean of n snippets is τ / n times that of
         one. n / τ is the number of independent snippets that would be as informative.
+    relative_variance : float
+        Variance of the estimate of τ over τ².
     too_short : bool
-        Whether n / τ is below `MIN_INDEPENDENT`, unless τ could be 1.
+        Whether n / τ is below `MIN_INDEPENDENT`, unless τ could be 1; or the same for the τ of how far snippets lie
+        from their mean, as in a recording of which some stretches are more varied than others.
     drifts : bool
-        Whether τ still grows at the longest lags that can be estimated: the recording changes over time so slowly, or
-        so abruptly, that no number of snippets in it counts as independent.
+        Whether τ still grows at the longest lags that can be estimated, or the level changes (`changes_level`): the
+        recording changes so slowly, or so abruptly, that no number of snippets in it counts as independent.
     """
 
     n: int
     values: NDArray[np.float64]
     time: float
+    relative_variance: float
     too_short: bool
     drifts: bool
 
@@ -94,6 +93,11 @@ class Autocorrelation:
     def inflation(self, n_blocks: int) -> float:
         """Return the variance of the mean of n snippets over the one that independent blocks would have, at least 1."""
         return max(1.0, self._variance(self.n) / self._variance(self.n / n_blocks))
+
+    @property
+    def allowance(self) -> float:
+        """Factor for a variance that τ is a part of: by one standard error of τ, as far as τ is above 1."""
+        return 1 + math.sqrt(self.relative_variance) * max(0.0, 1 - 1 / self.time)
 
     def _variance(self, m: float) -> float:
         """Return the variance of the mean of m neighbours over that of m independent snippets."""
@@ -130,7 +134,7 @@ def estimate_autocorrelation(
     effective number of dimensions.
     """
     shortest_n, longest_n = min(map(len, recordings)), max(map(len, recordings))
-    independent = Autocorrelation(shortest_n, np.ones(1), 1.0, too_short=False, drifts=False)
+    independent = Autocorrelation(shortest_n, np.ones(1), 1.0, 0.0, too_short=False, drifts=False)
     if longest_n < _MIN_SNIPPETS:
         return independent
     centred = [
@@ -142,6 +146,57 @@ def estimate_autocorrelation(
     covariance = _autocovariance(centred)
     if covariance[0] <= 1e-20:  # noqa: PLR2004
         return independent
+    n_dimensions = _effective_dimensions(centred)
+    chosen = _integrate(covariance, n, len(centred) * n_dimensions)
+    values = covariance[: chosen.window + 1] + max(chosen.total[chosen.window], 0.0) / n
+    times = chosen.time
+    growth = float(times[n // 4]) / max(float(times[n // 8]), 1.0)
+    max_growth = max(_MAX_GROWTH, 1 + _GROWTH_ERRORS / math.sqrt(len(centred) * n_dimensions))
+    # What short-range correlation alone allows; the window is a short one, since a step makes a long one longer.
+    short_range = np.flatnonzero(np.arange(len(times)) >= _SHORT_WINDOW_FACTOR * times)
+    short = int(short_range[0]) if len(short_range) else len(times) - 1
+    long_run_variance = max(float(chosen.total[short]), float(values[0]))
+    short_error = (2 * short + 1) / (n * n_dimensions)
+    drifts = growth > max_growth or any(
+        changes_level(series, long_run_variance, n_dimensions, 2 * short_error) for series in centred
+    )
+    spreads = [_spread_time(series) for series in centred]
+    too_short = chosen.is_long(shortest_n) or any(spread.is_long(shortest_n) for spread in spreads)
+    return Autocorrelation(
+        shortest_n, values / values[0], chosen.value, chosen.error**2, too_short=too_short, drifts=drifts
+    )
+
+
+class _IntegratedTime(NamedTuple):
+    """Integrated times within windows of 0, 1, … lags, and the one that is chosen.
+
+    Attributes
+    ----------
+    total, time : ndarray of float64, shape (n // 4 + 1,)
+        Sum of the covariances, and the same over the variance of a snippet.
+    window : int
+    value : float
+        The chosen integrated time.
+    error : float
+        Its standard error over its value.
+    white_error : float
+        The standard error that it would have in white noise.
+    """
+
+    total: NDArray[np.float64]
+    time: NDArray[np.float64]
+    window: int
+    value: float
+    error: float
+    white_error: float
+
+    def is_long(self, n: int) -> bool:
+        """Return whether n snippets are too few for the time, unless that could be 1."""
+        return bool(n < MIN_INDEPENDENT * self.value and self.value > 1 + 2 * self.white_error)
+
+
+def _integrate(covariance: NDArray[np.float64], n: int, n_series: float) -> _IntegratedTime:
+    """Choose the window of the integrated time, see `estimate_autocorrelation`; for `n_series` independent series."""
     window = np.arange(n // 4 + 1)
     edge = (2 * window + 1) / n
     total = (2 * np.cumsum(covariance[: len(window)]) - covariance[0]) / (1 - edge)
@@ -149,96 +204,27 @@ def estimate_autocorrelation(
     long_enough = np.flatnonzero(window >= _WINDOW_FACTOR * time)
     chosen = int(long_enough[long_enough > 0][0]) if (long_enough > 0).any() else len(window) - 1
     shortest = max(float(time[chosen]), 1 / 3)
-    n_dimensions = _effective_dimensions(centred)
-    n_series = len(centred) * n_dimensions
-    error = max(shortest, 1.0) * np.sqrt(2 * edge / n_series)
-    excess = (time[chosen:] - shortest) / error[chosen:]
+    relative_error = np.sqrt(2 * edge / n_series)
+    excess = (time[chosen:] - shortest) / (max(shortest, 1.0) * relative_error[chosen:])
     if excess.max() > 1:
         chosen += int(excess.argmax())
-    values = covariance[: chosen + 1] + max(total[chosen], 0.0) / n
-    growth = float(time[n // 4]) / max(float(time[n // 8]), 1.0)
-    max_growth = max(_MAX_GROWTH, 1 + _GROWTH_ERRORS / math.sqrt(n_series))
-    # What short-range correlation alone allows; the window is a short one, since a step makes a long one longer.
-    short_range = np.flatnonzero(window >= _SHORT_WINDOW_FACTOR * time)
-    short_total = float(total[short_range[0] if len(short_range) else -1])
-    max_change = float(stats.chi2.ppf(_CHANGE_LEVEL, n_dimensions)) / n_dimensions * max(short_total, float(values[0]))
-    drifts = growth > max_growth or any(_largest_change(series) > max_change for series in centred)
-    chosen_time = max(float(time[chosen]), shortest)
-    white_error = math.sqrt(2 * edge[chosen] / n_series) / (1 - edge[chosen])
-    too_short = shortest_n < MIN_INDEPENDENT * chosen_time and chosen_time > 1 + 2 * white_error
-    return Autocorrelation(shortest_n, values / values[0], chosen_time, too_short=bool(too_short), drifts=drifts)
+    error = float(relative_error[chosen])
+    return _IntegratedTime(
+        total, time, chosen, max(float(time[chosen]), shortest), error, error / (1 - float(edge[chosen]))
+    )
 
 
-def drift_p_value(recordings: Sequence[Vectors], autocorrelation: Autocorrelation) -> float:
-    """Return the p-value of the hypothesis that recordings differ no more than each differs from itself over time.
-
-    Parameters
-    ----------
-    recordings : sequence of ndarray of float32 or float64, shape (n, dim)
-        The vectors of at least two recordings, in order of time; only their direction counts.
-    autocorrelation : Autocorrelation
-        Of these recordings.
-
-    Returns
-    -------
-    float
-        NaN if a recording has fewer than `MIN_BLOCKS` snippets.
-
-    Notes
-    -----
-    The squared distance between the mean vectors of two recordings (for several recordings, its mean over pairs) is
-    divided by what the differences between the mean vectors of their thirds predict for it, which is multiplied by
-    `Autocorrelation.inflation` because neighbouring thirds are alike. The ratio is referred to the F distribution with
-    d and at most 4 d degrees of freedom (Satterthwaite 1946), where d is the effective number of dimensions in which
-    thirds differ, but at most two: what drifts slower than can be estimated may do so in few dimensions. Where
-    recordings drift or are too short (see `Autocorrelation`), halves replace thirds and d is 1.
-    """
-    coarse = autocorrelation.drifts or autocorrelation.too_short
-    n_parts, most_dimensions = (2, 1.0) if coarse else (3, 2.0)
-    if min(map(len, recordings)) < MIN_BLOCKS:
-        return math.nan
-    means, contrasts = [], []
-    for vectors in recordings:
-        unit = unit_vectors(vectors)
-        bounds = np.arange(n_parts) * len(unit) // n_parts
-        parts = np.add.reduceat(unit, bounds, axis=0) / np.diff([*bounds, len(unit)])[:, None]
-        means.append(parts.mean(axis=0))
-        contrasts.append(_CONTRASTS[n_parts] @ parts)
-    spread = np.array(means) - np.mean(means, axis=0)
-    between = float(np.square(spread).sum()) / (len(means) - 1)
-    within = np.square(contrasts).sum(axis=(1, 2)) / (n_parts - 1)
-    if between <= 1e-20:  # noqa: PLR2004
-        return 1.0
-    if within.mean() <= 1e-20:  # noqa: PLR2004
-        return 0.0
-    n_dimensions = min(most_dimensions, _contrast_dimensions(np.array(contrasts)))
-    df = min(2.0, within.sum() ** 2 / np.square(within).sum()) * (n_parts - 1) * n_dimensions
-    ratio = between * n_parts / (within.mean() * autocorrelation.inflation(n_parts))
-    return float(stats.f.sf(ratio, n_dimensions, df))
-
-
-def _contrast_dimensions(contrasts: NDArray[np.float64]) -> float:
-    """Return the effective number of dimensions of contrasts ``(recordings, contrasts, dim)``, at least 1.
-
-    The squared cosine of two independent vectors is one over it on average; contrasts of one recording are compared.
-    """
-    if contrasts.shape[1] < 2:  # noqa: PLR2004
-        return 1.0
-    first, second = contrasts[:, 0], contrasts[:, 1]
-    aligned = float(np.square((first * second).sum(axis=1)).sum())
-    total = float((np.square(first).sum(axis=1) * np.square(second).sum(axis=1)).sum())
-    return max(1.0, total / max(aligned, 1e-300))
-
-
-def _largest_change(centred: NDArray[np.float64]) -> float:
-    """Return max over t of t (n − t) / n · |mean of the first t snippets − mean of the others|², t from n/10 to 9n/10.
-
-    Without a change it is about the integrated time times the variance of a snippet.
-    """
-    n = len(centred)
-    t = np.arange(max(1, n // 10), n - n // 10)
-    sums = np.cumsum(centred, axis=0)[t - 1]
-    return float((np.square(sums).sum(axis=1) * n / (t * (n - t))).max()) if len(t) else 0.0
+def _spread_time(centred: NDArray[np.float64]) -> _IntegratedTime:
+    """Return the integrated time of how far snippets lie from their mean; at least that of first-order correlation."""
+    series = spread_series(centred)
+    covariance = _autocovariance([series])
+    if covariance[0] <= 1e-20:  # noqa: PLR2004
+        covariance = np.eye(1, len(covariance))[0]
+    chosen, n = _integrate(covariance, len(series), 1.0), len(series)
+    first = float(covariance[1] / covariance[0])
+    if first < _SPREAD_ERRORS / math.sqrt(n):
+        return chosen._replace(value=1.0)
+    return chosen._replace(value=max(chosen.value, (1 + first) / max(1 - first, 1 / n)))
 
 
 def _centre(vectors: Vectors, label: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,6 +13,9 @@ from abxfast.statistics.autocorrelation import MIN_BLOCKS, estimate_autocorrelat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MAX_BLOCKS = 30
+"""Blocks of a recording; more would hardly narrow an interval, and take longer."""
+
 
 @dataclass(frozen=True)
 class ExchangeableUnits:
@@ -35,7 +38,10 @@ class ExchangeableUnits:
     block_length : ndarray of int64, shape (recordings,)
         Snippets per block; 1 where units are not blocks.
     inflation : ndarray of float64, shape (recordings,)
-        Variance of a recording's mean over the variance that its blocks show, which treats them as independent.
+        Variance of a recording's mean over the variance that its blocks show, which treats them as independent; with
+        the allowance for the error of the estimate, see `Autocorrelation.allowance`.
+    inflation_error : ndarray of float64, shape (recordings,)
+        Variance of the estimate of `inflation` over its square.
     too_short : ndarray of bool, shape (recordings,)
         Whether a recording holds too few independent observations; False where units are not blocks.
     drifts : ndarray of bool, shape (recordings,)
@@ -49,6 +55,7 @@ class ExchangeableUnits:
     time_rank: NDArray[np.int64]
     block_length: NDArray[np.int64]
     inflation: NDArray[np.float64]
+    inflation_error: NDArray[np.float64]
     too_short: NDArray[np.bool_]
     drifts: NDArray[np.bool_]
 
@@ -80,14 +87,17 @@ def make_exchangeable_units(
     rank = time_rank(recording, start_s)
     n_recordings = int(recording.max()) + 1
     length, inflation = np.ones(n_recordings, np.int64), np.ones(n_recordings)
+    inflation_error = np.zeros(n_recordings)
     too_short, drifts = np.zeros((2, n_recordings), np.bool_)
     kind = _kind(on, recording)
     if kind == "block":
         order = np.lexsort((rank, recording))
         for r, rows in enumerate(np.split(order, np.cumsum(np.bincount(recording))[:-1])):
             autocorrelation = estimate_autocorrelation([embeddings[rows]])
-            length[r] = autocorrelation.block_length
-            inflation[r] = autocorrelation.inflation(max(1, len(rows) // int(length[r])))
+            length[r] = max(autocorrelation.block_length, -(-len(rows) // _MAX_BLOCKS))
+            n_blocks = max(1, len(rows) // int(length[r]))
+            inflation[r] = autocorrelation.inflation(n_blocks) * autocorrelation.allowance
+            inflation_error[r] = autocorrelation.relative_variance
             too_short[r] = autocorrelation.too_short or len(rows) < MIN_BLOCKS
             drifts[r] = autocorrelation.drifts
         unit, stratum = split_into_blocks(recording, context, rank, length[recording])
@@ -98,7 +108,9 @@ def make_exchangeable_units(
         unit, one_context = find_label_runs(recording, rank, on, context)
         stratum = np.zeros(int(unit.max()) + 1, np.int64)
         stratum[unit] = joint_codes(on, context) if one_context else joint_codes(on)
-    return ExchangeableUnits(kind, unit, stratum, recording, rank, length, inflation, too_short, drifts)
+    return ExchangeableUnits(
+        kind, unit, stratum, recording, rank, length, inflation, inflation_error, too_short, drifts
+    )
 
 
 def _kind(on: NDArray[np.int64], recording: NDArray[np.int64]) -> str:

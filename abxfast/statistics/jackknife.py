@@ -1,4 +1,4 @@
-"""The infinitesimal jackknife: variances of mean scores from the influences of units, or of values of a label."""
+"""The jackknife: variances of mean scores from the influences of units, or of values of a label."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from abxfast.statistics.autocorrelation import MIN_BLOCKS
+from abxfast.statistics.cell_scores import UnitInfluences
+from abxfast.statistics.interactions import delete_one_slopes, pair_variances
 from abxfast.statistics.label_influence import label_influence
 
 if TYPE_CHECKING:
@@ -14,40 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from abxfast.statistics.cell_scores import CellScores
     from abxfast.statistics.dependence import ExchangeableUnits
-    from abxfast.statistics.unit_marginals import UnitMarginals
+    from abxfast.statistics.unit_marginals import UnitMarginals, UnitPairMarginals
 
-
-class CellScores(NamedTuple):
-    """Scores of the cells, and of the rows that they are averaged into.
-
-    Attributes
-    ----------
-    row, triplets : ndarray of int64, shape (cells,)
-        The row that each cell is averaged into, and its number of triplets.
-    counted : ndarray of bool, shape (cells,)
-        Whether a cell has triplets and belongs to a row.
-    score : ndarray of float64, shape (cells,)
-        0 where a cell is not counted.
-    n_cells : ndarray of int64, shape (rows,)
-    mean : ndarray of float64, shape (rows,)
-        NaN for a row without cells.
-    """
-
-    row: NDArray[np.int64]
-    triplets: NDArray[np.int64]
-    counted: NDArray[np.bool_]
-    score: NDArray[np.float64]
-    n_cells: NDArray[np.int64]
-    mean: NDArray[np.float64]
-
-
-class UnitInfluences(NamedTuple):
-    """Influence of each unit on each row that it contributes to; arrays of shape (k,)."""
-
-    row: NDArray[np.int64]
-    unit: NDArray[np.int64]
-    influence: NDArray[np.float64]
+_MIN_PAIR_SHARE = 0.5
+"""Share of the variance due to pairs of units below which the variance of a score is not estimated to be."""
 
 
 class Variances(NamedTuple):
@@ -57,6 +31,8 @@ class Variances(NamedTuple):
     ----------
     variance, df : ndarray of float64
         Variance and its degrees of freedom.
+    equal_df : ndarray of float64
+        Its degrees of freedom if all strata contributed equally.
     n_units : ndarray of int64
         Units of the row.
     min_units : ndarray of int64
@@ -65,35 +41,52 @@ class Variances(NamedTuple):
 
     variance: NDArray[np.float64]
     df: NDArray[np.float64]
+    equal_df: NDArray[np.float64]
     n_units: NDArray[np.int64]
     min_units: NDArray[np.int64]
 
 
-def score_cells(wins2: NDArray[np.int64], triplets: NDArray[np.int64], row_of_cell: NDArray[np.int64]) -> CellScores:
-    """Compute the scores of cells and their means; see `jackknife_intervals` for the parameters."""
-    n_rows = int(row_of_cell.max()) + 1 if len(row_of_cell) else 0
-    counted = (triplets > 0) & (row_of_cell >= 0)
-    score = np.divide(wins2, 2 * triplets, where=counted, out=np.zeros(len(wins2)))
-    n_cells = np.bincount(row_of_cell[counted], minlength=n_rows)
-    total = np.bincount(row_of_cell[counted], score[counted], minlength=n_rows)
-    mean = np.divide(total, n_cells, where=n_cells > 0, out=np.full(n_rows, np.nan))
-    return CellScores(row_of_cell, triplets, counted, score, n_cells, mean)
+def unit_influences(
+    cells: CellScores, marginals: UnitMarginals, units: ExchangeableUnits, pairs: UnitPairMarginals | None
+) -> UnitInfluences:
+    """Compute the influences U_k; those of blocks are multiplied by the square root of the variance inflation.
 
-
-def unit_influences(cells: CellScores, marginals: UnitMarginals, units: ExchangeableUnits) -> UnitInfluences:
-    """Compute the influences U_k; those of blocks are multiplied by the square root of the variance inflation."""
-    counted = cells.counted[marginals.cell]
-    cell, unit, wins2, triplets = (column[counted] for column in marginals)
-    slope = (wins2 / 2 - cells.score[cell] * triplets) / cells.triplets[cell]
-    row = cells.row[cell]
+    They are the differences that leaving out one unit makes, times (K − 1) / K for a stratum of K units, if the
+    marginals of pairs are given, and derivatives with respect to the weight of a unit if not.
+    """
     n_units = len(units.stratum)
+    counted = cells.counted[marginals.cell]
+    marginals = marginals._replace(**{name: column[counted] for name, column in marginals._asdict().items()})
+    cell, unit, wins2, triplets = marginals
+    if pairs is None:
+        slope = (wins2 / 2 - cells.score[cell] * triplets) / cells.triplets[cell]
+    else:
+        slope = delete_one_slopes(cells, marginals, pairs, n_units)
+    row = cells.row[cell]
     keys, index = np.unique(row * n_units + unit, return_inverse=True)
     influence = np.zeros(len(keys))
     np.add.at(influence, index, slope / cells.n_cells[row])
     row, unit = keys // n_units, keys % n_units
-    if units.kind == "block":
-        influence *= np.sqrt(units.inflation[_recording_of_unit(units)[unit]])
-    return UnitInfluences(row, unit, influence)
+    if pairs is not None:
+        size = _stratum_sizes(row, units.stratum[unit])
+        influence *= (size - 1) / size
+    return UnitInfluences(row, unit, influence * np.sqrt(unit_inflation(units)[unit]))
+
+
+def unit_inflation(units: ExchangeableUnits) -> NDArray[np.float64]:
+    """Return the factor by which the variance that is due to each unit is multiplied, float64 ``(units,)``."""
+    if units.kind != "block":
+        return np.ones(len(units.stratum))
+    inflation: NDArray[np.float64] = units.inflation[_recording_of_unit(units)]
+    return inflation
+
+
+def _stratum_sizes(row: NDArray[np.int64], stratum: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return, for each unit of a row, how many units of its stratum the row has."""
+    n_strata = int(stratum.max()) + 1 if len(stratum) else 1
+    index = np.unique(row * n_strata + stratum, return_inverse=True)[1].reshape(-1)
+    size: NDArray[np.int64] = np.bincount(index)[index]
+    return size
 
 
 def rows_with_recording(
@@ -112,18 +105,41 @@ def _recording_of_unit(units: ExchangeableUnits) -> NDArray[np.int64]:
     return recording
 
 
-def unit_variances(influences: UnitInfluences, units: ExchangeableUnits, n_rows: int) -> Variances:
-    """Compute the variance of each row from the influences of its units, and its degrees of freedom."""
-    variances = _stratified_variances(influences.row, units.stratum[influences.unit], influences.influence, n_rows)
-    if units.kind == "recording":
-        return variances._replace(df=np.maximum(variances.df / 2, variances.min_units - 1))
-    return variances
+def unit_variances(
+    influences: UnitInfluences, units: ExchangeableUnits, cells: CellScores, pairs: UnitPairMarginals | None
+) -> Variances:
+    """Compute the variance of each row from the influences of its units, and its degrees of freedom.
+
+    If the marginals of pairs are given, what the jackknife counts twice is subtracted.
+    """
+    n_rows = len(cells.mean)
+    stratum, error = units.stratum[influences.unit], None
+    if units.kind == "block":
+        error = units.inflation_error[_recording_of_unit(units)[influences.unit]]
+    variances = _stratified_variances(influences.row, stratum, influences.influence, n_rows, error)
+    if pairs is None:
+        if units.kind == "recording":
+            return variances._replace(df=np.maximum(variances.df / 2, variances.min_units - 1))
+        return variances
+    of_pairs = pair_variances(cells, influences, pairs, units.stratum, unit_inflation(units))
+    jackknife = variances.variance
+    variance = np.maximum(jackknife - of_pairs.excess, _MIN_PAIR_SHARE * of_pairs.variance)
+    left = np.divide(variance, jackknife, where=jackknife > 0, out=np.ones(n_rows))
+    df = np.maximum(variances.df * np.minimum(left, 1) ** 2, variances.min_units - 1)
+    return variances._replace(variance=variance, df=df)
 
 
 def _stratified_variances(
-    row: NDArray[np.int64], stratum: NDArray[np.int64], influence: NDArray[np.float64], n_rows: int
+    row: NDArray[np.int64],
+    stratum: NDArray[np.int64],
+    influence: NDArray[np.float64],
+    n_rows: int,
+    error: NDArray[np.float64] | None = None,
 ) -> Variances:
-    """Compute Σ K / (K − 1) Σ (U_k − Ū)² over the strata of each row, and its Satterthwaite degrees of freedom."""
+    """Compute Σ K / (K − 1) Σ (U_k − Ū)² over the strata of each row, and its Satterthwaite degrees of freedom.
+
+    `error` is the relative variance of a factor in the squares of the influences, the same throughout a stratum.
+    """
     n_strata = int(stratum.max()) + 1 if len(stratum) else 1
     keys, index = np.unique(row * n_strata + stratum, return_inverse=True)
     size = np.bincount(index)
@@ -132,11 +148,16 @@ def _stratified_variances(
     stratum_row = keys // n_strata
     variance, denominator = np.zeros((2, n_rows))
     np.add.at(variance, stratum_row, stratum_variance)
-    np.add.at(denominator, stratum_row, stratum_variance**2 / np.maximum(size - 1, 1))
+    inverse_df = 1 / np.maximum(size - 1, 1)
+    if error is not None:
+        inverse_df += np.bincount(index, error) / size / 2
+    np.add.at(denominator, stratum_row, stratum_variance**2 * inverse_df)
     min_units = np.full(n_rows, np.iinfo(np.int64).max, np.int64)
     np.minimum.at(min_units, stratum_row, size)
     df = np.divide(variance**2, denominator, where=denominator > 0, out=(min_units - 1).astype(np.float64))
-    return Variances(variance, df, np.bincount(row, minlength=n_rows), min_units)
+    total = np.bincount(stratum_row, 1 / np.maximum(size - 1, 0.5), n_rows)
+    equal_df = np.bincount(stratum_row, minlength=n_rows) ** 2 / np.maximum(total, 1e-300)
+    return Variances(variance, df, equal_df, np.bincount(row, minlength=n_rows), min_units)
 
 
 def replace_by_value_variances(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from abxfast.kernels import ComparisonRules, unit_vectors
-from abxfast.statistics.autocorrelation import MIN_INDEPENDENT, drift_p_value, estimate_autocorrelation
+from abxfast.statistics.autocorrelation import MIN_INDEPENDENT, estimate_autocorrelation
 from abxfast.statistics.dependence import connected_strata, find_label_runs, joint_codes, split_into_blocks
+from abxfast.statistics.drift import drift_p_value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

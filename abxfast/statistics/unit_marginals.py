@@ -1,4 +1,4 @@
-"""Marginals of exchangeable units: the triplets of each cell that a unit takes part in, and their wins."""
+"""Marginals of exchangeable units: the triplets of each cell that a unit, or two, take part in, and their wins."""
 
 from __future__ import annotations
 
@@ -34,6 +34,30 @@ class UnitMarginals(NamedTuple):
     unit: NDArray[np.int64]
     wins2: NDArray[np.int64]
     triplets: NDArray[np.int64]
+
+
+class UnitPairMarginals(NamedTuple):
+    """Wins and triplets of each pair of units in each cell: those in which they have two different roles.
+
+    Attributes
+    ----------
+    cell, first, second : ndarray of int64, shape (k,)
+        The cell and the two units of each entry, which may be the same. Entries of one cell and pair add up.
+    wins2, triplets : ndarray of int64, shape (k,)
+        2 · wins + ties, and their number, over the triplets (a, b, x) in which a snippet of `first` is x and one of
+        `second` is a or b, or a snippet of `first` is a and one of `second` is b.
+    """
+
+    cell: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    wins2: NDArray[np.int64]
+    triplets: NDArray[np.int64]
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> UnitPairMarginals:
+        """Return `AbxScores.pair_marginals` by the codes of units, from 0 without gaps, as arrays."""
+        return cls(*(table[name].to_numpy() for name in cls._fields))
 
 
 def sum_by_unit(tables: Mapping[str, pa.Table], unit: NDArray[np.int64]) -> UnitMarginals:

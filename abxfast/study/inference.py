@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import coo_array
 
 from abxfast._threads import usable_threads
 from abxfast.errors import TaskError
@@ -16,6 +17,7 @@ from abxfast.statistics import (
     Intervals,
     PermutationTestResult,
     UnitMarginals,
+    UnitPairMarginals,
     Verdict,
     decide,
     jackknife_intervals,
@@ -35,6 +37,13 @@ if TYPE_CHECKING:
 
 _MAX_MARGINALS = 30_000_000
 """Marginals of single snippets that are kept (1 GB); beyond it, those of exchangeable units are."""
+_MAX_PAIRS = 1 << 22
+"""Marginals of pairs of exchangeable units that are kept (170 MB); beyond it, intervals do without."""
+_SORTED_PER_PAIR = 32
+"""Distances that may be sorted for each of them, in some ten seconds altogether."""
+_MAX_VALUES = 1 << 26
+"""Values of the vectors beyond which intervals do without pairs, which need the vectors in float64."""
+_ROWS_PER_CHECK = 4096
 _UNIT = "exchangeable unit"
 """Label of the exchangeable unit of each snippet; a manifest is unlikely to have a column of that name."""
 
@@ -49,6 +58,8 @@ class Scored:
     units : ExchangeableUnits
     marginals : UnitMarginals
         Wins and triplets of each unit in each cell.
+    pairs : UnitPairMarginals or None
+        Those of pairs of units; None if there are too many.
     has_snippets : bool
         Whether `scores` has the marginals of single snippets.
     """
@@ -56,6 +67,7 @@ class Scored:
     scores: AbxScores
     units: ExchangeableUnits
     marginals: UnitMarginals
+    pairs: UnitPairMarginals | None
     has_snippets: bool
 
 
@@ -106,10 +118,11 @@ def score(
     Raises
     ------
     TaskError
-        If nothing can be scored.
+        If nothing can be scored, or a vector is not finite.
     """
     if not len(embeddings):
         raise TaskError("there is no snippet")
+    _check_finite(embeddings, labels)
     task = experiment.task
     on = encode_label(task.on, labels)[0]
     units = make_exchangeable_units(
@@ -122,6 +135,8 @@ def score(
     across = combine_labels(labels, task.across)
     n_across = 1 if across is None else len(np.unique(across))
     has_snippets = 3 * len(on) * int(on.max()) * n_across <= _MAX_MARGINALS
+    context = combine_labels(labels, (*task.by, *task.across))
+    has_pairs = _count_pairs(on, units.unit, context, n_across) <= _MAX_PAIRS and embeddings.size <= _MAX_VALUES
     scores = score_embeddings(
         embeddings,
         {**labels, _UNIT: units.unit},
@@ -136,12 +151,46 @@ def score(
         memory_mb=memory_mb,
         threads=threads,
         marginals=True if has_snippets else _UNIT,
+        pair_marginals=_UNIT if has_pairs else None,
     )
-    tables = scores.marginals or {}
-    if has_snippets:
-        return Scored(scores, units, sum_by_unit(tables, units.unit), has_snippets)
-    renamed = {role: table.rename_columns({_UNIT: "snippet"}) for role, table in tables.items()}
-    return Scored(scores, units, sum_by_unit(renamed, np.arange(len(units.stratum))), has_snippets)
+    tables, unit = scores.marginals or {}, units.unit
+    if not has_snippets:
+        tables = {role: table.rename_columns({_UNIT: "snippet"}) for role, table in tables.items()}
+        unit = np.arange(len(units.stratum))
+    pairs = None if scores.pair_marginals is None else UnitPairMarginals.from_table(scores.pair_marginals)
+    return Scored(scores, units, sum_by_unit(tables, unit), pairs, has_snippets)
+
+
+def _check_finite(embeddings: NDArray[np.float32], labels: Labels) -> None:
+    for first in range(0, len(embeddings), _ROWS_PER_CHECK):
+        finite = np.isfinite(embeddings[first : first + _ROWS_PER_CHECK]).all(axis=1)
+        if not finite.all():
+            row = first + int(np.argmin(finite))
+            recording, start_s = labels["recording"][row], float(np.asarray(labels["start_s"])[row])
+            raise TaskError(
+                f"{recording}: the vector of the snippet at {start_s:g} s holds NaN or infinity, expected finite "
+                "numbers; leave the recording out, or embed it again"
+            )
+
+
+def _count_pairs(
+    on: NDArray[np.int64], unit: NDArray[np.int64], context: NDArray[np.int64] | None, n_across: int
+) -> int:
+    """Return about how many marginals of pairs there are, or how many distances are sorted for them if that is more.
+
+    Groups of n and m rows with k and l units, A and X of one size, have k² + 2 k l marginals and sort n (n + m).
+    """
+    context = np.zeros(len(on), np.int64) if context is None else context
+    most = 0
+    for rows, factor in (
+        (np.arange(len(on)), 1 / _SORTED_PER_PAIR),
+        (np.unique(np.stack((context, on, unit), axis=1), axis=0, return_index=True)[1], 1.0),
+    ):
+        sizes = coo_array((np.ones(len(rows)), (context[rows], on[rows]))).toarray()
+        n_groups, total, squares = (sizes > 0).sum(axis=1), sizes.sum(axis=1), np.square(sizes).sum(axis=1)
+        count = ((n_groups - 1) * squares + 2 * (np.square(total) - squares)).sum() * max(1, n_across - 1)
+        most = max(most, int(count * factor))
+    return most
 
 
 def infer(
@@ -180,7 +229,9 @@ def infer(
     wins2, triplets = table["wins2"].to_numpy(), table["triplets"].to_numpy()
     values = _values_of_cells(scored)
     pair_intervals, overall = (
-        jackknife_intervals(wins2, triplets, scored.marginals, row_of_cell, scored.units, values=values)
+        jackknife_intervals(
+            wins2, triplets, scored.marginals, row_of_cell, scored.units, pairs=scored.pairs, values=values
+        )
         for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
     )
     on = encode_label(task.on, labels)[0]

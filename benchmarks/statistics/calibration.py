@@ -41,6 +41,7 @@ def measure(pool, design, scale):
     null = _map_chunks(pool, partial(judge_replicates, design, 0.0), seeds("null"))
     result = {
         **design._asdict(),
+        "replicates": {purpose: CHUNK * len(seeds(purpose)) for purpose in REPLICATES},
         "verdicts": _shares(null),
         "reject": float((null[:, 3] <= LEVEL).mean()),
         "coverage": [{"aimed": 0.5, **_coverage(null)}],

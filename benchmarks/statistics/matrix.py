@@ -20,7 +20,14 @@ from processes import PROCESSES
 
 from abxfast import score_embeddings
 from abxfast.kernels import abx_counts
-from abxfast.statistics import decide, jackknife_intervals, make_exchangeable_units, permutation_tests, sum_by_unit
+from abxfast.statistics import (
+    UnitPairMarginals,
+    decide,
+    jackknife_intervals,
+    make_exchangeable_units,
+    permutation_tests,
+    sum_by_unit,
+)
 
 PARTS = ("blocks", "tests", "scores and intervals")
 LEVEL = 0.05
@@ -51,11 +58,14 @@ def time_matrix(vectors, recording, start_s, permutations, threads):
 
 def _intervals(vectors, recording, units, threads):
     """Return the intervals of all pairs, in the order of their codes."""
-    scores = score_embeddings(vectors, {"recording": recording}, on="recording", marginals=True, threads=threads)
+    labels = {"recording": recording, "unit": units.unit}
+    options = {"marginals": True, "pair_marginals": "unit", "threads": threads}
+    scores = score_embeddings(vectors, labels, on="recording", **options)
     sides = np.stack([scores.table[name].to_numpy() for name in ("recording", "recording_b")], axis=1)
     pair = np.unique(np.sort(sides, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
     wins2, triplets = (scores.table[name].to_numpy() for name in ("wins2", "triplets"))
-    return jackknife_intervals(wins2, triplets, sum_by_unit(scores.marginals, units.unit), pair, units)
+    marginals, pairs = sum_by_unit(scores.marginals, units.unit), UnitPairMarginals.from_table(scores.pair_marginals)
+    return jackknife_intervals(wins2, triplets, marginals, pair, units, pairs=pairs)
 
 
 def count_false_calls(n_matrices):

@@ -29,11 +29,14 @@ def to_markdown(results):
         rejected = f"{100 * result['reject']:.1f}"
         lines.append(f"| {describe(result)} | {' | '.join([*shares, rejected, *found])} |")
     scores = [each["aimed"] for each in results[0]["coverage"]]
-    lines += ["", f"| coverage, % | {' | '.join(f'at {score:g}' for score in scores)} | given |"]
-    lines.append("|---|" + "--:|" * (len(scores) + 1))
+    lines += ["", f"| coverage, % | {' | '.join(f'at {score:g}' for score in scores)} | given | replicates |"]
+    lines.append("|---|" + "--:|" * (len(scores) + 2))
     for result in results:
         cells = [f"{100 * each['cover']:.1f}" if each["given"] > _GIVEN else "" for each in result["coverage"]]
-        lines.append(f"| {describe(result)} | {' | '.join(cells)} | {100 * result['coverage'][0]['given']:.0f} |")
+        known = result.get("replicates")
+        replicates = f"{known['null']}; {known['coverage']}" if known else "earlier"
+        given = f"{100 * result['coverage'][0]['given']:.0f}"
+        lines.append(f"| {describe(result)} | {' | '.join(cells)} | {given} | {replicates} |")
     lines += ["", "| without a difference | two recordings | alternating split | half split |", "|---|--:|--:|--:|"]
     for result in results:
         if result["kind"] == "pair":

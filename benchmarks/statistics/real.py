@@ -34,6 +34,7 @@ import soxr
 
 from abxfast import embed, score_embeddings
 from abxfast.statistics import (
+    UnitPairMarginals,
     decide,
     estimate_autocorrelation,
     jackknife_intervals,
@@ -191,11 +192,12 @@ def kind_of_texts(one, other):
 
 def compare(embeddings, side, start_s, permutations):
     """Return verdict, reason, score, interval, p and drift p of two sides, each as one recording."""
-    scores = score_embeddings(embeddings, {"side": side}, on="side", marginals=True, threads=1)
     units = make_exchangeable_units(embeddings, side, side, start_s)
+    labels = {"side": side, "unit": units.unit}
+    scores = score_embeddings(embeddings, labels, on="side", marginals=True, pair_marginals="unit", threads=1)
     wins2, triplets = (scores.table[column].to_numpy() for column in ("wins2", "triplets"))
-    marginals = sum_by_unit(scores.marginals, units.unit)
-    intervals = jackknife_intervals(wins2, triplets, marginals, np.zeros(len(wins2), np.int64), units)
+    marginals, pairs = sum_by_unit(scores.marginals, units.unit), UnitPairMarginals.from_table(scores.pair_marginals)
+    intervals = jackknife_intervals(wins2, triplets, marginals, np.zeros(len(wins2), np.int64), units, pairs=pairs)
     tests = permutation_tests(embeddings, side, units, np.array([[0, 1]]), permutations=permutations)
     verdict = decide(tests, intervals)[0]
     ends = intervals.score[0], intervals.low[0], intervals.high[0]

@@ -7,6 +7,7 @@ from designs import CHUNK, SNIPPET_S, make_replicates, reference_of
 
 from abxfast import score_embeddings
 from abxfast.statistics import (
+    UnitPairMarginals,
     decide,
     jackknife_intervals,
     make_exchangeable_units,
@@ -37,21 +38,25 @@ def judge_replicates(design, shift, seed):
     return np.column_stack((intervals.score, intervals.low, intervals.high, rows))
 
 
-def _intervals(data):
-    labels = {"on": data.on, "replicate": data.replicate, "recording": data.recording}
-    context, values = data.replicate, None
+def _score(data, **options):
+    labels = {"on": data.on, "replicate": data.replicate, "recording": data.recording, **options.pop("labels", {})}
     if data.voice is not None:
         labels["voice"] = data.voice
-        context = 2 * data.replicate + data.voice
-    scores = score_embeddings(data.embeddings, labels, on="on", by="replicate", **data.task, marginals=True, threads=1)
+    return score_embeddings(data.embeddings, labels, on="on", by="replicate", **data.task, **options, threads=1)
+
+
+def _intervals(data):
+    context = data.replicate if data.voice is None else 2 * data.replicate + data.voice
+    units = make_exchangeable_units(data.embeddings, data.on, data.recording, data.start_s, context)
+    scores = _score(data, labels={"unit": units.unit}, marginals=True, pair_marginals="unit")
     column = {name: scores.table[name].to_numpy() for name in scores.table.column_names}
+    values = None
     if data.voice is not None:
         sides = {"on": ("on", "on_b"), "voice": ("voice", "voice_x")}
         values = {name: np.stack([column[side] for side in both], axis=1) for name, both in sides.items()}
-    units = make_exchangeable_units(data.embeddings, data.on, data.recording, data.start_s, context)
-    marginals = sum_by_unit(scores.marginals, units.unit)
+    marginals, pairs = sum_by_unit(scores.marginals, units.unit), UnitPairMarginals.from_table(scores.pair_marginals)
     return jackknife_intervals(
-        column["wins2"], column["triplets"], marginals, column["replicate"], units, values=values
+        column["wins2"], column["triplets"], marginals, column["replicate"], units, pairs=pairs, values=values
     )
 
 
@@ -78,6 +83,6 @@ def find_shift(design, score):
     low, high = 0.0, 12.0
     for _ in range(16):
         shift = (low + high) / 2
-        mean = score_replicates(reference_of(design), shift, (99,)).score.mean()
+        mean = _score(make_replicates(reference_of(design), shift, (99,))).table["score"].to_numpy().mean()
         low, high = (shift, high) if mean < score else (low, shift)
     return shift

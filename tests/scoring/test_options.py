@@ -1,5 +1,7 @@
 """The options of `score_embeddings`, against the float64 loop over labels."""
 
+import itertools
+from collections import defaultdict
 from itertools import product
 
 import numpy as np
@@ -100,6 +102,41 @@ def test_a_gap_in_decimal_seconds():
     table = score_embeddings(embeddings, labels, on="recording", min_gap_s=0.1).table
     far_enough = sum(abs(a - x) >= 2 for a in range(n) for x in range(n))
     assert table["triplets"].to_pylist() == [far_enough * n] * 2
+
+
+def test_pair_marginals_equal_those_triplet_by_triplet():
+    random = np.random.default_rng(3)
+    embeddings = random.integers(-2, 3, (40, 2)).astype(np.float64)  # many ties
+    embeddings[:, 0] += 3
+    labels = {
+        "word": random.integers(0, 3, 40),
+        "voice": random.integers(0, 2, 40),
+        "recording": np.arange(40) // 4,
+        "unit": np.arange(40) // 5,
+    }
+    scores = score_embeddings(
+        embeddings, labels, on="word", across=["voice"], different=["recording"], pair_marginals="unit"
+    )
+    d = reference.distances(embeddings)
+    expected = defaultdict(lambda: np.zeros(2, np.int64))
+    for cell, row in enumerate(scores.table.to_pylist()):
+        groups = ((row["word"], row["voice"]), (row["word_b"], row["voice"]), (row["word"], row["voice_x"]))
+        a_rows, b_rows, x_rows = (
+            np.flatnonzero((labels["word"] == word) & (labels["voice"] == voice)) for word, voice in groups
+        )
+        for x, a, b in itertools.product(x_rows, a_rows, b_rows):
+            if labels["recording"][x] == labels["recording"][a]:
+                continue
+            difference = d[b, x] - d[a, x]
+            won = 1 if abs(difference) <= reference.TIE else 2 * (difference > 0)
+            for pair in ((x, a), (x, b), (a, b)):
+                expected[cell, *(labels["unit"][i] for i in pair)] += (won, 1)
+    found = defaultdict(lambda: np.zeros(2, np.int64))
+    for row in scores.pair_marginals.to_pylist():
+        found[row["cell"], row["first"], row["second"]] += (row["wins2"], row["triplets"])
+    assert {key: tuple(value) for key, value in found.items() if value[1]} == {
+        key: tuple(value) for key, value in expected.items()
+    }
 
 
 def test_marginals_by_snippet_and_by_block_add_up():

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from abxfast.statistics.autocorrelation import Autocorrelation, drift_p_value, estimate_autocorrelation
+from abxfast.statistics.autocorrelation import Autocorrelation, estimate_autocorrelation
+from abxfast.statistics.drift import drift_p_value
 
 
 def recordings(seed, n, correlation=0.0, number=2, dim=20, shift=0.0):
@@ -71,7 +72,7 @@ def test_inflation_is_the_ratio_of_summed_covariances(correlation, length, n_blo
 
     n = length * n_blocks
     values = correlation ** np.arange(n)
-    estimate = Autocorrelation(n, values, 1.0, too_short=False, drifts=False)
+    estimate = Autocorrelation(n, values, 1.0, 0.0, too_short=False, drifts=False)
     expected = (variance_of_sum(n) / n) / (variance_of_sum(length) / length)
     assert estimate.inflation(n_blocks) == pytest.approx(expected, rel=1e-9)
 
@@ -91,6 +92,40 @@ def test_steps_are_seen_and_noise_is_not():
 
     assert np.mean([with_step(seed, 3.0) for seed in range(30)]) > 0.9
     assert np.mean([with_step(seed, 0.0) for seed in range(30)]) < 0.1
+
+
+def test_a_level_that_wanders_is_seen():
+    """A slow component with a tenth of the variance, which the integrated time of short lags does not show."""
+
+    def wanders(seed):
+        fast, slow = (recordings(2 * seed + k, 240, rho, number=1)[0] for k, rho in enumerate((0.2, 0.97)))
+        return estimate_autocorrelation([np.sqrt(0.9) * fast + np.sqrt(0.1) * slow]).drifts
+
+    assert np.mean([wanders(seed) for seed in range(30)]) > 0.9
+    for correlation in (0.2, 0.6):
+        stationary = [
+            estimate_autocorrelation(recordings(seed, 240, correlation, number=1)).drifts for seed in range(40)
+        ]
+        assert np.mean(stationary) < 0.15
+
+
+def test_a_recording_whose_spread_changes_slowly_is_too_short():
+    def too_short(seed, correlation):
+        (vectors,) = recordings(seed, 120, number=1)
+        ((log_spread, *_),) = recordings(1000 + seed, 120, correlation, number=1, dim=1)[0].T[None]
+        vectors[:, :-1] *= np.exp(0.7 * log_spread)[:, None]
+        return estimate_autocorrelation([vectors]).too_short
+
+    assert np.mean([too_short(seed, 0.95) for seed in range(30)]) > 0.8
+    assert np.mean([too_short(seed, 0.0) for seed in range(30)]) < 0.1
+
+
+def test_allowance_is_for_what_is_above_an_integrated_time_of_one():
+    def allowance(time):
+        return Autocorrelation(60, np.ones(1), time, 0.04, too_short=False, drifts=False).allowance
+
+    assert (allowance(0.5), allowance(1.0)) == (1, 1)
+    assert allowance(4.0) == pytest.approx(1.15)
 
 
 def test_drift_p_value_of_differences_and_of_drift():

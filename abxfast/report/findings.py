@@ -19,7 +19,7 @@ _MAX_FINDINGS = 8
 _MAX_REASONS = 4
 _STRENGTH = {DIFFERENT: 0, EQUIVALENT: 1, NO_EVIDENCE: 2, UNDECIDABLE: 3}
 """Order of the verdicts, the strongest first."""
-_FURTHER_KINDS = ("copy", "cancellation", "variant", "classification", "length", "confound", "variant")
+_FURTHER_KINDS = ("copy", "cancellation", "variant", "classification", "length", "confound")
 """Kinds of sentences that follow those on scores, in this order."""
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
-    from abxfast.audio.channels import parse_channel
+    from abxfast.audio.channels import MixMeter, parse_channel
     from abxfast.audio.clips import encode_clip
     from abxfast.audio.cutter import CutResult, Cutter, Snippet, Stretch
     from abxfast.audio.decoding import AudioInfo, libsndfile_version, probe, stream, write_wav
     from abxfast.audio.ffmpeg import ffmpeg_version
+    from abxfast.audio.fingerprint import AudioCopy, find_audio_copies
     from abxfast.audio.formats import FFMPEG_SUFFIXES, SUFFIXES, UNVERIFIABLE_SUFFIXES
     from abxfast.audio.quality import QUALITY_MEASURES, AudioQuality, measure_quality
     from abxfast.audio.snippet_plan import (
@@ -38,16 +39,19 @@ __all__ = [
     "QUALITY_MEASURES",
     "SUFFIXES",
     "UNVERIFIABLE_SUFFIXES",
+    "AudioCopy",
     "AudioInfo",
     "AudioQuality",
     "CutResult",
     "Cutter",
+    "MixMeter",
     "Snippet",
     "SnippetPlan",
     "Stretch",
     "check_whole",
     "encode_clip",
     "ffmpeg_version",
+    "find_audio_copies",
     "libsndfile_version",
     "make_plans",
     "measure_quality",
@@ -62,11 +66,12 @@ __all__ = [
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "channels": ["parse_channel"],
+        "channels": ["MixMeter", "parse_channel"],
         "clips": ["encode_clip"],
         "cutter": ["CutResult", "Cutter", "Snippet", "Stretch"],
         "decoding": ["AudioInfo", "libsndfile_version", "probe", "stream", "write_wav"],
         "ffmpeg": ["ffmpeg_version"],
+        "fingerprint": ["AudioCopy", "find_audio_copies"],
         "formats": ["FFMPEG_SUFFIXES", "SUFFIXES", "UNVERIFIABLE_SUFFIXES"],
         "quality": ["QUALITY_MEASURES", "AudioQuality", "measure_quality"],
         "timed_file": ["DEFAULT_TIMEOUT_S"],

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from abxfast.audio.channels import to_mono
+from abxfast.audio.channels import MixMeter, to_mono
 from abxfast.audio.integrity import check_decoded, declared_frames
 from abxfast.audio.sound_file import open_sound
 from abxfast.audio.timed_file import DEFAULT_TIMEOUT_S
@@ -89,6 +89,7 @@ def stream(
     channel: int | None = None,
     block_s: float = BLOCK_S,
     timeout_s: float = DEFAULT_TIMEOUT_S,
+    mix_meter: MixMeter | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Decode a recording in blocks.
 
@@ -106,6 +107,8 @@ def stream(
         Seconds to decode at once.
     timeout_s : float
         Seconds that opening the recording, or decoding one block of it, may take.
+    mix_meter : MixMeter, optional
+        Fed with all channels.
 
     Yields
     ------
@@ -129,12 +132,14 @@ def stream(
         n_decoded = 0
         silent = True
         last = False
+        meter = mix_meter or MixMeter()
         while not last:
             block = sound.read_block(n_frames, n_decoded)
             mono = to_mono(block, channel)
             if not np.isfinite(mono).all():
                 raise _not_finite(mono, path, n_decoded, sound.samplerate)
             n_decoded += len(block)
+            meter.feed(block)
             silent = silent and not mono.any()
             last = len(block) < n_frames
             resampled = mono if same_rate else resampler.resample_chunk(mono, last=last)
@@ -146,6 +151,8 @@ def stream(
                 "%s: its end is not marked; it is used, but had it been cut short between two pages, nobody could tell",
                 path,
             )
+        if silent and channel is None and meter.cancels:
+            raise AudioError(f"{path}: {meter.warning()}")
         if silent:
             which = "" if channel is None else f" of channel {channel}"
             raise AudioError(f"{path}: every sample{which} is zero; export it again, or choose another `channel`")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from abxfast.audio.channels import MixMeter
 from abxfast.audio.decoding import probe, stream
+from abxfast.audio.fingerprint import FingerprintMeter
 from abxfast.errors import AudioError
 
 if TYPE_CHECKING:
@@ -48,8 +50,12 @@ class AudioQuality:
         Highest frequency whose mean power is within 50 dB of that of the strongest.
     noise_db : float
         10% quantile of the level in stretches of 50 ms, in dB relative to full scale; without digital silence.
+    mix_db : float
+        Level of the mean of all channels, in dB relative to that of a channel; 0 for a single channel.
+    fingerprint : str
+        See `find_audio_copies`.
     note : str
-        Why the recording could not be measured.
+        Why the recording could not be measured, or what is wrong with it.
     """
 
     seconds: float = math.nan
@@ -59,6 +65,8 @@ class AudioQuality:
     clipping: float = math.nan
     bandwidth_hz: float = math.nan
     noise_db: float = math.nan
+    mix_db: float = math.nan
+    fingerprint: str = ""
     note: str = ""
 
 
@@ -78,8 +86,11 @@ def measure_quality(path: Path, channel: int | None = None) -> AudioQuality:
         If the recording cannot be decoded, its `note` is the reason; no error is raised.
     """
     try:
-        info = probe(path)
-        return _measure(stream(path, info.rate_hz, channel=channel), info.rate_hz, info.channels)
+        info, mix = probe(path), MixMeter()
+        blocks = stream(path, info.rate_hz, channel=channel, mix_meter=mix)
+        quality = _measure(blocks, info.rate_hz, info.channels)
+        warning = mix.warning() if channel is None else ""
+        return replace(quality, mix_db=mix.mix_db, note=f"{path}: {warning}" if warning else "")
     except AudioError as error:
         return AudioQuality(note=str(error))
 
@@ -87,7 +98,8 @@ def measure_quality(path: Path, channel: int | None = None) -> AudioQuality:
 def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int) -> AudioQuality:
     level, clipping, bandwidth = _LevelMeter(), _ClippingMeter(), _BandwidthMeter()
     noise = _NoiseMeter(round(_NOISE_STRETCH_S * rate_hz))
-    meters = (level, clipping, bandwidth, noise)
+    fingerprint = FingerprintMeter(rate_hz)
+    meters = (level, clipping, bandwidth, noise, fingerprint)
     for block in blocks:
         wave = block.astype(np.float64)
         for meter in meters:
@@ -100,6 +112,7 @@ def _measure(blocks: Iterator[NDArray[np.float32]], rate_hz: int, channels: int)
         clipping=clipping.n_clipped() / level.n_samples,
         bandwidth_hz=bandwidth.bandwidth() * rate_hz,
         noise_db=noise.noise_db(),
+        fingerprint=fingerprint.fingerprint(),
     )
 
 

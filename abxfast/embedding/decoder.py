@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import Cutter, Stretch, probe, stream
+from abxfast.audio import Cutter, MixMeter, Stretch, probe, stream
 from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file
 from abxfast.embedding.crash_log import FileState
 from abxfast.embedding.messages import EntryFinished, Failure, Message, PendingSnippet
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from abxfast.encoders import EncoderInfo
     from abxfast.manifest import Item, Manifest
     from abxfast.store import Store
+
+logger = logging.getLogger(__name__)
 
 _MAX_TIME_S = 1e9
 """A later time is beyond the end of any recording; in samples it might not be a number that a float can hold."""
@@ -166,12 +169,15 @@ class Decoder:
                 if snippet.index not in done:
                     yield PendingSnippet(entry, snippet)
 
-        for block in self._stream(file.path):
+        mix = MixMeter()
+        for block in self._stream(file.path, mix):
             self.audio_s += len(block) / self._rate_hz
             yield None
             yield from missing(cutter.feed(block))
             self._report_progress(file, cutter.position / self._rate_hz)
         yield from missing(cutter.finish())
+        if self._channel is None and mix.cancels:
+            logger.warning("%s: %s", file.path, mix.warning())
         status, hashed = file_status(file.path), pending[0].entry
         if (status.st_size, status.st_mtime_ns) != (hashed.size, hashed.mtime_ns):
             raise AudioError(f"{file.path}: changed while it was read; embed it again once it is complete")
@@ -200,10 +206,10 @@ class Decoder:
         status = file_status(path)
         return FileState(self._store.relative(path), status.st_size, status.st_mtime_ns)
 
-    def _stream(self, path: Path) -> Iterator[NDArray[np.float32]]:
+    def _stream(self, path: Path, mix: MixMeter) -> Iterator[NDArray[np.float32]]:
         """Decode a recording; while a block is decoded, the crash log says so."""
         state = self._state(path)
-        blocks = stream(path, self._rate_hz, channel=self._channel, timeout_s=self._timeout_s)
+        blocks = stream(path, self._rate_hz, channel=self._channel, timeout_s=self._timeout_s, mix_meter=mix)
         while True:
             with self._crash_log.working([state]):
                 block = next(blocks, None)

@@ -19,7 +19,7 @@ _MAX_FINDINGS = 8
 _MAX_REASONS = 4
 _STRENGTH = {DIFFERENT: 0, EQUIVALENT: 1, NO_EVIDENCE: 2, UNDECIDABLE: 3}
 """Order of the verdicts, the strongest first."""
-_FURTHER_KINDS = ("variant", "classification", "length", "confound")
+_FURTHER_KINDS = ("copy", "cancellation", "variant", "classification", "length", "confound")
 """Kinds of sentences that follow those on scores, in this order."""
 
 
@@ -56,12 +56,18 @@ def make_findings(results: Results) -> list[Finding]:
     ]
     for kind in _FURTHER_KINDS:
         for key in chosen:
-            keys = [other for other in sentences if other[:2] == key[:2] and other.snippet_s is None]
+            keys = [other for other in sentences if _belongs(other, key, kind)]
             if kind == "length" and chosen[key]["verdict"] != DIFFERENT:
                 continue  # no length tells a difference, so that none can be recommended
             texts = [text for other in dict.fromkeys((key, *keys)) for text in _texts(sentences.get(other), kind)]
             findings += [Finding(text, "", key) for text in dict.fromkeys(texts)]
     return findings[:_MAX_FINDINGS]
+
+
+def _belongs(other: ResultKey, key: ResultKey, kind: str) -> bool:
+    """Return whether a sentence of a kind that compares analyses, or is about recordings, goes with an analysis."""
+    of_experiment = other[:2] in (key[:2], (key.experiment, None))
+    return of_experiment and other.snippet_s == (key.snippet_s if kind == "variant" else None)
 
 
 def describe_undecidable(results: Results) -> str:

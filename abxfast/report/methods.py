@@ -48,8 +48,9 @@ _CLASSIFICATION = (
     "was hardest to discriminate; confidence intervals of the accuracy are those of {in:wilson1927}."
 )
 _CONFOUNDS = (
-    "Associations of the scores with differences in level, clipping, bandwidth, noise floor, sample rate and number of "
-    "channels were tested by the method of {in:mantel1967}, with rank correlations."
+    "Level, clipping, bandwidth, noise floor, sample rate and number of channels were examined as confounds: where "
+    "each value is one recording, the ranks of their differences were correlated with the scores by the method of "
+    "{in:mantel1967}; otherwise, their ranks were compared between the values by permutation tests within the contexts."
 )
 _MFCC = (
     "The acoustic baseline, mfcc, consists of mel-frequency cepstral coefficients and their deltas ({davis1980}), "

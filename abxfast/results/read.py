@@ -100,8 +100,8 @@ class Results:
         Parameters
         ----------
         name : str
-            ``summary``, ``pairs``, ``cells``, ``self_baselines``, ``recordings``, ``confounds``, ``classification``,
-            ``accuracy``, ``confusion``, ``listening`` or ``sentences``.
+            ``summary``, ``best_variants``, ``pairs``, ``cells``, ``self_baselines``, ``recordings``, ``copies``,
+            ``confounds``, ``classification``, ``accuracy``, ``confusion``, ``listening`` or ``sentences``.
 
         Returns
         -------

@@ -13,12 +13,8 @@ import pyarrow as pa
 FORMAT = 4
 """Version of the results folder, kept in `RUN_FILE`.
 
-4: every table of analyses got ``standardise``.
-
-3: ``pairs`` and ``summary`` got ``verdict`` and ``reason``.
-
-2: the table ``floors`` became ``self_baselines``, its ``within`` and ``drift`` became ``alternating_split`` and
-``half_split``; the column ``cells_per_frame`` of ``summary`` became ``dims_per_frame``.
+4: every table of analyses got ``standardise``; the tables ``copies`` and ``best_variants`` are new; ``confounds`` got
+``method``, ``values`` and ``recordings``, and ``recordings`` got ``mix_db``. Only default variants have sentences.
 """
 RUN_FILE = "run.json"
 """What was run: versions, hashes, encoders, experiments, failures."""
@@ -91,6 +87,9 @@ SUMMARY = TableSchema(
         "high": _number("upper end of the 95% confidence interval of score"),
         "p": _number("p-value of the permutation test; null hypothesis: the ON labels are exchangeable"),
         **_VERDICT,
+        "low_corrected": _number("lower end of the interval at the level 1 − 0.05 / variants of the encoder"),
+        "high_corrected": _number("upper end of that interval"),
+        "p_corrected": _number("p times the number of the encoder's variants, at most 1 (Bonferroni)"),
         "cells": _count("number of cells with at least one triplet (ordered pairs, in each context)"),
         "triplets": _count("number of triplets"),
         "recordings": _count("number of recordings"),
@@ -100,6 +99,22 @@ SUMMARY = TableSchema(
             "dimensions of a vector per pooled frame: dim / (seconds × frames in one second), with 49 frames in one "
             "second of wav2vec 2.0"
         ),
+        **_NOTE,
+    },
+)
+BEST_VARIANTS = TableSchema(
+    "One row per experiment, encoder with several variants, and length: the variant with the highest score.",
+    {
+        **_KEY,
+        "score": _number("its mean ABX score"),
+        "low": _number("lower end of its confidence interval, corrected for the choice: 95% for all variants jointly"),
+        "high": _number("upper end of that interval"),
+        "p": _number("p-value of its permutation test, corrected for the choice (Bonferroni)"),
+        "verdict": _text("different, no_evidence or equivalent, after the correction; empty if none can be judged"),
+        "variants": _count("number of variants of the encoder"),
+        "compared": _count("number of those that can be judged and have a corrected interval"),
+        "overlapping": _count("number of other variants whose corrected intervals overlap its own"),
+        "not_judged": _text("variants that score higher but cannot be judged"),
         **_NOTE,
     },
 )
@@ -167,19 +182,43 @@ RECORDINGS = TableSchema(
         "noise_db": _number(
             "10th percentile of the level of 50 ms frames, digital silence excluded, in dB re full scale"
         ),
+        "mix_db": _number(
+            "level of the mixed channels relative to a channel, in dB: about −3 if two are unrelated, 0 if there is one"
+        ),
         **_NOTE,
     },
 )
+COPIES = TableSchema(
+    "One row per pair of recordings that hold the same audio.",
+    {
+        "recording": _text("one recording"),
+        "other": _text("the other recording"),
+        "kind": _text("bytes: the files are the same; audio: the same up to codec, level, rate and some seconds"),
+        "correlation": _number("correlation of the changes of the two spectra, over the first minute; 1 for bytes"),
+        "offset_s": _number("what other has in excess at its start, in seconds"),
+        "gain_db": _number("level of other relative to that of recording, in dB"),
+    },
+)
 CONFOUNDS = TableSchema(
-    "One row per analysis and audio quality measure: its correlation with the scores of pairs of recordings.",
+    "One row per analysis and audio quality measure: whether it goes along with what the experiment compares.",
     {
         **_KEY,
         "measure": _text("column of the table recordings"),
-        "correlation": _number(
-            "rank correlation of |difference of the measure| with the score, over pairs of recordings"
+        "method": _text(
+            "pairs: each value of ON is a recording, and differences of the measure are correlated with the scores of "
+            "the experiment's pairs; values: the measure is compared between the values of ON"
         ),
-        "p": _number("p-value of the two-sided Mantel test (the measure is permuted over recordings)"),
-        "pairs": _count("number of pairs of recordings"),
+        "correlation": _number(
+            "pairs: rank correlation of |difference of the measure| with the score; values: correlation ratio of the "
+            "measure's ranks and ON within BY and ACROSS, from 0 to 1"
+        ),
+        "p": _number(
+            "p-value of a permutation test: of the two-sided Mantel test (pairs), or with the values of ON permuted "
+            "over recordings, within BY and ACROSS (values)"
+        ),
+        "values": _text("values: mean of the measure for the values of ON where it is lowest and highest"),
+        "pairs": _count("pairs: number of pairs of recordings"),
+        "recordings": _count("number of recordings that were measured"),
         **_NOTE,
     },
 )
@@ -231,20 +270,26 @@ LISTENING = TableSchema(
     },
 )
 SENTENCES = TableSchema(
-    "The results in plain words.",
+    "The results in plain words: those of the default variant of each encoder, and comparisons.",
     {
         **_KEY,
-        "kind": _text("subject of the sentence: summary, channels, pair, baseline, length, confound or classification"),
+        "kind": _text(
+            "subject of the sentence: summary, channels (of the vectors), pair, baseline, confound, classification; "
+            "length, variant (comparisons of lengths and of variants); copy, cancellation (recordings of an experiment "
+            "that are copies of each other, or whose channels cancel)"
+        ),
         "text": _text("one sentence"),
     },
 )
 
 TABLES: dict[str, TableSchema] = {
     "summary": SUMMARY,
+    "best_variants": BEST_VARIANTS,
     "pairs": PAIRS,
     "cells": CELLS,
     "self_baselines": SELF_BASELINES,
     "recordings": RECORDINGS,
+    "copies": COPIES,
     "confounds": CONFOUNDS,
     "classification": CLASSIFICATION,
     "accuracy": ACCURACY,

@@ -15,7 +15,7 @@ from abxfast.scoring.labels import label_names
 from abxfast.scoring.scores import AbxScores
 from abxfast.scoring.standardisation import check_standardisation
 from abxfast.scoring.task import Task
-from abxfast.store import Snippets, Store, open_store
+from abxfast.store import Snippets, Store, open_store, warn_of_byte_copies
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +95,7 @@ def score_store(
     if variant not in opened.variants:
         raise StoreError(f"{opened.root}: no variant {variant!r}; there are: {', '.join(opened.variants)}")
     metadata = _stored_metadata(opened) if manifest is None else _manifest_metadata(opened, Path(manifest))
+    warn_of_byte_copies(opened, metadata.keys())
     snippets = opened.read(length_s, variant, memory_mb=memory_mb, items=metadata.keys())
     names = (*Task(on, label_names(by), label_names(across)).labels, *label_names(different))
     if isinstance(marginals, str):

@@ -11,10 +11,10 @@ left out of a test. docs/statistics.md states the hypotheses, the estimands and 
 from abxfast.statistics.autocorrelation import Autocorrelation, estimate_autocorrelation
 from abxfast.statistics.baselines import SelfBaselines, self_baselines
 from abxfast.statistics.classification import Classification, classify
-from abxfast.statistics.confounds import MantelTestResult, mantel_test
+from abxfast.statistics.confounds import AssociationTestResult, MantelTestResult, association_test, mantel_test
 from abxfast.statistics.dependence import ExchangeableUnits, make_exchangeable_units
 from abxfast.statistics.intervals import Intervals, jackknife_intervals
-from abxfast.statistics.label_permutation import count_relabellings
+from abxfast.statistics.label_permutation import count_distinct, count_relabellings
 from abxfast.statistics.multiple_testing import benjamini_hochberg, holm
 from abxfast.statistics.permutation import ALPHA, PermutationTestResult, permutation_tests
 from abxfast.statistics.power import detectable_score
@@ -37,6 +37,7 @@ __all__ = [
     "EQUIVALENT",
     "NO_EVIDENCE",
     "UNDECIDABLE",
+    "AssociationTestResult",
     "Autocorrelation",
     "Classification",
     "ExchangeableUnits",
@@ -47,8 +48,10 @@ __all__ = [
     "UnitMarginals",
     "UnitPairMarginals",
     "Verdict",
+    "association_test",
     "benjamini_hochberg",
     "classify",
+    "count_distinct",
     "count_relabellings",
     "decide",
     "detectable_score",

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_MAX_WIDTH = 0.5
+"""Width beyond which an interval says too little to be given."""
 _TIE = 1e-12
 """Mean scores that differ by at most this much are equal."""
 
@@ -30,7 +32,8 @@ class Classification:
     correct : tuple of bool or None
         One per recording; None if it has no score with another recording of its label.
     accuracy, low, high : float
-        Accuracy over the `n` recordings whose label can be predicted, with its 95% interval (Wilson 1927).
+        Accuracy over the `n` recordings whose label can be predicted, with its 95% interval (Wilson 1927), which is NaN
+        if it would be wider than 0.5.
     chance : float
         Majority-class baseline: the accuracy of always predicting the most frequent label.
     n : int
@@ -80,9 +83,12 @@ def classify(scores: NDArray[np.float64], labels: Sequence[str]) -> Classificati
     if not n:
         return Classification(predicted, correct, math.nan, math.nan, math.nan, math.nan, 0, "no two share a label")
     interval = stats.binomtest(n_correct, n).proportion_ci(method="wilson")
+    low, high = float(interval.low), float(interval.high)
+    if high - low > _MAX_WIDTH:
+        low = high = math.nan
     majority = Counter(label for label, counts in zip(labels, predictable, strict=True) if counts).most_common(1)[0][1]
     left_out = len(correct) - n
-    note = f"{left_out} left out: no score with another recording of the same label" if left_out else ""
-    return Classification(
-        predicted, correct, n_correct / n, float(interval.low), float(interval.high), majority / n, n, note
-    )
+    notes = [f"{left_out} left out: no score with another recording of the same label"] if left_out else []
+    if math.isnan(low):
+        notes.append(f"no interval: it would be wider than {_MAX_WIDTH}")
+    return Classification(predicted, correct, n_correct / n, low, high, majority / n, n, "; ".join(notes))

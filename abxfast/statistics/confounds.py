@@ -1,4 +1,4 @@
-"""Confounds: correlation of scores with differences in how the recordings were made."""
+"""Confounds: whether how the recordings were made goes along with what is compared."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from abxfast.statistics.label_permutation import count_distinct, permute_labels
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -16,6 +18,12 @@ _MIN_RECORDINGS = 4
 """With fewer recordings no permutation of them can reach p < 0.05: 3! = 6."""
 _MAX_PAIRS = 4_000_000
 """Pairs of recordings, over all permutations, that are held at once."""
+_MAX_LABELS = 20_000_000
+"""Labels of recordings, over all permutations, that are held at once."""
+_MAX_VALUES = 256
+"""Distinct labels at most: they are permuted as uint8."""
+_ALPHA = 0.05
+_TOO_FEW = f"too few recordings for p < {_ALPHA:g}"
 _ROUNDING = 1e-12
 
 
@@ -89,8 +97,90 @@ def mantel_test(
         n_extreme += int((np.abs(permuted) >= abs(observed) - _ROUNDING).sum())
         remaining -= n
     p = (1 + n_extreme) / (1 + permutations) if permutations else math.nan
-    note = "too few recordings for p < 0.05" if len(known) < _MIN_RECORDINGS else ""
+    note = _TOO_FEW if len(known) < _MIN_RECORDINGS else ""
     return MantelTestResult(float(observed), p, n_pairs, note)
+
+
+@dataclass(frozen=True)
+class AssociationTestResult:
+    """Result of a test of association between a measure and a label.
+
+    Attributes
+    ----------
+    correlation : float
+        Correlation ratio of the ranks of the measure and the label, from 0 to 1; NaN where there is none, for the
+        reason in `note`.
+    p : float
+        p-value; NaN where there is none, or without permutations.
+    recordings : int
+        Number of recordings with a measure.
+    note : str
+        Why a value is missing, or what limits the test; empty otherwise.
+    """
+
+    correlation: float
+    p: float
+    recordings: int
+    note: str
+
+
+def association_test(
+    values: NDArray[np.float64], label: NDArray[np.int64], stratum: NDArray[np.int64], *, permutations: int, seed: int
+) -> AssociationTestResult:
+    """Test whether a measure of recordings goes along with their label, within strata.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (recordings,)
+        The measure; NaN where it is missing.
+    label, stratum : ndarray of int64, shape (recordings,)
+        Codes. Recordings are compared within a stratum only.
+    permutations, seed : int
+
+    Returns
+    -------
+    AssociationTestResult
+
+    Notes
+    -----
+    The correlation ratio is the square root of the share of the variance within strata, of the ranks of the measure,
+    that lies between labels. Labels are permuted over the recordings of each stratum; if all distinct relabellings are
+    no more than `permutations`, p is exact. In one stratum it is a monotone function of Kruskal and
+    Wallis's (1952) H.
+    """
+    known = np.isfinite(values)
+    label, stratum = (
+        np.unique(codes[known], return_inverse=True)[1].reshape(-1).astype(np.int64) for codes in (label, stratum)
+    )
+    n = len(label)
+    if n < 2 or label.max() == 0:  # noqa: PLR2004
+        return AssociationTestResult(math.nan, math.nan, n, "fewer than two values have a measure")
+    if label.max() >= _MAX_VALUES:
+        return AssociationTestResult(math.nan, math.nan, n, f"more than {_MAX_VALUES} values")
+    ranks = stats.rankdata(values[known])
+    ranks -= (np.bincount(stratum, ranks) / np.bincount(stratum))[stratum]
+    total = float(ranks @ ranks)
+    if total <= _ROUNDING * n:
+        return AssociationTestResult(math.nan, math.nan, n, "the same in all recordings that are compared")
+    observed = _between_labels(label[None], ranks)[0]
+    ratio = math.sqrt(min(1.0, observed / total))
+    permutations = min(permutations, _MAX_LABELS // n)
+    distinct = count_distinct(label, stratum)
+    note = _TOO_FEW if distinct < 1 / _ALPHA else ""
+    if not permutations or distinct < 2:  # noqa: PLR2004
+        return AssociationTestResult(ratio, math.nan, n, note)
+    permuted = _between_labels(permute_labels(label, stratum, permutations, seed), ranks)
+    p = float((permuted >= observed - _ROUNDING * total).mean())
+    return AssociationTestResult(ratio, p, n, note)
+
+
+def _between_labels(labels: NDArray[np.int64] | NDArray[np.uint8], ranks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of squares between labels for each row of `labels`, float64 of shape (rows,)."""
+    total = np.zeros(len(labels))
+    for value in np.unique(labels[0]):
+        members = labels == value
+        total += (members @ ranks) ** 2 / members.sum(axis=1)
+    return total
 
 
 def _correlate(rows: NDArray[np.float64], ranks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,8 +19,10 @@ UNDECIDABLE = "undecidable"
 DEFAULT_MARGIN = 0.05
 """Distance from 0.5 within which a score counts as equivalent to chance."""
 _MAX_RECORDINGS = 1000
-_TOO_FEW = f"a recording has fewer than {MIN_BLOCKS} snippets"
-_DRIFT = "the difference is not large enough to rule out that the recordings drift"
+_SEVERAL = "several recordings of each would be needed"
+_DRIFT = f"the difference is not large enough to rule out that the recordings drift: {_SEVERAL}"
+_CHANGES = f"the recordings change over time: {_SEVERAL}"
+_NO_TEST = "not tested: permutations = 0"
 
 
 class Verdict(NamedTuple):
@@ -41,7 +43,11 @@ class Verdict(NamedTuple):
 
 
 def decide(
-    tests: PermutationTestResult | None, intervals: Intervals, *, margin: float = DEFAULT_MARGIN
+    tests: PermutationTestResult | None,
+    intervals: Intervals,
+    *,
+    margin: float = DEFAULT_MARGIN,
+    hop_s: float = math.nan,
 ) -> list[Verdict]:
     """Decide what can be said about each score.
 
@@ -53,6 +59,8 @@ def decide(
         Of the same scores.
     margin : float
         Distance from 0.5 within which a score counts as equivalent to chance.
+    hop_s : float
+        Seconds from one snippet to the next, in which reasons say what would be needed; NaN if there is no such time.
 
     Returns
     -------
@@ -69,12 +77,14 @@ def decide(
     """
     n = len(intervals.score)
     if tests is None:
-        return [Verdict(UNDECIDABLE, "no triplet" if math.isnan(score) else "not tested") for score in intervals.score]
+        return [Verdict(UNDECIDABLE, "no triplet" if math.isnan(score) else _NO_TEST) for score in intervals.score]
     n_tests = sum(math.isfinite(p) for p in tests.p)
-    return [_decide(tests, intervals, row, n_tests, margin) for row in range(n)]
+    return [_decide(tests, intervals, row, n_tests, margin, hop_s) for row in range(n)]
 
 
-def _decide(tests: PermutationTestResult, intervals: Intervals, row: int, n_tests: int, margin: float) -> Verdict:
+def _decide(
+    tests: PermutationTestResult, intervals: Intervals, row: int, n_tests: int, margin: float, hop_s: float
+) -> Verdict:
     if math.isnan(intervals.score[row]):
         return Verdict(UNDECIDABLE, "no triplet")
     if math.isnan(tests.p[row]):
@@ -83,26 +93,40 @@ def _decide(tests: PermutationTestResult, intervals: Intervals, row: int, n_test
     if tests.p_holm[row] <= ALPHA:
         if tests.kind != "block" or tests.drift_p[row] <= ALPHA:
             return Verdict(DIFFERENT, "")
-        return Verdict(UNDECIDABLE, _TOO_FEW if math.isnan(tests.drift_p[row]) else _DRIFT)
-    limit = _limit(tests, row, n_tests)
+        return Verdict(UNDECIDABLE, _too_few(hop_s) if math.isnan(tests.drift_p[row]) else _DRIFT)
+    limit = _limit(tests, row, n_tests, hop_s)
     if limit:
         return Verdict(UNDECIDABLE, limit)
     low, high = intervals.equivalence_low[row], intervals.equivalence_high[row]
     return Verdict(EQUIVALENT if 0.5 - margin < low and high < 0.5 + margin else NO_EVIDENCE, "")
 
 
-def _limit(tests: PermutationTestResult, row: int, n_tests: int) -> str:
+def _limit(tests: PermutationTestResult, row: int, n_tests: int, hop_s: float) -> str:
     """Return why the test could not have found a difference; empty if it could."""
     if tests.kind == "block" and math.isnan(tests.drift_p[row]):
-        return _TOO_FEW
+        return _too_few(hop_s)
     if tests.smallest_p[row] * n_tests > ALPHA:
         return _out_of_reach(tests, row, n_tests)
     if tests.drifts[row]:
-        return "the recordings change over time"
+        return _CHANGES
     if tests.required_snippets[row]:
-        needed = f"roughly {tests.required_snippets[row]} snippets of each, or more, would do"
+        n = int(tests.required_snippets[row])
+        needed = f"roughly {n} snippets of each{_duration(n, hop_s)}, or more, would do"
         return f"the recordings are too short for the correlation of their snippets: {needed}"
     return ""
+
+
+def _too_few(hop_s: float) -> str:
+    needed = f"{MIN_BLOCKS} of each{_duration(MIN_BLOCKS, hop_s)} would be needed"
+    return f"a recording has fewer than {MIN_BLOCKS} snippets: {needed}"
+
+
+def _duration(n_snippets: int, hop_s: float) -> str:
+    """Return how long so many snippets last, in brackets; empty if that is not known."""
+    if math.isnan(hop_s):
+        return ""
+    seconds = n_snippets * hop_s
+    return f" ({seconds / 60:.0f} minutes)" if seconds >= 120 else f" ({seconds:.0f} s)"  # noqa: PLR2004
 
 
 def _out_of_reach(tests: PermutationTestResult, row: int, n_tests: int) -> str:

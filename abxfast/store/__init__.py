@@ -5,6 +5,7 @@ the vectors. pandas, Polars and DuckDB read the files as they are.
 """
 
 from abxfast.store.compaction import compact
+from abxfast.store.copies import find_byte_copies, warn_of_byte_copies
 from abxfast.store.copying import EntryCopy, copy_entries
 from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.forgetting import Forgotten, forget
@@ -27,7 +28,9 @@ __all__ = [
     "compact",
     "copy_entries",
     "create_store",
+    "find_byte_copies",
     "forget",
     "is_store",
     "open_store",
+    "warn_of_byte_copies",
 ]

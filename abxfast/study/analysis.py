@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from abxfast.audio import QUALITY_MEASURES
 from abxfast.study.selection import Selection, value_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Analysis:
         Path of each recording, relative to the results folder.
     quality : mapping of str to AudioQuality
         Of each recording.
+    n_variants : int
+        Number of variants of the encoder that the study scores.
+    has_sentences : bool
+        Whether the results are put in words.
     left_out : tuple of str
         Why rows of the selection are missing, one sentence each.
     permutations, seed : int
@@ -47,6 +52,8 @@ class Analysis:
     length_s: float | None
     paths: Mapping[str, str]
     quality: Mapping[str, AudioQuality]
+    n_variants: int
+    has_sentences: bool
     left_out: tuple[str, ...]
     permutations: int
     seed: int
@@ -80,9 +87,14 @@ class Analysis:
                 [item.item, item.recording, *(value_of(item, name) for name in columns)]
                 for item in self.selection.items
             ],
-            "quality": {recording: asdict(self.quality[recording]) for recording in self.selection.recordings},
+            "quality": {
+                recording: [getattr(self.quality[recording], name) for name in QUALITY_MEASURES]
+                for recording in self.selection.recordings
+            },
             "paths": {recording: self.paths[recording] for recording in self.selection.recordings},
             "left_out": self.left_out,
+            "n_variants": self.n_variants,
+            "has_sentences": self.has_sentences,
             "dim": self.dim,
             "frames": [self.encoder.sample_rate_hz, self.encoder.least_samples, self.encoder.frame_hop_samples],
             "permutations": self.permutations,

@@ -77,6 +77,8 @@ def make_analyses(
                         length_s=length,
                         paths=paths,
                         quality=quality,
+                        n_variants=len(resolved.variants[name]),
+                        has_sentences=variant == resolved.shown_variant(name),
                         left_out=notes,
                         permutations=resolved.study.permutations,
                         seed=resolved.study.seed,

@@ -12,13 +12,13 @@ import numpy as np
 from abxfast.errors import TaskError
 from abxfast.scoring import encode_label, measure_dominance, standardise_vectors
 from abxfast.statistics import UNDECIDABLE
+from abxfast.study.confounds import confound_rows, describe_confounds
 from abxfast.study.inference import Scored, infer, score
-from abxfast.study.recording_pairs import classification_rows, confound_rows, recording_matrix
+from abxfast.study.recording_pairs import classification_rows, recording_matrix
 from abxfast.study.selection import value_of
 from abxfast.study.sentences import (
     describe_baselines,
     describe_classification,
-    describe_confounds,
     describe_dominance,
     describe_generality,
     describe_pairs,
@@ -57,11 +57,9 @@ def compute_tables(
             snippets.embeddings, labels, experiment, seed=analysis.seed, memory_mb=memory_mb, threads=threads
         )
     except TaskError as error:
-        logger.warning("%s: %s", analysis, error)
-        note = "; ".join((f"not scored: {error}", *analysis.left_out))
-        row = analysis.key | sample_sizes(analysis, snippets) | {"cells": 0, "triplets": 0, "note": note}
-        row |= {"verdict": UNDECIDABLE, "reason": str(error)}
-        return {"summary": [row]}
+        return {"summary": [_not_scored(analysis, snippets, str(error))]}
+    if not any(scored.scores.table["triplets"].to_pylist()):
+        return {"summary": [_not_scored(analysis, snippets, "no cell has a triplet")]}
     pairs, pair_of_cell = _pairs(analysis, scored)
     values = encode_label(experiment.task.on, labels)[1].to_pylist()
     codes = {value: code for code, value in enumerate(values)}
@@ -75,6 +73,7 @@ def compute_tables(
         permutations=analysis.permutations,
         seed=analysis.seed,
         margin=analysis.margin,
+        variants=analysis.n_variants,
         threads=threads,
     )
     sizes = Counter(labels[experiment.task.on])
@@ -85,11 +84,21 @@ def compute_tables(
         "self_baselines": baseline_rows(analysis, snippets, labels, memory_mb, threads),
         "listening": listening_rows(analysis, snippets, scored, pairs, pair_of_cell) if scored.has_snippets else [],
     }
-    recordings, matrix, note = recording_matrix(analysis, snippets, labels, scored, memory_mb, threads)
-    rows["confounds"] = confound_rows(analysis, recordings, matrix, note)
-    rows |= classification_rows(analysis, recordings, matrix, note)
-    rows["sentences"] = _sentence_rows(analysis, rows, None if analysis.standardise else dominance)
+    rows["confounds"] = confound_rows(analysis, labels, rows["pairs"])
+    if experiment.classify:
+        matrix = recording_matrix(analysis, snippets, labels, scored, memory_mb, threads)
+        rows |= classification_rows(analysis, *matrix)
+    if analysis.has_sentences:
+        rows["sentences"] = _sentence_rows(analysis, rows, None if analysis.standardise else dominance)
     return rows
+
+
+def _not_scored(analysis: Analysis, snippets: Snippets, reason: str) -> Row:
+    """Return the row of the summary of an analysis in which nothing can be scored."""
+    logger.warning("%s: %s", analysis, reason)
+    note = "; ".join((f"not scored: {reason}", *analysis.left_out))
+    row = analysis.key | sample_sizes(analysis, snippets) | {"cells": 0, "triplets": 0, "note": note}
+    return row | {"verdict": UNDECIDABLE, "reason": reason}
 
 
 def _labels(analysis: Analysis, snippets: Snippets) -> dict[str, Sequence[object]]:
@@ -133,8 +142,8 @@ def _sentence_rows(analysis: Analysis, rows: Mapping[str, list[Row]], dominance:
         *describe_pairs(rows["pairs"], analysis.margin),
         *describe_generality(on, _recordings_of_values(analysis), rows["pairs"]),
         *describe_baselines(rows["self_baselines"]),
-        *describe_confounds(rows["confounds"]),
-        *describe_classification(rows["accuracy"]),
+        *describe_confounds(rows["confounds"], on),
+        *describe_classification(rows.get("accuracy", ())),
     )
     return [analysis.key | {"kind": kind, "text": text} for kind, text in sentences]
 

@@ -13,6 +13,7 @@ from abxfast._threads import usable_threads
 from abxfast.errors import TaskError
 from abxfast.scoring import AbxScores, encode_label, score_embeddings
 from abxfast.statistics import (
+    ALPHA,
     ExchangeableUnits,
     Intervals,
     PermutationTestResult,
@@ -81,6 +82,8 @@ class Inference:
         One row per pair.
     overall : Intervals
         One row: the mean of all cells.
+    corrected : Intervals
+        The same, at a level of 1 − 0.05 / variants.
     pair_tests, overall_test : PermutationTestResult or None
         Tests of the same; None without permutations.
     pair_verdicts : list of Verdict
@@ -89,6 +92,7 @@ class Inference:
 
     pairs: Intervals
     overall: Intervals
+    corrected: Intervals
     pair_tests: PermutationTestResult | None
     overall_test: PermutationTestResult | None
     pair_verdicts: list[Verdict]
@@ -204,6 +208,7 @@ def infer(
     permutations: int,
     seed: int,
     margin: float,
+    variants: int,
     threads: int | None,
 ) -> Inference:
     """Compute confidence intervals, permutation tests and verdicts of an experiment.
@@ -223,6 +228,8 @@ def infer(
     seed : int
     margin : float
         See `abxfast.statistics.decide`.
+    variants : int
+        Number of variants that the best one is chosen from.
     threads : int, optional
     """
     table, task = scored.scores.table, experiment.task
@@ -234,6 +241,13 @@ def infer(
         )
         for row_of_cell in (pair_of_cell, np.zeros_like(pair_of_cell))
     )
+    corrected = overall
+    if variants > 1:
+        one_row = np.zeros_like(pair_of_cell)
+        level = 1 - ALPHA / variants
+        corrected = jackknife_intervals(
+            wins2, triplets, scored.marginals, one_row, scored.units, values=values, level=level
+        )
     on = encode_label(task.on, labels)[0]
     pair_tests, overall_test = (
         permutation_tests(
@@ -252,9 +266,19 @@ def infer(
         else None
         for tested in (pairs, None)
     )
-    pair_verdicts = decide(pair_tests, pair_intervals, margin=margin)
-    overall_verdict = decide(overall_test, overall, margin=margin)[0]
-    return Inference(pair_intervals, overall, pair_tests, overall_test, pair_verdicts, overall_verdict)
+    hop_s = _hop_s(labels)
+    pair_verdicts = decide(pair_tests, pair_intervals, margin=margin, hop_s=hop_s)
+    overall_verdict = decide(overall_test, overall, margin=margin, hop_s=hop_s)[0]
+    return Inference(pair_intervals, overall, corrected, pair_tests, overall_test, pair_verdicts, overall_verdict)
+
+
+def _hop_s(labels: Labels) -> float:
+    """Return the seconds from one snippet of a recording to the next; NaN if no recording has two."""
+    recording = encode_label("recording", labels)[0]
+    start_s = np.asarray(labels["start_s"], np.float64)
+    order = np.lexsort((start_s, recording))
+    steps = np.diff(start_s[order])[np.diff(recording[order]) == 0]
+    return float(np.median(steps)) if len(steps) else np.nan
 
 
 def _values_of_cells(scored: Scored) -> dict[str, NDArray[np.int64]]:

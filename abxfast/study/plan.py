@@ -11,10 +11,12 @@ from abxfast._threads import usable_threads
 from abxfast.study.config import read_study
 from abxfast.study.embedding_estimate import count_snippets, estimate_embedding
 from abxfast.study.embedding_jobs import required_snippets
+from abxfast.study.plan_warnings import plan_warnings
 from abxfast.study.power_estimate import estimate_power
 from abxfast.study.resolve import ResolvedStudy, resolve
 from abxfast.study.results_folder import check_results_folder
 from abxfast.study.scoring_estimate import estimate_scoring
+from abxfast.study.triplets import check_triplets
 
 if TYPE_CHECKING:
     from abxfast.study.embedding_jobs import ItemLength
@@ -160,12 +162,13 @@ def plan_study(
     study = read_study(Path(study_path))
     check_results_folder(folder, study)
     resolved = resolve(study, provider)
+    check_triplets(resolved)
     threads = threads or usable_threads()
     required = required_snippets(resolved)
     embedding = estimate_embedding(resolved, folder, required, provider, threads)
     scoring = estimate_scoring(resolved, folder, memory_mb, threads)
     free_bytes = shutil.disk_usage(_existing_parent(folder)).free
-    notes = [*_unreadable(resolved), *scoring.notes]
+    notes = [*_unreadable(resolved), *plan_warnings(resolved)]
     if embedding.disk_bytes > free_bytes:
         notes.append("not enough disk space: free some, or choose a results folder on another disk")
     items = dict.fromkeys(item.item for item, _ in required)

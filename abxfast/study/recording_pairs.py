@@ -1,4 +1,4 @@
-"""Scores of every pair of recordings, whatever ON is, and what follows from them: confounds and classification."""
+"""Scores of every pair of recordings, whatever ON is, and the classification of recordings that follows from them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from abxfast.audio import QUALITY_MEASURES
 from abxfast.scoring import encode_label, score_embeddings
-from abxfast.statistics import classify, mantel_test
+from abxfast.statistics import classify
 from abxfast.study.selection import value_of
 
 if TYPE_CHECKING:
@@ -73,31 +72,6 @@ def recording_matrix(
         if score is not None and a in index and b in index:
             directions[0, index[a], index[b]] = directions[1, index[b], index[a]] = score
     return recordings, (directions[0] + directions[1]) / 2, ""
-
-
-def confound_rows(analysis: Analysis, recordings: Sequence[str], matrix: NDArray[np.float64], note: str) -> list[Row]:
-    """Return a row per audio quality measure: its correlation with the scores of pairs of recordings.
-
-    Parameters
-    ----------
-    analysis : Analysis
-    recordings, matrix, note
-        As `recording_matrix` returns them.
-    """
-    rows = []
-    for number, name in enumerate(QUALITY_MEASURES):
-        measured = [getattr(analysis.quality[recording], name) for recording in recordings]
-        values = np.array([np.nan if value is None else value for value in measured], np.float64)
-        if note:
-            rows.append(analysis.key | {"measure": name, "pairs": 0, "note": note})
-            continue
-        test = mantel_test(matrix, values, permutations=analysis.permutations, seed=[analysis.seed, number])
-        rows.append(
-            analysis.key
-            | {"measure": name, "correlation": test.correlation, "p": test.p}
-            | {"pairs": test.pairs, "note": test.note}
-        )
-    return rows
 
 
 def classification_rows(

@@ -75,6 +75,11 @@ class ResolvedStudy:
         """The recordings of all experiments, in order of first appearance."""
         return tuple(dict.fromkeys(name for selection in self.selections for name in selection.recordings))
 
+    def shown_variant(self, encoder: str) -> str:
+        """Return the variant of an encoder that sentences are about: its default, or the first one that is scored."""
+        default, variants = self.encoders[encoder].info.default_variant, self.variants[encoder]
+        return default if default in variants else variants[0]
+
 
 def resolve(study: Study, provider: str = "auto") -> ResolvedStudy:
     """Look up everything that a study names, and check that the study can be carried out.

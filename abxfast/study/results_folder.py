@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from abxfast.study.config import Study
 
-_UPGRADABLE = (1, 2, FORMAT)
+_UPGRADABLE = (1, 2, 3, FORMAT)
 """Formats of a folder that a run may go on with: tables are rewritten, analyses computed again."""
 _FORMER_TABLES = ("floors",)
 """Tables that an earlier format had under a name that is no longer used."""

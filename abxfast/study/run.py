@@ -20,6 +20,7 @@ from abxfast.store import is_store, open_store
 from abxfast.study.cached_analysis import make_analyses, measure_recordings
 from abxfast.study.compute import compute_tables
 from abxfast.study.config import read_study
+from abxfast.study.copies import copy_rows
 from abxfast.study.embedding_jobs import embedding_jobs, missing_snippets, required_snippets, store_path
 from abxfast.study.provenance import describe_run
 from abxfast.study.resolve import ResolvedStudy, resolve
@@ -30,8 +31,9 @@ from abxfast.study.results_folder import (
     metadata_names,
     remove_former_tables,
 )
-from abxfast.study.sentences import describe_lengths
 from abxfast.study.steps import StudyStep
+from abxfast.study.study_sentences import best_variant_rows, study_sentences
+from abxfast.study.triplets import check_triplets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,6 +149,7 @@ def run_study(
     study = read_study(Path(study_path))
     check_results_folder(folder, study)
     resolved = resolve(study, provider)
+    check_triplets(resolved)
     claim_results_folder(folder, study)
     run_report = RunReport(folder)
     embedded = _embed(resolved, folder, provider=provider, threads=threads, timeout_s=timeout_s, progress=progress)
@@ -165,7 +168,9 @@ def run_study(
         compute = partial(_compute, cached.analysis, stores[cached.encoder], memory_mb=memory_mb, threads=threads)
         for name, table_rows in cache.get(cached.title, cached.depends_on, compute).items():
             rows[name] += table_rows
-    rows["sentences"] += _length_sentences(rows["summary"])
+    rows["best_variants"] = best_variant_rows(rows["summary"])
+    rows["copies"] = copy_rows(stores.values(), quality, cache)
+    rows["sentences"] += study_sentences(resolved, quality, rows)
     write_tables(folder / TABLES_FOLDER, rows, metadata, excel=excel)
     _write_provenance(folder, resolved, describe_run(resolved, stores, rows, run_report.failures))
     cache.remove_unused()
@@ -251,19 +256,6 @@ def _compute(analysis: Analysis, store: Store, *, memory_mb: float, threads: int
     items = [item.item for item in analysis.selection.items]
     snippets = store.read(analysis.length_s, analysis.variant, memory_mb=memory_mb, items=items)
     return compute_tables(analysis, snippets, memory_mb=memory_mb, threads=threads)
-
-
-def _length_sentences(summary: list[Row]) -> list[Row]:
-    """Return a row per experiment, encoder and variant: a sentence that compares its lengths."""
-    names = ("experiment", "encoder", "variant", "standardise")
-    curves: dict[tuple[str, ...], list[Row]] = {}
-    for row in summary:
-        curves.setdefault(tuple(row[name] for name in names), []).append(row)
-    return [
-        dict(zip(names, curve, strict=True)) | {"snippet_s": None, "kind": kind, "text": text}
-        for curve, rows in curves.items()
-        for kind, text in describe_lengths(rows)
-    ]
 
 
 def _write_provenance(folder: Path, resolved: ResolvedStudy, description: dict[str, Any]) -> None:

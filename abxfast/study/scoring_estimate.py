@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from abxfast.results import PARTIAL_FOLDER
 from abxfast.scoring import make_cells
+from abxfast.statistics import count_distinct
 from abxfast.store import is_store, open_store
 from abxfast.study.cached_analysis import cached_quality, make_analyses
 from abxfast.study.embedding_estimate import count_snippets
@@ -18,10 +20,12 @@ from abxfast.study.selection import value_of
 from abxfast.study.throughput import ScoringSpeeds, scoring_speeds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from abxfast.scoring import Task
     from abxfast.study.resolve import EncoderSummary, ResolvedStudy
     from abxfast.study.selection import Selection
 
@@ -50,8 +54,6 @@ class ScoringEstimate:
         Time left on this machine, in seconds.
     memory_mb : float
         Peak memory.
-    notes : list of str
-        Where nothing can be scored.
     """
 
     analyses: int = 0
@@ -61,7 +63,6 @@ class ScoringEstimate:
     score_s: float = 0.0
     test_s: float = 0.0
     memory_mb: float = 0.0
-    notes: list[str] = field(default_factory=list)
 
 
 def estimate_scoring(resolved: ResolvedStudy, folder: Path, memory_mb: float, threads: int) -> ScoringEstimate:
@@ -83,11 +84,6 @@ def estimate_scoring(resolved: ResolvedStudy, folder: Path, memory_mb: float, th
         experiment = selection.experiment
         for length in experiment.snippets:
             size = _measure_size(resolved, selection, length)
-            if not size.triplets:
-                place = "as whole items" if length is None else f"at {length:g} s"
-                estimate.notes.append(
-                    f"{experiment.name}: nothing can be scored {place}: too few snippets of each kind"
-                )
             for name, encoder in resolved.encoders.items():
                 variants = resolved.variants[name]
                 n_finished = sum(
@@ -136,12 +132,15 @@ class _Size:
     snippets, cells, triplets : int
     pairs : tuple of int
         Snippets of each pair of values of ON, both values together.
+    relabellings : tuple of float
+        Distinct relabellings of each pair, then of all values; infinite where the units are not recordings.
     """
 
     snippets: int
     cells: int
     triplets: int
     pairs: tuple[int, ...]
+    relabellings: tuple[float, ...]
 
 
 def _measure_size(resolved: ResolvedStudy, selection: Selection, length: float | None) -> _Size:
@@ -151,7 +150,7 @@ def _measure_size(resolved: ResolvedStudy, selection: Selection, length: float |
     n_snippets = np.array([count_snippets(resolved, item, length) for item in items], np.int64)
     labels = {name: [value_of(item, name) for item in items] for name in task.labels}
     if len(set(labels[task.on])) < 2:  # noqa: PLR2004
-        return _Size(int(n_snippets.sum()), 0, 0, ())
+        return _Size(int(n_snippets.sum()), 0, 0, (), ())
     cells = make_cells(task, labels)
     group = np.repeat(np.arange(len(cells.bounds) - 1), np.diff(cells.bounds))
     n = np.bincount(group, n_snippets[cells.rows], minlength=len(cells.bounds) - 1)  # floats: triplets may be many
@@ -166,7 +165,39 @@ def _measure_size(resolved: ResolvedStudy, selection: Selection, length: float |
         int((triplets > 0).sum()),
         int(triplets.sum()),
         _pair_sizes(pairs, labels[task.on], n_snippets),
+        _relabellings([*pairs, frozenset(labels[task.on])], [item.recording for item in items], labels, task),
     )
+
+
+def _relabellings(
+    tests: Sequence[frozenset[str | None]],
+    recordings: Sequence[str],
+    labels: Mapping[str, Sequence[str | None]],
+    task: Task,
+) -> tuple[float, ...]:
+    """Return the number of distinct relabellings of the recordings for each test of a set of values of ON."""
+    contexts: dict[str, set[tuple[str | None, ...]]] = {}
+    values: dict[str, set[str | None]] = {}
+    columns = zip(*(labels[name] for name in task.labels), strict=True)
+    for recording, (on, *context) in zip(recordings, columns, strict=True):
+        values.setdefault(recording, set()).add(on)
+        contexts.setdefault(recording, set()).add(tuple(context))
+    single = all(len(found) == 1 for found in values.values())
+    if not single or len(values) == len({value for found in values.values() for value in found}):
+        return tuple(math.inf for _ in tests)  # runs or blocks
+    value_of_recording = {recording: next(iter(found)) for recording, found in values.items()}
+    counts = []
+    for test in tests:
+        tested = [recording for recording in values if value_of_recording[recording] in test]
+        label, stratum = (
+            np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
+            for numbers, keys in (
+                (dict[object, int](), [value_of_recording[recording] for recording in tested]),
+                (dict[object, int](), [frozenset(contexts[recording]) for recording in tested]),
+            )
+        )
+        counts.append(count_distinct(label, stratum))
+    return tuple(counts)
 
 
 def _pair_sizes(pairs: set[frozenset[str]], labels: list[str | None], n_snippets: NDArray[np.int64]) -> tuple[int, ...]:
@@ -180,9 +211,10 @@ def _add_time(estimate: ScoringEstimate, size: _Size, speeds: ScoringSpeeds, ana
     """Add the time of analyses of one size. For each X, every other snippet is sorted or looked up: n² in all."""
     n_measured = min(size.snippets, _MAX_MEASURED)
     estimate.score_s += analyses * speeds.score_s * (size.snippets / n_measured) ** 2
-    squares = min(size.snippets, _MAX_TESTED) ** 2 + sum(min(n, _MAX_TESTED // 3) ** 2 for n in size.pairs)
-    permutation_s = (len(size.pairs) + 1) * speeds.permutation_s + squares * speeds.square_s
-    estimate.test_s += analyses * permutation_s * permutations
+    tested = [*(min(n, _MAX_TESTED // 3) for n in size.pairs), min(size.snippets, _MAX_TESTED)]
+    for n, relabellings in zip(tested, size.relabellings, strict=True):
+        n_permutations = min(permutations, relabellings)
+        estimate.test_s += analyses * n_permutations * (speeds.permutation_s + n**2 * speeds.square_s)
 
 
 def _peak_mb(encoder: EncoderSummary, n_snippets: int, memory_mb: float) -> float:

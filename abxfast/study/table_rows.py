@@ -116,6 +116,9 @@ def summary_row(analysis: Analysis, snippets: Snippets, scored: Scored, inferenc
         row["p"] = float(inference.overall_test.p[0])
         notes.insert(1, inference.overall_test.note[0])
     row |= inference.overall_verdict._asdict()
+    row |= {f"{name}_corrected": float(getattr(inference.corrected, name)[0]) for name in ("low", "high")}
+    if "p" in row:
+        row["p_corrected"] = min(1.0, analysis.n_variants * row["p"])
     triplets = scored.scores.table["triplets"].to_numpy()
     return row | {"cells": int((triplets > 0).sum()), "triplets": int(triplets.sum()), "note": _join(notes)}
 

@@ -42,7 +42,10 @@ def test_the_corrected_test_decides():
 def test_a_difference_must_exceed_the_drift():
     found = verdict(result_of(p=0.001, drift_p=0.2, kind="block"))
     assert found.verdict == "undecidable"
-    assert found.reason == "the difference is not large enough to rule out that the recordings drift"
+    assert found.reason == (
+        "the difference is not large enough to rule out that the recordings drift: several recordings of each would be "
+        "needed"
+    )
     assert verdict(result_of(p=0.001, drift_p=0.04, kind="block")).verdict == "different"
 
 
@@ -80,24 +83,28 @@ def test_recordings_too_short_for_their_correlation():
     found = verdict(result_of(kind="block", required_snippets=150, drift_p=0.5))
     assert found.verdict == "undecidable"
     assert found.reason.endswith("roughly 150 snippets of each, or more, would do")
+    timed = verdict(result_of(kind="block", required_snippets=150, drift_p=0.5), hop_s=10.0)
+    assert timed.reason.endswith("roughly 150 snippets of each (25 minutes), or more, would do")
     # A difference that is found all the same exceeds the drift.
     assert verdict(result_of(p=0.001, kind="block", required_snippets=150, drift_p=0.01)).verdict == "different"
 
 
 def test_recordings_that_change_over_time():
     found = verdict(result_of(kind="block", drifts=True, drift_p=0.3))
-    assert found == ("undecidable", "the recordings change over time")
+    assert found == ("undecidable", "the recordings change over time: several recordings of each would be needed")
     assert verdict(result_of(p=0.001, kind="block", drifts=True, drift_p=0.01)).verdict == "different"
 
 
 @pytest.mark.parametrize("p", [0.001, 0.5])
 def test_recordings_of_hardly_any_snippets(p):
     found = verdict(result_of(p=p, kind="block", drift_p=np.nan, distinct=10, smallest_p=0.1))
-    assert found == ("undecidable", "a recording has fewer than 10 snippets")
+    assert found == ("undecidable", "a recording has fewer than 10 snippets: 10 of each would be needed")
+    timed = verdict(result_of(p=p, kind="block", drift_p=np.nan, distinct=10, smallest_p=0.1), hop_s=5.0)
+    assert timed.reason.endswith("10 of each (50 s) would be needed")
 
 
 def test_what_was_not_tested_cannot_be_judged():
-    assert verdict(None) == ("undecidable", "not tested")
+    assert verdict(None) == ("undecidable", "not tested: permutations = 0")
     assert verdict(None, intervals(np.nan)) == ("undecidable", "no triplet")
     note = replace(result_of(p=np.nan), note=["tested on one snippet in 2; not tested: no runs can be exchanged"])
     assert verdict(note) == ("undecidable", "not tested: no runs can be exchanged")

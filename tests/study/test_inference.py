@@ -59,7 +59,17 @@ def test_a_test_of_too_many_values_is_left_out_with_a_note():
     scored = score(vectors, labels, experiment, seed=0, memory_mb=512, threads=1)
     cells = np.zeros(scored.scores.table.num_rows, np.int64)
     inference = infer(
-        vectors, labels, experiment, scored, cells, np.array([[0, 1]]), permutations=20, seed=0, margin=0.05, threads=1
+        vectors,
+        labels,
+        experiment,
+        scored,
+        cells,
+        np.array([[0, 1]]),
+        permutations=20,
+        seed=0,
+        margin=0.05,
+        variants=1,
+        threads=1,
     )
     assert math.isnan(inference.overall_test.p[0])
     assert inference.overall_test.note == ["not tested: more than 256 values"]

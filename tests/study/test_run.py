@@ -114,7 +114,7 @@ def test_every_table_has_its_columns_in_three_formats(results):
         assert header == columns
         assert table.to_pylist() == read(results, name)
         assert len(rows) == table.num_rows
-        assert table.num_rows, f"{name} is empty"
+        assert table.num_rows or name == "copies", f"{name} is empty"
 
 
 def test_differences_are_found_and_only_those(results):
@@ -270,7 +270,11 @@ def test_the_plan_notes_where_nothing_can_be_scored(folder, tmp_path):
         encoding="utf-8",
     )
     plan = plan_study(tmp_path / "study.toml", tmp_path / "results")
-    assert plan.notes == ("matrix: nothing can be scored as whole items: too few snippets of each kind",)
+    (note,) = plan.notes
+    assert note == (
+        "matrix, whole items: nothing can be scored: there is one snippet for each recording as whole items: A and X "
+        "need two"
+    )
 
 
 def test_the_plan_says_what_the_recordings_could_show(folder, results):

@@ -3,13 +3,13 @@
 import pytest
 
 from abxfast.scoring import Dominance
+from abxfast.study.comparisons import describe_lengths
+from abxfast.study.confounds import describe_confounds
 from abxfast.study.sentences import (
     describe_baselines,
     describe_classification,
-    describe_confounds,
     describe_dominance,
     describe_generality,
-    describe_lengths,
     describe_pairs,
     describe_summary,
 )
@@ -67,7 +67,9 @@ def test_lengths_that_cannot_be_judged_are_named_first_if_they_score_higher():
         "10 and 20 s score higher (0.92, 0.96) but cannot be compared, without a confidence interval or a verdict; the "
         "others are compared here."
     )
-    assert second == "5 s discriminates best: 0.80 [0.75, 0.85]; the confidence intervals of 1 s are lower."
+    assert second == (
+        "5 s discriminates best of the lengths compared: 0.80 [0.75, 0.85]; the confidence intervals of 1 s are lower."
+    )
 
 
 def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
@@ -87,12 +89,15 @@ def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
             "There is evidence of a difference between A and B at 1 s: 1.00, without a confidence interval.",
         ),
         (
-            pair("no_evidence", p_holm=None),
-            "There is no evidence of a difference between A and B at 1 s: 0.60 [0.55, 0.65].",
+            pair("no_evidence", low=0.45, p_holm=None),
+            "There is no evidence of a difference between A and B at 1 s: 0.60 [0.45, 0.65].",
         ),
         (
             pair("equivalent", 0.51, 0.48, 0.54),
-            "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54], corrected p = 0.012.",
+            (
+                "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54], corrected p = 0.012 (by two "
+                "one-sided tests)."
+            ),
         ),
         (pair("undecidable", reason="too few"), "A and B (0.60) cannot be judged at 1 s: too few."),
         (pair("undecidable", None, None, None, "no triplet"), "A and B cannot be judged at 1 s: no triplet."),
@@ -141,7 +146,10 @@ def test_a_baseline_counts_only_if_it_has_an_interval():
     assert "scores 0.55 at 10 s on average (0.50 to 0.60)" in text
     assert text.endswith("the baseline of all scores here; 2 of 4 recordings are too short or change over time.")
     ((_, text),) = describe_baselines(rows[2:])
-    assert text == "The baseline at 10 s is unknown: no recording is long and steady enough for an interval."
+    assert text == (
+        "The baseline at 10 s cannot be judged: all recordings (they score 0.00 to 1.00 against themselves) are too "
+        "short or change over time."
+    )
 
 
 def test_recordings_that_change_over_time_are_named():
@@ -202,17 +210,31 @@ def test_the_summary_counts_the_verdicts_of_pairs():
 
 
 def test_a_significant_correlation_may_confound_the_scores():
-    row = {"snippet_s": 1.0, "measure": "level_db", "correlation": -0.4, "p": 0.01}
+    row = {"snippet_s": 1.0, "measure": "level_db", "method": "pairs", "correlation": -0.4, "p": 0.01, "note": ""}
     other = row | {"measure": "noise_db", "correlation": 0.1, "p": 0.6}
-    ((kind, text),) = describe_confounds([row, other])
+    ((kind, text),) = describe_confounds([row, other], "recording")
     assert kind == "confound"
     assert text == (
         "Recordings that differ more in level have lower scores at 1 s (rank correlation -0.40, p = 0.01): this may "
         "confound the scores."
     )
-    ((_, text),) = describe_confounds([other, row | {"p": None}])
-    assert text == ("No significant correlation of the scores at 1 s with differences in noise floor (all p ≥ 0.05).")
-    assert not list(describe_confounds([row | {"p": None}]))
+    ((_, text),) = describe_confounds([other, row | {"p": None}], "recording")
+    assert text == "No significant correlation of the scores at 1 s with differences in noise floor (all p ≥ 0.05)."
+    assert not list(describe_confounds([row | {"p": None}], "recording"))
+    assert not list(describe_confounds([other | {"note": "too few recordings for p < 0.05"}], "recording"))
+
+
+def test_a_measure_that_differs_between_labels_may_confound_the_scores():
+    row = {"snippet_s": 1.0, "measure": "level_db", "method": "values", "correlation": 0.9, "p": 0.01, "note": ""}
+    row["values"] = "table -31.4, head -20.2"
+    other = row | {"measure": "noise_db", "p": 0.6}
+    ((_, text),) = describe_confounds([row, other], "microphone")
+    assert text == (
+        "The values of microphone differ in level as well (p = 0.01, with means of table -31.4, head -20.2 dB): this "
+        "may confound the scores."
+    )
+    ((_, text),) = describe_confounds([other], "microphone")
+    assert text == "No significant difference in noise floor between the values of microphone (all p ≥ 0.05)."
 
 
 @pytest.mark.parametrize(
@@ -240,3 +262,42 @@ def test_channels_that_outweigh_the_others_are_named_with_the_option():
         'the others; standardise = "zscore" in the study file gives all channels the same weight.'
     )
     assert not list(describe_dominance({}, None))
+
+
+def test_an_accuracy_of_few_recordings_has_no_interval():
+    row = {"classify": "room", "snippet_s": 1.0, "n": 3, "accuracy": 1.0, "low": None, "high": None, "chance": 2 / 3}
+    ((_, text),) = describe_classification([row])
+    assert text == (
+        "Classification by room is correct for 3 of 3 recordings at 1 s, too few for a confidence interval; the "
+        "majority-class baseline is 0.67."
+    )
+
+
+def test_an_accuracy_is_not_above_a_baseline_that_prints_like_its_interval():
+    row = {"classify": "room", "snippet_s": 1.0, "n": 90, "accuracy": 0.6, "low": 0.5004, "high": 0.7, "chance": 0.5}
+    ((_, text),) = describe_classification([row])
+    assert text.endswith("[0.50, 0.70], not significantly above the majority-class baseline (0.50).")
+
+
+@pytest.mark.parametrize(
+    ("row", "note"),
+    [
+        (pair("different", 0.53, 0.49, 0.57), " (the test decides; the interval includes chance)."),
+        (pair("no_evidence", 0.6, 0.55, 0.65, p_holm=0.2), " (the test decides; the interval excludes chance)."),
+        (pair("different", 0.6, 0.55, 0.65), "corrected p = 0.012."),
+        (pair("no_evidence", 0.5, 0.45, 0.55, p_holm=0.2), "corrected p = 0.2."),
+    ],
+)
+def test_a_verdict_that_an_interval_does_not_suggest_says_what_decides(row, note):
+    ((_, text),) = describe_pairs([row], 0.05)
+    assert text.endswith(note)
+
+
+def test_many_pairs_of_one_verdict_are_one_sentence():
+    rows = [pair("different", 0.6 + n / 200, b=f"B{n}") for n in range(46)]
+    ((_, text),) = describe_pairs(rows, 0.05)
+    assert text == (
+        "There is evidence of a difference between the values of 46 pairs at 1 s: from 0.60 (A and B0) to 0.82 (A and "
+        "B45)."
+    )
+    assert len(list(describe_pairs(rows[1:], 0.05))) == 45

@@ -207,7 +207,7 @@ function createViewer(section) {
     ].filter(([name]) => view.tables[name]).map(([name, options]) => fold("All pairs, as a table and in words", tableSection(name, view.tables[name], options), foldedSentences(view, ["pair"])));
     const sections = [
       ["self_baselines", { heading: "Self-baselines", description: "The score of each recording against itself: in alternating blocks of 30 s, and of its first half against its second half (drift). A score between two recordings is meaningful only if it is higher." }],
-      ["confounds", { heading: "Confounds", description: "Association of scores with differences in recording conditions: rank correlation over pairs of recordings." }],
+      ["confounds", { heading: "Confounds", description: "Whether how the recordings were made goes along with what is compared: by pairs of recordings, or by the values of ON." }],
     ];
     const tables = sections.filter(([name]) => view.tables[name]).map(([name, options]) => tableSection(name, view.tables[name], options));
     if (tables.length) folded.push(fold("Baselines and confounds", foldedSentences(view, ["baseline", "confound"]), ...tables));

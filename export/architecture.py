@@ -54,6 +54,8 @@ class Architecture(ABC):
     """Names of weights that a checkpoint may have and the graph does not use."""
     weight_norms: ClassVar[tuple[str, ...]] = ()
     """Names of convolutions whose weight is stored as norm and direction."""
+    row_scaled: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of inputs of linear layers that have few frames with much larger values; see `LinearLayers`."""
 
     model_type: str
     hidden_size: int
@@ -80,6 +82,11 @@ class Architecture(ABC):
     def most_samples(self) -> int | None:
         """Samples of the longest waveform that the model takes; None if there is no such limit."""
         return None
+
+    @property
+    def convolution_inputs(self) -> tuple[str, ...]:
+        """Names of inputs of the front end whose layers are convolutions unless they are in int8."""
+        return ()
 
     @property
     @abstractmethod

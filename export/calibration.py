@@ -117,11 +117,14 @@ def quantization_loss(
         Share of the power of the stage's output that is lost, by the name of the input.
     """
     losses: dict[str, float] = {}
-    for stage in run_stages(architecture, weights, waves[:LOSS_WAVES], n_blocks, normalise=normalise):
-        names = [*stage.layer_inputs, *(["position"] if "projection" in stage.layer_inputs else [])]
+    stages = run_stages(architecture, weights, waves[:LOSS_WAVES], n_blocks, normalise=normalise)
+    for i, stage in enumerate(stages):
+        names = [*stage.layer_inputs, *(() if i else architecture.convolution_inputs)]
         power = sum(float(np.square(value - value.mean(axis=1, keepdims=True)).sum()) for value in stage.outputs)
         for name in names:
-            layers = LinearLayers("int8", frozenset(names) - {name}, calibration.quantized)
+            layers = LinearLayers(
+                "int8", frozenset(names) - {name}, calibration.quantized, row_scaled=architecture.row_scaled
+            )
             transformer = Transformer(architecture, weights, layers, calibration.smoothing)
             outputs, _ = run_stage(stage.add, transformer, layers, stage.inputs)
             error = sum(float(np.square(a - b).sum()) for a, b in zip(outputs, stage.outputs, strict=True))

@@ -84,7 +84,7 @@ def build_encoder(
     """
     g = Graph()
     wave = normalise_waves(g, INPUT_NAME) if normalise else INPUT_NAME
-    layers = LinearLayers(options.precision, options.fp32_inputs, options.quantized)
+    layers = LinearLayers(options.precision, options.fp32_inputs, options.quantized, row_scaled=architecture.row_scaled)
     snippet_frames = architecture.add_snippet_frames(g, wave)
     hidden = architecture.add_front_end(g, wave, weights, layers, options.chunk_frames)
     transformer = Transformer(architecture, weights, layers, options.smoothing)

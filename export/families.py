@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from abxfast.errors import ExportError
-from abxfast.export import wav2vec2, whisper
+from abxfast.export import data2vec, wav2vec2, whisper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from abxfast.export.architecture import Architecture
 
-FAMILIES = (wav2vec2, whisper)
+FAMILIES = (wav2vec2, data2vec, whisper)
 
 
 def read_architecture(config: Mapping[str, Any], file: str) -> Architecture:

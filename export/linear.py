@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from abxfast.export.graph import Graph
 
+MIN_PEAK = 1e-20
+"""Lower bound of the maximum of a frame by which it is divided."""
 INT8_MAX = 127
 """Weights are symmetric signed int8: the only ones for which every processor has fast kernels."""
 
@@ -90,6 +92,8 @@ class LinearLayers:
         Weights in int8 by the name of the layer. Others are rounded to nearest.
     records : dict of str to LayerRecord, or None
         Filled with the layers that are added in fp32, by the name of the input; None to record nothing.
+    row_scaled : frozenset of str
+        Kinds of inputs (``ffn2``) of which each frame is divided by its maximum before it is quantized.
     fp16_values : set of str
         Filled with the values that are in float16; all others are in float32.
     """
@@ -98,6 +102,7 @@ class LinearLayers:
     fp32_inputs: frozenset[str] = frozenset()
     quantized: Mapping[str, QuantizedWeight] = field(default_factory=dict)
     records: dict[str, LayerRecord] | None = None
+    row_scaled: frozenset[str] = frozenset()
     fp16_values: set[str] = field(default_factory=set)
 
     def precision_of(self, name: str) -> str:
@@ -122,6 +127,8 @@ class LinearLayers:
             Outputs ``[..., outer]``, in float16 if the precision is fp16; see `to_float32`.
         """
         precision = self.precision_of(name)
+        if precision == "int8" and name.rpartition(".")[2] in self.row_scaled:
+            return self._add_row_scaled(g, value, layers)
         if precision == "int8":
             uint8_input = quantize_dynamically(g, value)
             return [self.add_int8(g, uint8_input, layer) for layer in layers]
@@ -158,6 +165,20 @@ class LinearLayers:
             "" if layer.bias is None else g.constant(layer.bias, np.float32),
             domain=CONTRIB,
         )
+
+    def _add_row_scaled(self, g: Graph, value: str, layers: Sequence[LinearLayer]) -> list[str]:
+        """Add layers in int8 on an input of which each frame has a scale of its own.
+
+        Quantization has a single scale for all frames of a snippet. A frame with a value a hundred times as large as
+        those of the others, which trained transformers have, would leave hardly a step for these.
+        """
+        peaks = g("Max", g("ReduceMax", g("Abs", value), g.vector(-1)), g.constant(MIN_PEAK, np.float32))
+        uint8_input = quantize_dynamically(g, g("Div", value, peaks))
+        outputs = []
+        for layer in layers:
+            product = g("Mul", self.add_int8(g, uint8_input, layer._replace(bias=None)), peaks)
+            outputs.append(product if layer.bias is None else g("Add", product, g.constant(layer.bias, np.float32)))
+        return outputs
 
     def to_float32(self, g: Graph, value: str) -> str:
         """Return a value in float32."""

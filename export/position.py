@@ -29,18 +29,28 @@ class PositionConvolution:
     weights : mapping of str to ndarray
         See `read_weights`.
     layers : LinearLayers
-        Determines the precision, by the input named ``position``.
+        Determines the precision, by the name of the input.
+    prefix : str
+        Of the names of its weights.
+    name : str
+        Name of its input.
     """
 
-    def __init__(self, weights: Mapping[str, NDArray[np.float32]], layers: LinearLayers) -> None:
-        self._weight, self._bias = weights[f"{PREFIX}.weight"], weights[f"{PREFIX}.bias"]
-        self._layers = layers
+    def __init__(
+        self,
+        weights: Mapping[str, NDArray[np.float32]],
+        layers: LinearLayers,
+        prefix: str = PREFIX,
+        name: str = "position",
+    ) -> None:
+        self._weight, self._bias = weights[f"{prefix}.weight"], weights[f"{prefix}.bias"]
+        self._layers, self._name = layers, name
         hidden_size, self._width, self._kernel = self._weight.shape
         self._groups = hidden_size // self._width
 
     def add(self, g: Graph, hidden: str) -> str:
         """Add the convolution; return a value of the shape of `hidden`, in float32."""
-        int8 = self._layers.precision_of("position") == "int8"
+        int8 = self._layers.precision_of(self._name) == "int8"
         return self._add_int8(g, hidden) if int8 else self._add_float(g, hidden)
 
     def _add_float(self, g: Graph, hidden: str) -> str:
@@ -110,4 +120,4 @@ class PositionConvolution:
         for i in range(block):
             matrix[offset + i : offset + i + len(kernel), :, i] = kernel
         bias = np.tile(self._bias[rows], block)
-        return LinearLayer(f"position.{group}", matrix.reshape(n_read * block * width, block * width), bias)
+        return LinearLayer(f"{self._name}.{group}", matrix.reshape(n_read * block * width, block * width), bias)

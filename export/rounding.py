@@ -64,7 +64,7 @@ def smoothing_scales(
     Returns
     -------
     ndarray of float32, shape (inner,), or None
-        Scales with geometric mean 1; None if no scales are better.
+        Scales of at least 1, which at least half of the channels have; None if no scales are better.
     """
     floor = np.finfo(np.float32).tiny
     input_peaks = np.maximum(np.abs(x).max(axis=0), floor)
@@ -73,7 +73,8 @@ def smoothing_scales(
     best, min_error = None, quantization_error(x, weight) * (1.0 if folded else MAX_UNFOLDED_ERROR)
     for strength in SMOOTHING_STRENGTHS:
         log = strength * np.log(input_peaks) - (1 - strength) * np.log(weight_peaks)
-        log = np.where(nonzero, log - log[nonzero].mean(), 0.0) if nonzero.any() else np.zeros_like(log)
+        log = np.where(nonzero, log - np.median(log[nonzero]), 0.0) if nonzero.any() else np.zeros_like(log)
+        log = np.maximum(log, 0.0)  # a channel that is quiet here may be loud in other audio: never amplify one
         scale = np.exp(log).astype(np.float32)
         error = quantization_error(x / scale, weight * scale[:, None])
         if error < min_error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Wav2Vec2(Architecture):
         r"|final_proj\.|adapter\.|tdnn\.|feature_extractor\.(weight|bias)$|objective\.|masked_spec_embed$"
         r"|encoder\.layer_norm\.|speaker_proj\.|ctc_proj\.|layer_norm_for_extract\."
     )
-    weight_norms = (POSITION,)
+    weight_norms: ClassVar[tuple[str, ...]] = (POSITION,)
 
     conv: Convolutions
     projection_norm: bool
@@ -71,6 +71,11 @@ class Wav2Vec2(Architecture):
     def least_samples(self) -> int:
         """Samples of the shortest waveform that has a frame."""
         return self.conv.least_samples
+
+    @property
+    def convolution_inputs(self) -> tuple[str, ...]:
+        """Names of the inputs of the position embedding."""
+        return ("position",)
 
     @property
     def weight_prefix(self) -> str:
@@ -99,8 +104,9 @@ class Wav2Vec2(Architecture):
         if self.projection_norm:
             add_norm(shapes, "feature_projection.layer_norm", in_channels)
         add_linear(shapes, "feature_projection.projection", in_channels, hidden)
-        shapes[f"{POSITION}.weight"] = (hidden, hidden // self.pos_groups, self.pos_kernel)
-        shapes[f"{POSITION}.bias"] = (hidden,)
+        for name in self.position_names():
+            shapes[f"{name}.weight"] = (hidden, hidden // self.pos_groups, self.pos_kernel)
+            shapes[f"{name}.bias"] = (hidden,)
         if not self.pre_norm:
             add_norm(shapes, "encoder.layer_norm", hidden)
         return shapes
@@ -117,8 +123,8 @@ class Wav2Vec2(Architecture):
                 counts[f"conv.{i}"] = rows_per_frame * kernel * in_channels * channels
             in_channels = channels
         counts["projection"] = in_channels * self.hidden_size
-        counts["position"] = self.pos_kernel * self.hidden_size * (self.hidden_size // self.pos_groups)
-        return counts
+        of_position = self.pos_kernel * self.hidden_size * (self.hidden_size // self.pos_groups)
+        return counts | dict.fromkeys(self.convolution_inputs, of_position)
 
     def add_front_end(
         self,
@@ -139,8 +145,18 @@ class Wav2Vec2(Architecture):
         matrix = np.ascontiguousarray(weights["feature_projection.projection.weight"].T)
         projection = LinearLayer("projection", matrix, weights["feature_projection.projection.bias"])
         hidden = layers.to_float32(g, layers.add(g, frames, [projection], projection.name)[0])
-        hidden = g("Add", hidden, g("Gelu", PositionConvolution(weights, layers).add(g, hidden)))
+        hidden = g("Add", hidden, self.add_positions(g, hidden, weights, layers))
         return hidden if self.pre_norm else norm(hidden, "encoder.layer_norm")
+
+    def position_names(self) -> tuple[str, ...]:
+        """Return the names of the convolutions of the position embedding."""
+        return (POSITION,)
+
+    def add_positions(
+        self, g: Graph, hidden: str, weights: Mapping[str, NDArray[np.float32]], layers: LinearLayers
+    ) -> str:
+        """Add the position embedding of frames ``[batch, frames, hidden]``, of the same shape."""
+        return g("Gelu", PositionConvolution(weights, layers).add(g, hidden))
 
     def reference(self, model: Any, extract: Any, *, normalise: bool) -> ComputeStates:
         """Return the function that computes the hidden states of a waveform in transformers."""

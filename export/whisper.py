@@ -64,6 +64,8 @@ class Whisper(Architecture):
 
     unused_weights = re.compile(r"decoder\.|proj_out\.|projector\.|classifier\.|layer_weights$|encoder\.layer_norm\.")
 
+    row_scaled = frozenset({"ffn2"})
+
     n_mels: int
     n_positions: int
 

@@ -35,6 +35,8 @@ FORMS = {
     "hubert, adapter": ("HubertModel", LAYER_NORM | PRE_NORM | {"adapter_attn_dim": 16}, True),
     "unispeech": ("UniSpeechForPreTraining", LAYER_NORM | PRE_NORM | WAV2VEC2_ONLY, True),
     "unispeech-sat": ("UniSpeechSatForPreTraining", GROUP_NORM | POST_NORM | WAV2VEC2_ONLY, True),
+    "data2vec": ("Data2VecAudioForCTC", {"num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 19}, True),
+    "data2vec, even": ("Data2VecAudioModel", {"num_conv_pos_embeddings": 2, "conv_pos_kernel_size": 8}, None),
     "whisper": ("WhisperForConditionalGeneration", {}, False),
     "whisper, 128 bands": ("WhisperModel", {"num_mel_bins": 128}, False),
     "whisper, bare": ("WhisperForAudioClassification", {"num_mel_bins": 20, "max_source_positions": 1100}, None),
@@ -177,7 +179,7 @@ def hidden_states(folder, wave):
         extractor = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
         wave = extractor(wave, sampling_rate=RATE_HZ).input_values[0]
     except OSError:  # no preprocessor_config.json: feat_extract_norm decides
-        if model.config.feat_extract_norm == "layer":
+        if getattr(model.config, "feat_extract_norm", "layer") == "layer":
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
     with torch.inference_mode():
         out = model(torch.from_numpy(np.asarray(wave, np.float32))[None], output_hidden_states=True)

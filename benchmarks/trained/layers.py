@@ -127,13 +127,16 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True, help="folder with the unpacked packages")
     parser.add_argument("--encoder", type=Path, required=True)
     parser.add_argument("--snippet", action="append", help="length in seconds; by default 1 and 10")
+    studies = sorted(path.stem for path in STUDIES.glob("*.toml"))
+    parser.add_argument("--only", action="append", choices=studies, help="a study; by default all")
     arguments = parser.parse_args()
     arguments.snippet = arguments.snippet or list(LENGTHS)
     rows = []
-    for path in sorted(STUDIES.glob("*.toml")):
-        store = make_store(path.stem, arguments.folder, arguments)
-        (store.parent / "study.toml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-        rows += score_study(path.stem, store, arguments.snippet)
+    for name in arguments.only or studies:
+        store = make_store(name, arguments.folder, arguments)
+        text = (STUDIES / f"{name}.toml").read_text(encoding="utf-8")
+        (store.parent / "study.toml").write_text(text, encoding="utf-8")
+        rows += score_study(name, store, arguments.snippet)
     with (arguments.folder / "layers.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -255,7 +255,7 @@ INVALID = {
     "a text model": (
         describe_text_model,
         {},
-        "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS), HuBERT, UniSpeech, UniSpeech-SAT and Whisper",
+        "'bert'; supported are wav2vec 2.0 (XLSR-53, XLS-R, MMS), HuBERT, UniSpeech, UniSpeech-SAT, data2vec-audio and",
     ),
     "a layer that does not exist": (None, {"--layers": "4"}, "has 3 blocks"),
     "layers that are not numbers": (None, {"--layers": "last"}, "found 'last'"),

@@ -53,7 +53,7 @@ def costs(checkpoint, n_blocks=LAYERS):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-@pytest.mark.parametrize("form", ["xlsr", "base", "mms", "hubert base", "whisper"])
+@pytest.mark.parametrize("form", ["xlsr", "base", "mms", "hubert base", "data2vec", "whisper"])
 def test_vectors_are_those_of_the_model(exported, checkpoint_of, recordings, form, precision):
     path, info, _ = exported(form, precision)
     waves = cut(recordings)

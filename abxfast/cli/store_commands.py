@@ -64,7 +64,7 @@ def embed_command(
         if encoder is None and not is_store(store):
             inform(
                 "encoder: mfcc, the acoustic baseline that comes with abxfast; it is not XLSR-53. "
-                "For that, give --encoder its ONNX file (see 'Encoders' in the README)",
+                "For that, give --encoder its ONNX file (see 'XLSR-53' in the README)",
             )
         try:
             with cli_progress(console, quiet=quiet) as progress:

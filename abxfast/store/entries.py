@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from abxfast._files import json_digest
 from abxfast.audio import SnippetPlan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -94,3 +97,13 @@ class EntryState:
             self.total = value["total"]
         for key, time_ns in value.get("replaces", {}).items():
             self.replaces[key] = max(time_ns, self.replaces.get(key, 0))
+
+
+def find_replaced(entries: Mapping[str, EntryState]) -> set[str]:
+    """Return the keys of entries that others, unless unfinished, replace, and that were not written again later."""
+    return {
+        key
+        for state in entries.values()
+        for key, time_ns in state.replaces.items()
+        if key in entries and entries[key].written_ns < time_ns and (state.complete or not entries[key].complete)
+    }

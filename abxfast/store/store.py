@@ -20,7 +20,7 @@ import pyarrow as pa
 from abxfast._files import json_digest, relative_path
 from abxfast.errors import StoreError
 from abxfast.store import manifests, parquet
-from abxfast.store.entries import EntryState, StoreEntry
+from abxfast.store.entries import EntryState, StoreEntry, find_replaced
 from abxfast.store.header import FORMAT, read_header
 from abxfast.store.parts import Part, Span, check_columns, covers, make_spans
 from abxfast.store.reading import read_snippets
@@ -134,14 +134,7 @@ class Store:
 
     def replaced_keys(self) -> set[str]:
         """Return the keys of entries that others, as soon as they are complete, replace under another name."""
-        return {
-            key
-            for state in self.entries.values()
-            for key, time_ns in state.replaces.items()
-            if key in self.entries
-            and self.entries[key].written_ns < time_ns
-            and (state.complete or not self.entries[key].complete)
-        }
+        return find_replaced(self.entries)
 
     def complete_entries(self, length_s: float | None) -> list[EntryState]:
         """Return the complete entries of one length that count, ordered by item."""

@@ -39,7 +39,7 @@ def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing_behind(store, mo
 )
 def test_manifests_and_headers_that_cannot_be_written_are_store_errors_too(store, tmp_path, monkeypatch, act):
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(StoreError, match=r"cannot be written \(No space.*\); what was stored before is safe"):
+    with pytest.raises(StoreError, match=r"cannot be written \(the disk is full.*\); what was stored before is safe"):
         act(store, tmp_path)
 
 

@@ -62,7 +62,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_behind(tmp_path, monkeypatch
     path = tmp_path / "x"
     with pytest.raises(OutputError) as caught:
         write_atomic(path, b"x")
-    assert str(caught.value) == f"{path}: cannot be written (No space left on device)"
+    assert str(caught.value).startswith(f"{path}: cannot be written (the disk is full, ")
+    assert str(caught.value).endswith(" MB are left: remove or move files, then run this again)")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -110,6 +110,7 @@ class EncodingRun:
                     self._collect(*running.popleft(), writer)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+                self._encoder.stop_watching()
 
     def _encode(self, batch: list[PendingSnippet]) -> NDArray[np.float32]:
         waves = np.stack([pending.snippet.samples for pending in batch])

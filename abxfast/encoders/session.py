@@ -82,7 +82,10 @@ class Encoder:
             self._check_signature()
         except UnicodeDecodeError as error:
             raise self._violation("names or metadata are not UTF-8") from error
-        self._check_outputs()
+        try:
+            self._check_outputs()
+        finally:
+            self.stop_watching()
 
     @property
     def dim(self) -> int:
@@ -113,6 +116,10 @@ class Encoder:
         batch_size = len(waves) if self.batches else 1
         batches = [self._run(waves[i : i + batch_size]) for i in range(0, len(waves), batch_size)]
         return batches[0] if len(batches) == 1 else np.concatenate(batches)
+
+    def stop_watching(self) -> None:
+        """End the thread that watches how long calls take, once there are no more; another call starts it again."""
+        self._limit.stop()
 
     def check_unchanged(self) -> None:
         """Check that the files are as they were when they were hashed: onnxruntime maps external weights into memory.

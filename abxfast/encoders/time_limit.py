@@ -28,6 +28,7 @@ class TimeLimit:
         self._lock = threading.Lock()
         self._deadlines: dict[int, tuple[float, Any]] = {}
         self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     @contextlib.contextmanager
     def watch(self, options: Any) -> Iterator[None]:
@@ -35,7 +36,10 @@ class TimeLimit:
         with self._lock:
             self._deadlines[id(options)] = (time.monotonic() + self.seconds, options)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._poll, name="time limit", daemon=True)
+                self._stopped = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._poll, args=(self._stopped,), name="time limit", daemon=True
+                )
                 self._thread.start()
         try:
             yield
@@ -43,17 +47,23 @@ class TimeLimit:
             with self._lock:
                 del self._deadlines[id(options)]
 
-    def _poll(self) -> None:
-        pause = threading.Event()
+    def stop(self) -> None:
+        """End the thread; the next call starts one again."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._stopped.set()
+        if thread is not None:
+            thread.join()
+
+    def _poll(self, stopped: threading.Event) -> None:
         n_idle = 0
-        while True:
-            pause.wait(min(_MAX_POLL_S, self.seconds / 4))
+        while not stopped.wait(min(_MAX_POLL_S, self.seconds / 4)):
             with self._lock:
                 now = time.monotonic()
                 for deadline, options in self._deadlines.values():
                     if now > deadline:
                         options.terminate = True
                 n_idle = 0 if self._deadlines else n_idle + 1
-                if n_idle > _MAX_IDLE_POLLS:
+                if n_idle > _MAX_IDLE_POLLS and not stopped.is_set():
                     self._thread = None
                     return

@@ -149,7 +149,7 @@ def test_a_full_disk_stops_the_work_with_one_line(folder, tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match=r"\(No space left on device\); what was stored before is safe"):
+    with pytest.raises(StoreError, match=r"\(the disk is full, .* MB are left: .*\); what was stored before is safe"):
         embed(folder, tmp_path / "s", snippets=[2])
     monkeypatch.undo()
     assert read_content(tmp_path / "s") == before

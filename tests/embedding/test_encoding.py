@@ -48,8 +48,8 @@ def as_on_gpu(monkeypatch, batch_s):
     """Make the encoder take batches; return a list that records the samples held after each snippet."""
     held = []
 
-    def opened(*args):
-        encoder = open_encoder(*args)
+    def opened(*args, **options):
+        encoder = open_encoder(*args, **options)
         encoder.batches = True
         return encoder
 

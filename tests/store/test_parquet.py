@@ -21,7 +21,7 @@ def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing_behind(store, mo
     before = sorted(store.root.rglob("*"))
     owner = {"fsync": os, "replace": Path, "mkdir": Path}[call]
     monkeypatch.setattr(owner, call, no_space)
-    with pytest.raises(StoreError, match=r"\(No space left on device\); what was stored before is safe") as caught:
+    with pytest.raises(StoreError, match=r"\(the disk is full, .*\); what was stored before is safe") as caught:
         write_entry(store, make_entry("b"), [0], 1)
     assert str(store.root / "parts") in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -39,7 +39,7 @@ def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing_behind(store, mo
 )
 def test_manifests_and_headers_that_cannot_be_written_are_store_errors_too(store, tmp_path, monkeypatch, act):
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(StoreError, match=r"cannot be written \(No space.*\); what was stored before is safe"):
+    with pytest.raises(StoreError, match=r"cannot be written \(the disk is full.*\); what was stored before is safe"):
         act(store, tmp_path)
 
 

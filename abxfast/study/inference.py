@@ -165,7 +165,7 @@ def score(
     return Scored(scores, units, sum_by_unit(tables, unit), pairs, has_snippets)
 
 
-def _check_finite(embeddings: NDArray[np.float32], labels: Labels) -> None:
+def _check_finite(embeddings: NDArray[np.float32] | NDArray[np.float64], labels: Labels) -> None:
     for first in range(0, len(embeddings), _ROWS_PER_CHECK):
         finite = np.isfinite(embeddings[first : first + _ROWS_PER_CHECK]).all(axis=1)
         if not finite.all():

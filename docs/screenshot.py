@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 PICTURE = Path(__file__).parent / "images" / "page.png"
-WIDTH, HEIGHT = 1200, 1000
+WIDTH, HEIGHT = 1200, 1700
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -187,9 +187,7 @@ def score_embeddings(
         )
         pairs = pair_marginal_table(blocks, cells, counted)
     _warn_unscorable(task, cells, counts.triplets)
-    return AbxScores(
-        task, _score_table(cells, counts), marginals=tables, standardise=standardise, pair_marginals=pairs
-    )
+    return AbxScores(task, _score_table(cells, counts), marginals=tables, standardise=standardise, pair_marginals=pairs)
 
 
 def _check_embeddings(

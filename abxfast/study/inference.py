@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_array
 
 from abxfast._threads import usable_threads
 from abxfast.errors import TaskError
@@ -185,16 +184,14 @@ def _count_pairs(
     Groups of n and m rows with k and l units, A and X of one size, have k² + 2 k l marginals and sort n (n + m).
     """
     context = np.zeros(len(on), np.int64) if context is None else context
-    most = 0
-    for rows, factor in (
-        (np.arange(len(on)), 1 / _SORTED_PER_PAIR),
-        (np.unique(np.stack((context, on, unit), axis=1), axis=0, return_index=True)[1], 1.0),
-    ):
-        sizes = coo_array((np.ones(len(rows)), (context[rows], on[rows]))).toarray()
-        n_groups, total, squares = (sizes > 0).sum(axis=1), sizes.sum(axis=1), np.square(sizes).sum(axis=1)
-        count = ((n_groups - 1) * squares + 2 * (np.square(total) - squares)).sum() * max(1, n_across - 1)
-        most = max(most, int(count * factor))
-    return most
+    each_unit = np.unique(np.stack((context, on, unit), axis=1), axis=0, return_index=True)[1]
+    most = 0.0
+    for rows, per_pair in ((np.arange(len(on)), _SORTED_PER_PAIR), (each_unit, 1)):
+        groups, size = np.unique(np.stack((context[rows], on[rows]), axis=1), axis=0, return_counts=True)
+        n_groups, total, squares = (np.bincount(groups[:, 0], size**power) for power in (0, 1, 2))
+        count = ((n_groups - 1) * squares + 2 * (total**2 - squares)).sum() * max(1, n_across - 1)
+        most = max(most, float(count) / per_pair)
+    return int(most)
 
 
 def infer(

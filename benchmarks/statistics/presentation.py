@@ -33,8 +33,8 @@ def to_markdown(results):
     lines.append("|---|" + "--:|" * (len(scores) + 2))
     for result in results:
         cells = [f"{100 * each['cover']:.1f}" if each["given"] > _GIVEN else "" for each in result["coverage"]]
-        known = result.get("replicates")
-        replicates = f"{known['null']}; {known['coverage']}" if known else "earlier"
+        known = result.get("replicates", {})
+        replicates = "; ".join(str(known[each]) for each in ("null", "coverage") if each in known) or "earlier"
         given = f"{100 * result['coverage'][0]['given']:.0f}"
         lines.append(f"| {describe(result)} | {' | '.join(cells)} | {given} | {replicates} |")
     lines += ["", "| without a difference | two recordings | alternating split | half split |", "|---|--:|--:|--:|"]

@@ -73,11 +73,13 @@ def _belongs(other: ResultKey, key: ResultKey, kind: str) -> bool:
 def describe_undecidable(results: Results) -> str:
     """Return in one sentence which pairs cannot be judged, and why; default variants only."""
     reasons: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
+    several = len(set(results.tables["summary"]["encoder"].to_pylist())) > 1
     for key, pairs in results.shown("pairs").items():
+        where = f"{key.length} with {key.encoder}" if several else key.length
         rows = pairs.select(["verdict", "reason"]).to_pylist()
         counts = Counter(row["reason"] or "no reason given" for row in rows if row["verdict"] == UNDECIDABLE)
         for reason, count in counts.items():
-            reasons.setdefault((key.experiment, reason), []).append((key.length, count, len(rows)))
+            reasons.setdefault((key.experiment, reason), []).append((where, count, len(rows)))
     for key, rows in results.shown("summary").items():
         row = rows.to_pylist()[0]
         if row["score"] is None:

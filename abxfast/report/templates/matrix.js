@@ -35,7 +35,7 @@ function matrixTable(view, baselines, rowOf) {
   const head = createElement("tr", {}, createElement("th"), ...order.map((name, column) =>
     createElement("th", { scope: "col", title: textOf(name) }, (column + 1) % step === 0 || column === 0 ? String(column + 1) : "")));
   const body = createElement("tbody", {}, ...order.map((name, row) => createElement("tr", {},
-    createElement("th", { scope: "row", title: textOf(name), dir: "auto" }, view.short[row], createElement("span", { class: "number" }, String(row + 1))),
+    createElement("th", { scope: "row", title: textOf(name) }, createElement("bdi", {}, view.short[row]), createElement("span", { class: "number" }, String(row + 1))),
     ...order.map((_, column) => {
       const [pair, score] = row === column ? [null, baselines.score(row)] : cells.get(`${row} ${column}`) || [null, null];
       return matrixCell(row, column, pair, score, pairs, showScores);

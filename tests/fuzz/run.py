@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import atheris
 
-with atheris.instrument_imports(include=["abxfast"]):
+READERS = ("abxfast.audio", "abxfast.encoders", "abxfast.manifest", "abxfast.store", "abxfast.study.config")
+with atheris.instrument_imports(include=[*READERS, "abxfast.study.toml_lines", "abxfast.study.toml_table"]):
     import numpy as np
     import soundfile
 

@@ -4,14 +4,25 @@ Decoding, resampling and inference run at the same time in bounded memory. What 
 a recording that fails is reported while the others go on.
 """
 
-from abxfast.embedding.pipeline import embed
+from abxfast.embedding.audio_files import AudioFile, group_by_file
+from abxfast.embedding.decoder import WHOLE_SPAN, Decoder, Span
+from abxfast.embedding.encoding import EncodingRun
+from abxfast.embedding.pipeline import GPU_THREADS, check_plans, embed
 from abxfast.embedding.progress import Progress, format_clock, progress_bar
 from abxfast.embedding.report import EmbedReport
 
 __all__ = [
+    "GPU_THREADS",
+    "WHOLE_SPAN",
+    "AudioFile",
+    "Decoder",
     "EmbedReport",
+    "EncodingRun",
     "Progress",
+    "Span",
+    "check_plans",
     "embed",
     "format_clock",
+    "group_by_file",
     "progress_bar",
 ]

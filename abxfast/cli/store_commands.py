@@ -132,35 +132,43 @@ def score_command(
     standardise: Standardise = None,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
+    cluster: Cluster = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
+    _check_cluster_options(cluster, threads)
+    if cluster is not None and estimate is not None:
+        raise AbxfastError("score: --estimate runs on one machine; leave out --cluster")
+    if cluster is not None and standardise is not None:
+        raise AbxfastError("score: --standardise runs on one machine; leave out --cluster")
     with cli_logging(quiet=quiet, verbose=verbose):
         configure_process()
         from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
 
         if output is not None:
             check_output(output, excel=excel)
-        scores = score_store(
-            store,
-            snippet=snippet,
-            variant=variant,
-            manifest=manifest,
-            on=on,
-            by=by or (),
-            across=across or (),
-            min_gap_s=min_gap,
-            different=different or (),
-            max_size_group=max_size_group,
-            max_x_across=max_x_across,
-            seed=seed,
-            memory_mb=memory_mb,
-            threads=threads,
-            estimate=estimate,
-            standardise=standardise,
-        )
+        options: dict[str, Any] = {
+            "snippet": snippet,
+            "variant": variant,
+            "manifest": manifest,
+            "on": on,
+            "by": by or (),
+            "across": across or (),
+            "min_gap_s": min_gap,
+            "different": different or (),
+            "max_size_group": max_size_group,
+            "max_x_across": max_x_across,
+            "seed": seed,
+            "memory_mb": memory_mb,
+        }
+        if cluster is None:
+            scores = score_store(store, threads=threads, estimate=estimate, standardise=standardise, **options)
+        else:
+            from abxfast.cluster import score_on_cluster
+
+            scores = score_on_cluster(store, cluster, **options)
         if output is not None:
             write_scores(scores, output, excel=excel)
             standardised = "" if standardise is None else f", {standardise}"

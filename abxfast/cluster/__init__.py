@@ -16,8 +16,9 @@ from abxfast.errors import MissingPackageError
 if TYPE_CHECKING:
     from abxfast.cluster.connection import connect
     from abxfast.cluster.embed import embed_on_cluster
+    from abxfast.cluster.score import score_on_cluster
 
-__all__ = ["connect", "embed_on_cluster"]
+__all__ = ["connect", "embed_on_cluster", "score_on_cluster"]
 
 if find_spec("distributed") is None:
     raise MissingPackageError(
@@ -25,5 +26,6 @@ if find_spec("distributed") is None:
     )
 
 __getattr__, __dir__, _ = lazy_loader.attach(
-    __name__, submod_attrs={"connection": ["connect"], "embed": ["embed_on_cluster"]}
+    __name__,
+    submod_attrs={"connection": ["connect"], "embed": ["embed_on_cluster"], "score": ["score_on_cluster"]},
 )

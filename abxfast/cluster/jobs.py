@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def start_jobs(path: str | Path) -> Any:
     Raises
     ------
     ClusterError
-        If the file cannot be read, or its keys are not those of dask-jobqueue.
+        If the file cannot be read, its keys are not those of dask-jobqueue, or jobs cannot be submitted here.
     MissingPackageError
         If dask-jobqueue is not installed.
     """
@@ -57,17 +58,22 @@ def start_jobs(path: str | Path) -> Any:
             "batch systems need dask-jobqueue, which is not installed: pip install 'abxfast[cluster]'"
         ) from error
     scaling = {name: options.pop(name) for name in _SCALING if name in options}
+    cluster_class = getattr(dask_jobqueue, CLUSTER_CLASSES[system])
+    command = cluster_class.job_cls.submit_command.split()[0]
+    if shutil.which(command) is None:
+        raise ClusterError(
+            f"{path}: there is no {command} on this machine; run it where jobs of {system} are submitted"
+        )
     try:
-        cluster = getattr(dask_jobqueue, CLUSTER_CLASSES[system])(**options)
+        cluster = cluster_class(**options)
         logger.debug("job script:\n%s", cluster.job_script())
         if "jobs" in scaling:
             cluster.scale(jobs=scaling["jobs"])
         else:
             cluster.adapt(**scaling)
     except (TypeError, ValueError) as error:
-        raise ClusterError(f"{path}: table [{system}]: {error}; see the parameters of dask-jobqueue") from error
-    except OSError as error:
-        raise ClusterError(f"{path}: the jobs cannot be submitted ({error}); is {system} on this machine?") from error
+        problem = str(error).partition(". ")[0]
+        raise ClusterError(f"{path}: table [{system}]: {problem}; see the parameters of dask-jobqueue") from error
     return cluster
 
 

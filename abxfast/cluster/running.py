@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import uuid
+from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from distributed import Future, KilledWorker
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.5
+TASKS_IN_FLIGHT = 4
+"""Tasks for each thread of the workers that the scheduler holds; the others wait here."""
 MAX_DEATHS = 3
 """A task that ended with its worker so often is given up."""
 _LAST_ROUND = 3
@@ -65,20 +68,24 @@ class TaskRun(Generic[_Task]):
     ----------
     client : distributed.Client
     function : callable
-        Called with `job` and a task, on a worker. A `WorkerFailure` that it returns is dealt with here.
+        Called with `job` and an encoded task, on a worker. A `WorkerFailure` that it returns is dealt with here.
     job : object
         What all tasks share; small, since it is sent with each.
     isolate : callable
         Splits a task whose worker died into tasks that may succeed by themselves.
+    encode : callable
+        Returns what is sent for a task, if that is large; it is called when the task is submitted.
     """
 
     def __init__(
         self,
         client: Client,
-        function: Callable[[Any, _Task], Any],
+        function: Callable[[Any, Any], Any],
         job: object,
         isolate: Callable[[_Task], Sequence[_Task]] = lambda task: [task],
+        encode: Callable[[_Task], object] = lambda task: task,
     ) -> None:
+        self._encode = encode
         self._client = client
         self._function = function
         self._job = job
@@ -125,9 +132,11 @@ class TaskRun(Generic[_Task]):
         self._client.cancel(list(self._running), force=True)
 
     def _follow(self, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Any] | None]:
-        for task in tasks:
-            self._submit(task)
-        while self._running:
+        waiting = deque(tasks)
+        while waiting or self._running:
+            if waiting and len(self._running) < TASKS_IN_FLIGHT * self._n_threads():
+                self._submit(waiting.popleft())
+                continue
             try:
                 future = self._finished.get(timeout=POLL_S)
             except queue.Empty:
@@ -144,6 +153,9 @@ class TaskRun(Generic[_Task]):
             else:
                 yield task, outcome
 
+    def _n_threads(self) -> int:
+        return max(1, sum(workers_of(self._client).values()))
+
     def _submit(self, task: _Task) -> None:
         """Submit a task to any worker that has not failed."""
         self._n_submitted += 1
@@ -153,7 +165,7 @@ class TaskRun(Generic[_Task]):
         future = self._client.submit(
             self._function,
             self._job,
-            task,
+            self._encode(task),
             key=f"{self._name}-{self._n_submitted}",
             pure=False,
             workers=workers and list(workers),

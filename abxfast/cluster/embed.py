@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from abxfast.embedding import AudioFile
+    from abxfast.encoders import Encoder
     from abxfast.store import Store
 
 logger = logging.getLogger(__name__)
@@ -101,10 +103,11 @@ def embed_on_cluster(
                 plans=plans,
                 channel=channel_number,
             )
-            if ship_encoder:
-                client.register_plugin(ShippedEncoder(opened.path.read_bytes(), opened.sha256))
-            report = EmbedReport(opened.info.name, _check_workers(client, job, files), recordings=len(files))
-            with progress_bar() if progress is True else nullcontext(progress or None) as callback:
+            with (
+                _shipped(client, opened) if ship_encoder else nullcontext(),
+                progress_bar() if progress is True else nullcontext(progress or None) as callback,
+            ):
+                report = EmbedReport(opened.info.name, _check_workers(client, job, files), recordings=len(files))
                 _run(client, job, files, report, callback)
     report.wall_s = time.monotonic() - started
     return report
@@ -139,8 +142,8 @@ def _run(
                     failed_keys |= done.failed_keys
                 follower.add(task.audio_s, report.audio_s)
             follower.show()
-        for _ in TaskRun(client, compact_task, job).outcomes([tuple(failed_keys)]):
-            pass
+        compaction: TaskRun[tuple[str, ...]] = TaskRun(client, compact_task, job)
+        deque(compaction.outcomes([tuple(failed_keys)]), maxlen=0)
     except ClusterLostError:
         raise
     except BaseException:
@@ -167,6 +170,18 @@ def _check_workers(client: Client, job: EmbedJob, files: Sequence[AudioFile]) ->
         found = ", ".join(f"{provider} on {address}" for provider, address in workers_by_provider.items())
         raise ClusterError(f"the workers would run the encoder on different providers ({found}); choose a `provider`")
     return next(iter(workers_by_provider))
+
+
+@contextmanager
+def _shipped(client: Client, encoder: Encoder) -> Iterator[None]:
+    """Have the file of an encoder on all workers."""
+    plugin = ShippedEncoder(encoder.path.read_bytes(), encoder.sha256)
+    client.register_plugin(plugin)
+    try:
+        yield
+    finally:
+        if client.status == "running":
+            client.unregister_worker_plugin(plugin.name)
 
 
 @contextmanager

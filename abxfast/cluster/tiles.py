@@ -70,8 +70,9 @@ def partition_cells(cells: TaskCells, n_threads: int, max_rows: int) -> list[NDA
     keys = np.stack((ranges[:, :2].min(axis=1), ranges[:, :2].max(axis=1), ranges[:, 2] * (a != x)), axis=1)
     order = np.lexsort(keys.T[::-1])
     starts = 1 + np.flatnonzero((np.diff(keys[order], axis=0) != 0).any(axis=1))
-    work = (sizes[x] * (sizes[a] + sizes[b])).astype(np.float64)[order]
-    return list(_join_small(np.split(order, starts), np.split(work, starts), work.sum() * MIN_SHARE / n_threads))
+    work = (sizes[x] * (sizes[a] + sizes[b])).astype(np.float64)
+    joined = _join_small(np.split(order, starts), work, work.sum() * MIN_SHARE / n_threads, cells, 2 * max_rows)
+    return list(joined)
 
 
 def make_tile(cells: TaskCells, constraint: PairConstraint | None, chosen: NDArray[np.int64]) -> Tile:
@@ -86,16 +87,16 @@ def make_tile(cells: TaskCells, constraint: PairConstraint | None, chosen: NDArr
 
 
 def _join_small(
-    tiles: list[NDArray[np.int64]], work: list[NDArray[np.float64]], min_work: float
+    tiles: list[NDArray[np.int64]], work: NDArray[np.float64], min_work: float, cells: TaskCells, max_rows: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Join successive tiles until each has the least work."""
-    joined: list[NDArray[np.int64]] = []
-    total = 0.0
-    for tile, cost in zip(tiles, work, strict=True):
-        joined.append(tile)
-        total += cost.sum()
-        if total >= min_work:
-            yield np.concatenate(joined)
-            joined, total = [], 0.0
-    if joined:
-        yield np.concatenate(joined)
+    """Join successive tiles until each has the least work, or would have too many rows."""
+    sizes = np.diff(cells.bounds)
+    joined = tiles[0]
+    for tile in tiles[1:]:
+        both = np.concatenate((joined, tile))
+        if work[joined].sum() < min_work and sizes[np.unique(cells.groups[both])].sum() <= max_rows:
+            joined = both
+        else:
+            yield joined
+            joined = tile
+    yield joined

@@ -39,8 +39,8 @@ class Snippets:
 
     def take(self, rows: NDArray[np.int64]) -> Snippets:
         """Return the snippets of some rows."""
-        names = [[column[row] for row in rows.tolist()] for column in (self.items, self.recordings)]
-        return Snippets(*names, self.start_s[rows], self.end_s[rows], self.embeddings[rows])
+        items, recordings = ([column[row] for row in rows.tolist()] for column in (self.items, self.recordings))
+        return Snippets(items, recordings, self.start_s[rows], self.end_s[rows], self.embeddings[rows])
 
 
 def read_snippets(

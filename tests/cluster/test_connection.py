@@ -4,6 +4,7 @@ import importlib
 import stat
 import sys
 
+import distributed
 import pytest
 
 import abxfast.cluster
@@ -48,6 +49,7 @@ def test_a_cluster_that_cannot_be_used(cluster, found, monkeypatch):
         pass
 
 
+@pytest.mark.usefixtures("submit")
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -62,11 +64,12 @@ def test_a_cluster_that_cannot_be_used(cluster, found, monkeypatch):
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a half-made cluster of Dask
-def test_a_file_that_does_not_describe_jobs(text, found, tmp_path, submit):
+def test_a_file_that_does_not_describe_jobs(text, found, tmp_path):
     with pytest.raises(ClusterError, match=found):
         start_jobs(write_jobs(tmp_path, text))
 
 
+@pytest.mark.usefixtures("submit")
 @pytest.mark.parametrize(
     ("system", "lines"),
     [
@@ -75,7 +78,7 @@ def test_a_file_that_does_not_describe_jobs(text, found, tmp_path, submit):
         ("sge", ["#$ -q cpu", "#$ -l h_rt=01:00:00"]),
     ],
 )
-def test_the_script_of_a_job_has_the_keys_of_the_file(system, lines, tmp_path, submit):
+def test_the_script_of_a_job_has_the_keys_of_the_file(system, lines, tmp_path):
     with start_jobs(write_jobs(tmp_path, f"[{system}]\n{JOBS}")) as cluster:
         assert type(cluster).__name__ == CLUSTER_CLASSES[system]
         script = cluster.job_script()
@@ -84,12 +87,12 @@ def test_the_script_of_a_job_has_the_keys_of_the_file(system, lines, tmp_path, s
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingPackageError, match=r"pip install 'abxfast\[cluster\]'"):
         importlib.reload(abxfast.cluster)
 
 
-def test_a_scheduler_that_is_gone_is_noticed(tmp_path):
+def test_a_scheduler_that_is_gone_is_noticed():
     with connect("local:1") as client:
 
         def exit_scheduler(dask_scheduler):
@@ -98,8 +101,8 @@ def test_a_scheduler_that_is_gone_is_noticed(tmp_path):
 
         def wait_until_cancelled(_, __):
             while True:
-                distributed_state = __import__("distributed").get_worker().state.tasks
-                if all(task.state == "cancelled" for task in distributed_state.values()):
+                tasks = distributed.get_worker().state.tasks
+                if all(task.state == "cancelled" for task in tasks.values()):
                     return
 
         outcomes = TaskRun(client, wait_until_cancelled, None).outcomes([1])

@@ -67,7 +67,10 @@ def connect(cluster: str | Path) -> Iterator[Client]:
 
 def workers_of(client: Client) -> dict[str, int]:
     """Return the number of threads of each worker, by address."""
-    workers = client.scheduler_info(n_workers=-1)["workers"]
+    try:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+    except OSError:  # the scheduler is gone, which `TaskRun` finds too
+        return {}
     return {address: int(worker["nthreads"]) for address, worker in workers.items()}
 
 

@@ -15,7 +15,7 @@ from abxfast._files import TEMPORARY_PREFIX, remove, write_atomic
 from abxfast.audio import make_plans, parse_channel
 from abxfast.cluster.connection import connect, workers_of
 from abxfast.cluster.embed_tasks import EmbedTask, isolate, make_embed_tasks
-from abxfast.cluster.embed_worker import EmbedJob, ShippedEncoder, check_worker, compact_task, embed_task
+from abxfast.cluster.embed_worker import EmbedJob, ShippedEncoder, WorkerCheck, check_worker, compact_task, embed_task
 from abxfast.cluster.running import Killed, TaskRun
 from abxfast.embedding import EmbedReport, Progress, check_plans, group_by_file, progress_bar
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
@@ -162,13 +162,20 @@ def _check_workers(client: Client, job: EmbedJob, files: Sequence[AudioFile]) ->
     """Return the provider of all workers; raise `ClusterError` if a worker lacks something, or they differ."""
     folders = list(dict.fromkeys(file.path.parent for file in files if file.info))
     workers_by_provider: dict[str, str] = {}
-    for address, checked in client.run(check_worker, job, folders).items():
+    answers = client.run(check_worker, job, folders, on_error="return")
+    for address, checked in answers.items():
+        if not isinstance(
+            checked, WorkerCheck
+        ):  # the worker is gone; others have what tasks need, or say what is missing
+            continue
         if checked.problem:
             raise ClusterError(f"worker {address}: {checked.problem}")
         workers_by_provider.setdefault(checked.provider, address)
     if len(workers_by_provider) > 1:
         found = ", ".join(f"{provider} on {address}" for provider, address in workers_by_provider.items())
         raise ClusterError(f"the workers would run the encoder on different providers ({found}); choose a `provider`")
+    if not workers_by_provider:
+        raise ClusterError(f"`cluster`: no worker answers ({next(iter(answers.values()), 'all are gone')})")
     return next(iter(workers_by_provider))
 
 

@@ -54,6 +54,12 @@ class Killed(NamedTuple):
     deaths: int
 
 
+def _lost() -> ClusterLostError:
+    return ClusterLostError(
+        "the scheduler is gone; what the workers had finished is kept: start a scheduler and run the same command again"
+    )
+
+
 class _Submitted(NamedTuple, Generic[_Task]):
     """A task that was submitted, and the workers that it is restricted to, if any."""
 
@@ -134,6 +140,8 @@ class TaskRun(Generic[_Task]):
     def _follow(self, tasks: Sequence[_Task]) -> Iterator[tuple[_Task, Any] | None]:
         waiting = deque(tasks)
         while waiting or self._running:
+            if self._client.status != "running":
+                raise _lost()
             if waiting and len(self._running) < TASKS_IN_FLIGHT * self._n_threads():
                 self._submit(waiting.popleft())
                 continue
@@ -189,16 +197,16 @@ class TaskRun(Generic[_Task]):
         if future.status == "finished":
             return future.result()
         if future.status == "cancelled":
-            raise ClusterLostError(
-                "the scheduler is gone; what the workers had finished is kept, start a scheduler and run it again"
-            )
+            raise _lost()
         error = future.exception()
         if isinstance(error, KilledWorker):
             return Killed(error.allowed_failures + 1)
         raise ClusterError(f"a worker failed: {type(error).__name__}: {error}") from error
 
     def _note_failure(self, failure: WorkerFailure) -> None:
+        is_known = failure.worker in self._failed_workers
         self._failed_workers.add(failure.worker)
         if not failure.elsewhere or set(workers_of(self._client)) <= self._failed_workers:
             raise type(failure.error)(f"worker {failure.worker}: {failure.error}")
-        logger.warning("worker %s: %s; its tasks go to other workers", failure.worker, failure.error)
+        if not is_known:
+            logger.warning("worker %s: %s; its tasks go to other workers", failure.worker, failure.error)

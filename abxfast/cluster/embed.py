@@ -12,12 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from abxfast._files import TEMPORARY_PREFIX, remove, write_atomic
-from abxfast.audio import make_plans, parse_channel
+from abxfast.audio import DEFAULT_TIMEOUT_S, make_plans, parse_channel, probe
 from abxfast.cluster.connection import connect, workers_of
 from abxfast.cluster.embed_tasks import EmbedTask, isolate, make_embed_tasks
-from abxfast.cluster.embed_worker import EmbedJob, ShippedEncoder, WorkerCheck, check_worker, compact_task, embed_task
+from abxfast.cluster.embed_worker import EmbedJob, ShippedEncoder, Tidying, WorkerCheck, check_worker, embed_task, tidy
 from abxfast.cluster.running import Killed, TaskRun
-from abxfast.embedding import EmbedReport, Progress, check_plans, group_by_file, progress_bar
+from abxfast.embedding import (
+    EmbedReport,
+    FileContents,
+    Progress,
+    Recogniser,
+    carry_labels,
+    check_lengths,
+    check_plans,
+    group_by_file,
+    progress_bar,
+    report_copies,
+    take_over,
+)
 from abxfast.encoders import DEFAULT_ENCODER, open_encoder
 from abxfast.errors import ClusterError, ClusterLostError
 from abxfast.manifest import Manifest, load_manifest
@@ -47,6 +59,7 @@ def embed_on_cluster(
     channel: str = "mix",
     provider: str = "auto",
     ship_encoder: bool = False,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
     progress: bool | Callable[[Progress], None] | None = None,
 ) -> EmbedReport:
     """Embed recordings into a store, as `abxfast.embed` does, with the workers of a Dask cluster.
@@ -56,7 +69,7 @@ def embed_on_cluster(
 
     Parameters
     ----------
-    paths_or_manifest, store, encoder, snippets, hop_s, remainder, channel, provider, progress
+    paths_or_manifest, store, encoder, snippets, hop_s, remainder, channel, provider, timeout_s, progress
         See `abxfast.embed`. All workers must have the same provider.
     cluster : str or path
         See `abxfast.cluster.connect`.
@@ -87,28 +100,40 @@ def embed_on_cluster(
     channel_number = parse_channel(channel)
     manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
     opened = open_encoder(encoder, "cpu")  # the client runs it for its header alone
+    check_lengths(opened.info, plans)
     with connect(cluster) as client:
         target = create_store(Path(store).absolute(), opened)
         check_plans(target, plans, channel_number)
+        contents = FileContents(target)
+        keep_names = manifest.names_from_paths and manifest is not paths_or_manifest
+        names = {item.item for item in manifest.items}
+        recogniser = Recogniser(target, contents, channel_number, names, keep_names=keep_names)
+        recognition = recogniser.recognise(manifest.items)
+        manifest = carry_labels(manifest, recognition, target)
         target.save_manifest(manifest)
-        files = [_absolute(file) for file in group_by_file(manifest)]
-        with _probe(target) as probe:
+        take_over(target, recognition, plans)
+        files = [_absolute(file) for file in group_by_file(manifest, probe)]
+        with _probe(target) as probe_name:
             job = EmbedJob(
                 root=target.root,
-                probe=probe,
+                probe=probe_name,
                 encoder=DEFAULT_ENCODER if str(encoder) == DEFAULT_ENCODER else str(opened.path.absolute()),
                 shipped=ship_encoder,
                 encoder_sha256=opened.sha256,
                 provider=provider,
                 plans=plans,
                 channel=channel_number,
+                timeout_s=timeout_s,
             )
             with (
                 _shipped(client, opened) if ship_encoder else nullcontext(),
                 progress_bar() if progress is True else nullcontext(progress or None) as callback,
             ):
                 report = EmbedReport(opened.info.name, _check_workers(client, job, files), recordings=len(files))
+                report.renamed = recognition.renamed
                 _run(client, job, files, report, callback)
+    target.refresh()
+    report_copies(target, manifest)
     report.wall_s = time.monotonic() - started
     return report
 
@@ -124,6 +149,7 @@ def _run(
     tasks = make_embed_tasks(files, sum(workers_of(client).values()))
     follower = _ProgressReporter(client, sum(task.audio_s for task in tasks), progress)
     failures: dict[tuple[str, str], None] = {}
+    finished_keys: set[str] = set()
     failed_keys: set[str] = set()
     run = TaskRun(client, embed_task, job, isolate)
     try:
@@ -138,12 +164,15 @@ def _run(
                 if not isinstance(done, Killed):
                     report.snippets += done.snippets
                     report.skipped += done.skipped if task.is_last else 0
+                    report.embedded += done.embedded if task.is_last else 0
+                    report.crashed += done.crashed if task.is_last else []
+                    finished_keys |= done.finished_keys
                     report.audio_s += min(done.audio_s, task.audio_s)  # a span is decoded from the start
                     failed_keys |= done.failed_keys
                 follower.add(task.audio_s, report.audio_s)
             follower.show()
-        compaction: TaskRun[tuple[str, ...]] = TaskRun(client, compact_task, job)
-        deque(compaction.outcomes([tuple(failed_keys)]), maxlen=0)
+        tidying: TaskRun[Tidying] = TaskRun(client, tidy, job)
+        deque(tidying.outcomes([Tidying(tuple(failed_keys), tuple(finished_keys - failed_keys))]), maxlen=0)
     except ClusterLostError:
         raise
     except BaseException:

@@ -12,12 +12,13 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from abxfast._files import write_atomic
 from abxfast._version import __version__
+from abxfast.audio import DEFAULT_TIMEOUT_S
 from abxfast.cluster.running import WorkerFailure
-from abxfast.embedding import GPU_THREADS, Decoder, EncodingRun
+from abxfast.embedding import CRASH_LOG_FOLDER, GPU_THREADS, CrashLog, Decoder, EncodingRun, FileContents
 from abxfast.encoders import Encoder, find_encoder, open_encoder
 from abxfast.errors import AbxfastError, ClusterError, StoreError
 from abxfast.manifest import Manifest
-from abxfast.store import Store, compact, open_store
+from abxfast.store import Store, check_written, compact, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from abxfast.cluster.embed_tasks import EmbedTask
     from abxfast.embedding import Progress
 
-_encoders: dict[tuple[str, str], Encoder] = {}
+_encoders: dict[tuple[str, str, float], Encoder] = {}
 _encoders_lock = threading.Lock()
 _opened = threading.local()
 """The store of the thread, as ``store``, and the run that it was opened for, as ``probe``."""
@@ -49,6 +50,7 @@ class EmbedJob:
     encoder_sha256, provider : str
     plans : tuple of SnippetPlan
     channel : int or None
+    timeout_s : float
     version : str
         Version of abxfast of the client.
     """
@@ -61,17 +63,28 @@ class EmbedJob:
     provider: str
     plans: tuple[SnippetPlan, ...]
     channel: int | None
+    timeout_s: float = DEFAULT_TIMEOUT_S
     version: str = __version__
 
 
 class EmbedOutcome(NamedTuple):
-    """What a task did: as in `EmbedReport`, and the keys of the entries that failed."""
+    """What a task did: as in `EmbedReport`, and the keys of the entries that were finished, and that failed."""
 
     snippets: int
     skipped: int
+    embedded: int
     audio_s: float
     failures: list[tuple[str, str]]
+    crashed: list[str]
+    finished_keys: set[str]
     failed_keys: set[str]
+
+
+class Tidying(NamedTuple):
+    """What is left to do when all tasks are done: entries to remove, and those that must be complete then."""
+
+    failed_keys: tuple[str, ...]
+    finished_keys: tuple[str, ...]
 
 
 class WorkerCheck(NamedTuple):
@@ -132,22 +145,43 @@ def embed_task(job: EmbedJob, task: EmbedTask) -> EmbedOutcome | WorkerFailure |
     worker = get_worker()
     try:
         encoder, store = _open_encoder(job, worker), _open_store(job)
-        stop_if_cancelled = _cancellation(worker)
-        manifest = Manifest(task.items)
-        decoder = Decoder(manifest, store, encoder.info, job.plans, job.channel, stop_if_cancelled, task.span)
-        run = EncodingRun(store, encoder)
-        run.run(decoder, GPU_THREADS if encoder.batches else 1, flush_first=False)
+        with CrashLog(job.root / CRASH_LOG_FOLDER) as crash_log:
+            decoder = Decoder(
+                Manifest(task.items),
+                store,
+                FileContents(store),
+                encoder.info,
+                job.plans,
+                job.channel,
+                _cancellation(worker),
+                crash_log=crash_log,
+                timeout_s=job.timeout_s,
+                span=task.span,
+            )
+            run = EncodingRun(store, encoder, crash_log)
+            run.run(decoder, GPU_THREADS if encoder.batches else 1, flush_first=False)
     except _Cancelled:
         return None
     except AbxfastError as error:
         return WorkerFailure(worker.address, error, elsewhere=isinstance(error, StoreError))
-    return EmbedOutcome(run.n_snippets, decoder.skipped, decoder.audio_s, run.failures, run.failed_keys)
+    return EmbedOutcome(
+        snippets=run.n_snippets,
+        skipped=decoder.skipped,
+        embedded=run.n_recordings,
+        audio_s=decoder.audio_s,
+        failures=run.failures,
+        crashed=decoder.crashed,
+        finished_keys=run.finished_keys,
+        failed_keys=run.failed_keys,
+    )
 
 
-def compact_task(job: EmbedJob, failed_keys: Collection[str]) -> WorkerFailure | None:
-    """Merge the parts that the tasks have written."""
+def tidy(job: EmbedJob, tidying: Tidying) -> WorkerFailure | None:
+    """Merge the parts that the tasks have written, and read them back."""
     try:
-        compact(open_store(job.root), drop=failed_keys)
+        store = open_store(job.root)
+        compact(store, drop=tidying.failed_keys)
+        check_written(store, tidying.finished_keys)
     except AbxfastError as error:
         return WorkerFailure(get_worker().address, error, elsewhere=isinstance(error, StoreError))
     return None
@@ -170,16 +204,18 @@ def _open_encoder(job: EmbedJob, worker: Worker) -> Encoder:
     if job.version != __version__:
         raise ClusterError(f"has abxfast {__version__}, the client has {job.version}; install the same version on both")
     with _encoders_lock:
-        known = _encoders.get((job.encoder_sha256, job.provider))
+        known = _encoders.get((job.encoder_sha256, job.provider, job.timeout_s))
         if known is not None:
             return known
         path = _shipped_path(worker, job.encoder_sha256) if job.shipped else Path(job.encoder)
         if path.is_absolute() and not path.is_file():
             raise ClusterError(f"cannot see the encoder {path}; pass `ship_encoder`")
-        encoder = open_encoder(path if path.is_absolute() else find_encoder(job.encoder), job.provider)
+        encoder = open_encoder(
+            path if path.is_absolute() else find_encoder(job.encoder), job.provider, timeout_s=job.timeout_s
+        )
         if encoder.sha256 != job.encoder_sha256:
             raise ClusterError(f"{encoder.path}: is another file than the client's; pass `ship_encoder`")
-        _encoders[job.encoder_sha256, job.provider] = encoder
+        _encoders[job.encoder_sha256, job.provider, job.timeout_s] = encoder
         return encoder
 
 

@@ -237,6 +237,7 @@ class Decoder:
             if block is None:
                 return
             yield block
+
     def _check_unchanged(self, file: AudioFile, pending: list[_PendingEntry]) -> None:
         status, hashed = file_status(file.path), pending[0].entry
         if (status.st_size, status.st_mtime_ns) != (hashed.size, hashed.mtime_ns):

@@ -6,17 +6,19 @@ import logging
 from collections.abc import Mapping, Sequence  # noqa: TC003
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from abxfast.audio import parse_length
 from abxfast.errors import StoreError, TaskError
 from abxfast.manifest import read_manifest
 from abxfast.scoring.embeddings import score_embeddings
 from abxfast.scoring.labels import label_names
-from abxfast.scoring.scores import AbxScores
 from abxfast.scoring.standardisation import check_standardisation
 from abxfast.scoring.task import Task
 from abxfast.store import Snippets, Store, open_store, warn_of_byte_copies
+
+if TYPE_CHECKING:
+    from abxfast.scoring.scores import AbxScores
 
 logger = logging.getLogger(__name__)
 

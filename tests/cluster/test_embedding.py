@@ -74,16 +74,16 @@ def die_of(recording, marker=None):
 
         decoder_of = patched.Decoder
 
-        def die_or_decode(manifest, *arguments):
+        def die_or_decode(manifest, *arguments, **options):
             if any(item.recording.endswith(recording) for item in manifest.items):
                 if marker is None:
                     os._exit(1)
                 try:
                     os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
                 except FileExistsError:
-                    return decoder_of(manifest, *arguments)
+                    return decoder_of(manifest, *arguments, **options)
                 os._exit(1)
-            return decoder_of(manifest, *arguments)
+            return decoder_of(manifest, *arguments, **options)
 
         patched.Decoder = die_or_decode
 

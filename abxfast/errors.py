@@ -46,6 +46,14 @@ class StudyError(AbxfastError, ValueError):
     """A study file, or the results of a study, cannot be used."""
 
 
+class ClusterError(AbxfastError, RuntimeError):
+    """A cluster cannot be used: its scheduler, its workers, or the file that describes it."""
+
+
+class ClusterLostError(ClusterError, ConnectionError):
+    """The scheduler is gone; what the workers had finished is kept."""
+
+
 class MissingPackageError(AbxfastError, ImportError):
     """An optional package is required but not installed."""
 

@@ -28,6 +28,7 @@ OPTIONS = {
     "paths_or_manifest": "RECORDINGS",
     "poolings": "--pooling",
     "results": "-o",
+    "ship_encoder": "--ship-encoder",
     "snippets": "--snippet",
     "store": "-o",
     "timeout_s": "--timeout",
@@ -35,8 +36,8 @@ OPTIONS = {
 """Options whose name differs from that of the parameter by more than two dashes."""
 PARAMETERS = frozenset(
     (
-        *("across", "by", "channel", "encoder", "estimate", "excel", "manifest", "on", "order", "precision"),
-        *("provider", "remainder", "revision", "seed", "snippet", "standardise", "threads", "variant"),
+        *("across", "by", "channel", "cluster", "encoder", "estimate", "excel", "manifest", "on", "order"),
+        *("precision", "provider", "remainder", "revision", "seed", "snippet", "standardise", "threads", "variant"),
     )
 )
 COMMANDS = {

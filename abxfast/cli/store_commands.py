@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from abxfast.cli.messages import to_command_line
 from abxfast.cli.options import (
     INTERRUPTED,
     SOME_FAILED,
     AsJson,
+    Cluster,
     Estimate,
     Excel,
     MemoryMb,
@@ -23,7 +25,7 @@ from abxfast.cli.options import (
 )
 from abxfast.cli.process import configure_process
 from abxfast.cli.terminal import cli_logging, cli_progress, format_json, inform, print_pairs
-from abxfast.errors import AbxfastError, EncoderError
+from abxfast.errors import AbxfastError, ClusterLostError, EncoderError
 
 if TYPE_CHECKING:
     from abxfast.embedding import EmbedReport
@@ -48,6 +50,8 @@ def embed_command(
     provider: Provider = "auto",
     threads: Annotated[int | None, typer.Option(help="Snippets at a time. [default: all processors]")] = None,
     timeout: Timeout = 600.0,
+    cluster: Cluster = None,
+    ship_encoder: Annotated[bool, typer.Option(help="Send the encoder to workers that cannot see its file.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -57,6 +61,7 @@ def embed_command(
         raise AbxfastError("embed: no store given; add -o NAME.store")
     if bool(recordings) == (manifest is not None):
         raise AbxfastError("embed: give either recordings (folders, files) or --manifest")
+    _check_cluster_options(cluster, threads, ship_encoder=ship_encoder)
     with cli_logging(quiet=quiet, verbose=verbose) as console:
         configure_process()
         from abxfast.embedding import embed
@@ -70,22 +75,29 @@ def embed_command(
             )
         try:
             with cli_progress(console, quiet=quiet) as progress:
-                report = embed(
-                    manifest or recordings or [],
-                    store,
-                    encoder=encoder or DEFAULT_ENCODER,
-                    snippets=snippet or ["10"],
-                    hop_s=hop,
-                    remainder=remainder,
-                    channel=channel,
-                    provider=provider,
-                    threads=threads,
-                    timeout_s=timeout,
-                    progress=progress,
-                )
+                options: dict[str, Any] = {
+                    "encoder": encoder or DEFAULT_ENCODER,
+                    "snippets": snippet or ["10"],
+                    "hop_s": hop,
+                    "remainder": remainder,
+                    "channel": channel,
+                    "provider": provider,
+                    "timeout_s": timeout,
+                    "progress": progress,
+                }
+                audio = manifest or recordings or []
+                if cluster is None:
+                    report = embed(audio, store, threads=threads, **options)
+                else:
+                    from abxfast.cluster import embed_on_cluster
+
+                    report = embed_on_cluster(audio, store, cluster, ship_encoder=ship_encoder, **options)
         except KeyboardInterrupt:
             sys.stderr.write(f"abxfast: stopped; what is done is in {store}: run the same command again to resume\n")
             sys.exit(INTERRUPTED)
+        except ClusterLostError as error:
+            sys.stderr.write(f"abxfast: {to_command_line(str(error))}\n")
+            sys.exit(SOME_FAILED)
         if as_json:
             typer.echo(format_json(vars(report)))
         inform(_summary(report, store))
@@ -120,35 +132,43 @@ def score_command(
     standardise: Standardise = None,
     memory_mb: MemoryMb = 512,
     threads: Annotated[int | None, typer.Option(help="Threads to count with. [default: all processors]")] = None,
+    cluster: Cluster = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
     """Score the snippets of a store: every pair of recordings, or of any label of the manifest."""
+    _check_cluster_options(cluster, threads)
+    if cluster is not None and estimate is not None:
+        raise AbxfastError("score: --estimate runs on one machine; leave out --cluster")
+    if cluster is not None and standardise is not None:
+        raise AbxfastError("score: --standardise runs on one machine; leave out --cluster")
     with cli_logging(quiet=quiet, verbose=verbose):
         configure_process()
         from abxfast.scoring import check_output, format_scores_csv, format_scores_json, score_store, write_scores
 
         if output is not None:
             check_output(output, excel=excel)
-        scores = score_store(
-            store,
-            snippet=snippet,
-            variant=variant,
-            manifest=manifest,
-            on=on,
-            by=by or (),
-            across=across or (),
-            min_gap_s=min_gap,
-            different=different or (),
-            max_size_group=max_size_group,
-            max_x_across=max_x_across,
-            seed=seed,
-            memory_mb=memory_mb,
-            threads=threads,
-            estimate=estimate,
-            standardise=standardise,
-        )
+        options: dict[str, Any] = {
+            "snippet": snippet,
+            "variant": variant,
+            "manifest": manifest,
+            "on": on,
+            "by": by or (),
+            "across": across or (),
+            "min_gap_s": min_gap,
+            "different": different or (),
+            "max_size_group": max_size_group,
+            "max_x_across": max_x_across,
+            "seed": seed,
+            "memory_mb": memory_mb,
+        }
+        if cluster is None:
+            scores = score_store(store, threads=threads, estimate=estimate, standardise=standardise, **options)
+        else:
+            from abxfast.cluster import score_on_cluster
+
+            scores = score_on_cluster(store, cluster, **options)
         if output is not None:
             write_scores(scores, output, excel=excel)
             standardised = "" if standardise is None else f", {standardise}"
@@ -242,6 +262,13 @@ def info_command(
                 raise EncoderError(str(error).removeprefix("`encoder`: ")) from error
             pairs = list(describe_encoder(path))
         print_pairs(pairs, as_json=as_json)
+
+
+def _check_cluster_options(cluster: str | None, threads: int | None, *, ship_encoder: bool = False) -> None:
+    if cluster is None and ship_encoder:
+        raise AbxfastError("--ship-encoder is for workers of --cluster; add that, or leave it out")
+    if cluster is not None and threads is not None:
+        raise AbxfastError("--threads is for one machine; workers of --cluster have threads of their own")
 
 
 def _summary(report: EmbedReport, store: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from abxfast.audio import Cutter, MixMeter, Stretch, probe, stream
+from abxfast.audio import END_SLACK_S, MAX_WHOLE_S, Cutter, MixMeter, Stretch, probe, stream
 from abxfast.embedding.audio_files import AudioFile, file_status, group_by_file
 from abxfast.embedding.crash_log import FileState
 from abxfast.embedding.messages import EntryFinished, Failure, Message, PendingSnippet
@@ -41,6 +43,16 @@ class _PendingEntry(NamedTuple):
     done: set[int]
 
 
+class Span(NamedTuple):
+    """The snippets of a recording that start at `start_s` or later and before `stop_s`, in seconds; None is its end."""
+
+    start_s: float = 0.0
+    stop_s: float | None = None
+
+
+WHOLE_SPAN = Span()
+
+
 class Decoder:
     """Decodes the recordings of a manifest, as far as the store lacks their snippets.
 
@@ -59,6 +71,9 @@ class Decoder:
         What earlier runs crashed on is skipped.
     timeout_s : float
         Seconds that decoding a block of a recording may take.
+    span : Span
+        The snippets to yield, by default all. Recordings are decoded from their start all the same, so that a snippet
+        is the same bit for bit in any span. An entry is finished by the span that contains the end of its recording.
 
     Attributes
     ----------
@@ -82,7 +97,9 @@ class Decoder:
         *,
         crash_log: CrashLog,
         timeout_s: float,
+        span: Span = WHOLE_SPAN,
     ) -> None:
+        self._span = span
         self._store = store
         self._info = info
         self._contents = contents
@@ -119,7 +136,7 @@ class Decoder:
                 if file.problem:
                     raise AudioError(file.problem)
                 yield from self._compare(file, pending)
-                if pending:
+                if not all(map(self._holds_span, pending)):
                     yield from self._decode(file, pending)
             except AbxfastError as error:
                 yield Failure(file.items[0].recording, str(error), tuple(entry for _, entry, _ in pending))
@@ -162,11 +179,12 @@ class Decoder:
     def _decode(self, file: AudioFile, pending: list[_PendingEntry]) -> Iterator[Message | None]:
         """Decode a file and yield the missing snippets of its pending entries."""
         cutter = Cutter([self._stretch(entry) for _, entry, _ in pending], self._rate_hz, self._min_samples)
+        first, stop, last_needed = self._span_samples()
 
         def missing(snippets: Iterator[Snippet]) -> Iterator[PendingSnippet]:
             for snippet in snippets:
                 _, entry, done = pending[snippet.stretch]
-                if snippet.index not in done:
+                if first <= snippet.start < stop and snippet.index not in done:
                     yield PendingSnippet(entry, snippet)
 
         mix = MixMeter()
@@ -175,12 +193,15 @@ class Decoder:
             yield None
             yield from missing(cutter.feed(block))
             self._report_progress(file, cutter.position / self._rate_hz)
+            if cutter.position >= last_needed:
+                self._check_unchanged(file, pending)
+                return
         yield from missing(cutter.finish())
+        self._check_unchanged(file, pending)
+        if self._span.stop_s is not None:
+            return
         if self._channel is None and mix.cancels:
             logger.warning("%s: %s", file.path, mix.warning())
-        status, hashed = file_status(file.path), pending[0].entry
-        if (status.st_size, status.st_mtime_ns) != (hashed.size, hashed.mtime_ns):
-            raise AudioError(f"{file.path}: changed while it was read; embed it again once it is complete")
         for (item, entry, _), result in zip(pending, cutter.results(), strict=True):
             if result.problem is None:
                 yield EntryFinished(entry, result.snippets)
@@ -216,6 +237,31 @@ class Decoder:
             if block is None:
                 return
             yield block
+
+    def _check_unchanged(self, file: AudioFile, pending: list[_PendingEntry]) -> None:
+        status, hashed = file_status(file.path), pending[0].entry
+        if (status.st_size, status.st_mtime_ns) != (hashed.size, hashed.mtime_ns):
+            raise AudioError(f"{file.path}: changed while it was read; embed it again once it is complete")
+
+    def _span_samples(self) -> tuple[int, float, float]:
+        """Return the first sample of the span, the one after it, and the sample where its snippets all have ended."""
+        first = round(self._span.start_s * self._rate_hz)
+        if self._span.stop_s is None:
+            return first, math.inf, math.inf
+        stop = round(self._span.stop_s * self._rate_hz)
+        longest_s = max(MAX_WHOLE_S + END_SLACK_S if plan.length_s is None else plan.length_s for plan in self._plans)
+        return first, stop, stop + round(longest_s * self._rate_hz)
+
+    def _holds_span(self, pending: _PendingEntry) -> bool:
+        """Return whether the store has every snippet of the span; never of the last one, which finishes the entry."""
+        first, stop, _ = self._span_samples()
+        entry, hop_s = pending.entry, pending.entry.plan.hop_s
+        if math.isinf(stop) or hop_s is None:
+            return False
+        start = round((entry.start_s or 0.0) * self._rate_hz)
+        starts = ((k, start + round(k * hop_s * self._rate_hz)) for k in itertools.count())
+        in_span = itertools.takewhile(lambda pair: pair[1] < stop, starts)
+        return all(k in pending.done for k, sample in in_span if sample >= first)
 
     def _stretch(self, entry: StoreEntry) -> Stretch:
         start_s, end_s = min(entry.start_s or 0.0, _MAX_TIME_S), entry.end_s

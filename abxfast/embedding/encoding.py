@@ -72,8 +72,15 @@ class EncodingRun:
         """Recordings that these snippets are of."""
         return len({path for key, path in self._recordings.items() if key not in self.failed_keys})
 
-    def run(self, decoder: Decoder, n_threads: int) -> None:
+    def run(self, decoder: Decoder, n_threads: int, *, flush_first: bool = True) -> None:
         """Encode every snippet that the decoder yields, `n_threads` snippets or batches at a time.
+
+        Parameters
+        ----------
+        decoder : Decoder
+        n_threads : int
+        flush_first : bool
+            See `StoreWriter`.
 
         Raises
         ------
@@ -86,7 +93,7 @@ class EncodingRun:
             decoder.messages(), queue_size=2 * n_threads, name="decode"
         )
         with (
-            StoreWriter(self._store, flush_first=True, check=self._encoder.check_unchanged) as writer,
+            StoreWriter(self._store, flush_first=flush_first, check=self._encoder.check_unchanged) as writer,
             ThreadPoolExecutor(n_threads, thread_name_prefix="encode") as pool,
             decoding as messages,
         ):

@@ -118,9 +118,9 @@ def embed(
         raise AbxfastError(f"`timeout_s`: found {timeout_s}, expected seconds above 0")
     manifest = paths_or_manifest if isinstance(paths_or_manifest, Manifest) else load_manifest(paths_or_manifest)
     opened = open_encoder(encoder, provider, timeout_s=timeout_s)
-    _check_lengths(opened.info, plans)
+    check_lengths(opened.info, plans)
     target = create_store(Path(store), opened)
-    _check_plans(target, plans, channel_number)
+    check_plans(target, plans, channel_number)
     contents = FileContents(target)
     chosen = manifest.items if items is None else tuple(item for item in manifest.items if item.item in items)
     keep_names = manifest.names_from_paths and manifest is not paths_or_manifest
@@ -166,8 +166,14 @@ def embed(
     )
 
 
-def _check_lengths(info: EncoderInfo, plans: Sequence[SnippetPlan]) -> None:
-    """Refuse snippets that are longer than the encoder takes."""
+def check_lengths(info: EncoderInfo, plans: Sequence[SnippetPlan]) -> None:
+    """Refuse snippets that are longer than the encoder takes.
+
+    Raises
+    ------
+    TaskError
+        If there are any.
+    """
     for plan in plans:
         reason = None if plan.length_s is None else info.describe_too_long(plan.length_s)
         if reason:
@@ -184,8 +190,14 @@ def _tidy(store: Store, failed_keys: set[str]) -> None:
         logger.warning("%s; small files were not merged, which the next run does", error)
 
 
-def _check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:
-    """Refuse snippets of a length that the store cuts otherwise: mixed, they could not be scored."""
+def check_plans(store: Store, plans: Sequence[SnippetPlan], channel: int | None) -> None:
+    """Refuse snippets of a length that the store cuts otherwise: mixed, they could not be scored.
+
+    Raises
+    ------
+    StoreError
+        If the store has entries of the same length and another hop, remainder or channel.
+    """
     plan_by_length = {plan.length_s: plan for plan in plans}
     for key in store.current_entries().values():
         entry = store.entries[key].entry

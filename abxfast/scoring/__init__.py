@@ -12,8 +12,8 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from abxfast.scoring.cells import TaskCells, make_cells
-    from abxfast.scoring.embeddings import score_embeddings
-    from abxfast.scoring.labels import encode_label
+    from abxfast.scoring.embeddings import check_embeddings, make_score_table, prepare_counting, score_embeddings
+    from abxfast.scoring.labels import encode_label, label_names
     from abxfast.scoring.nearest import nearest_recordings
     from abxfast.scoring.output import check_output, format_scores_csv, format_scores_json, write_scores
     from abxfast.scoring.scores import AbxScores
@@ -24,23 +24,29 @@ if TYPE_CHECKING:
         measure_dominance,
         standardise_vectors,
     )
-    from abxfast.scoring.stores import score_store
+    from abxfast.scoring.stores import ChosenSnippets, choose_snippets, score_store
     from abxfast.scoring.task import Task
 
 __all__ = [
     "STANDARDISATIONS",
     "AbxScores",
+    "ChosenSnippets",
     "Dominance",
     "Task",
     "TaskCells",
+    "check_embeddings",
     "check_output",
     "check_standardisation",
+    "choose_snippets",
     "encode_label",
     "format_scores_csv",
     "format_scores_json",
+    "label_names",
     "make_cells",
+    "make_score_table",
     "measure_dominance",
     "nearest_recordings",
+    "prepare_counting",
     "score_embeddings",
     "score_store",
     "standardise_vectors",
@@ -52,8 +58,8 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cells": ["TaskCells", "make_cells"],
-        "embeddings": ["score_embeddings"],
-        "labels": ["encode_label"],
+        "embeddings": ["check_embeddings", "make_score_table", "prepare_counting", "score_embeddings"],
+        "labels": ["encode_label", "label_names"],
         "nearest": ["nearest_recordings"],
         "output": ["check_output", "format_scores_csv", "format_scores_json", "write_scores"],
         "scores": ["AbxScores"],
@@ -64,7 +70,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
             "measure_dominance",
             "standardise_vectors",
         ],
-        "stores": ["score_store"],
+        "stores": ["ChosenSnippets", "choose_snippets", "score_store"],
         "task": ["Task"],
     },
 )

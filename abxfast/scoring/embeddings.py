@@ -24,7 +24,7 @@ from abxfast.scoring.task import Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from abxfast.kernels import AbxCounts, AbxEstimates
+    from abxfast.kernels import AbxEstimates, PairConstraint
     from abxfast.scoring.cells import TaskCells
 
 logger = logging.getLogger(__name__)
@@ -131,23 +131,23 @@ def score_embeddings(
     {'vowel': 'i', 'vowel_b': 'a', 'speaker': 2, 'speaker_x': 1, 'score': 1.0, 'wins2': 16, 'triplets': 8}
     """
     check_standardisation(standardise)
-    embeddings = _check_embeddings(embeddings)
+    embeddings = check_embeddings(embeddings)
     task = Task(on, label_names(by), label_names(across))
     if estimate is not None:
         _check_estimate(estimate, task, marginals or pair_marginals is not None)
-    for name, count in (("max_size_group", max_size_group), ("max_x_across", max_x_across), ("threads", threads)):
-        if count is not None and not (1 <= count <= _MAX_OPTION and count == int(count)):
-            raise TaskError(f"`{name}`: found {count}, expected a whole number from 1 to {_MAX_OPTION}")
+    _check_counts(threads=threads)
     if not 0 < memory_mb <= _MAX_MEMORY_MB:
         raise TaskError(f"`memory_mb`: found {memory_mb}, expected megabytes above 0")
-    cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
-    check_countable(task, cells)
-    different = label_names(different)
-    constraint = make_pair_constraint(labels, len(embeddings), min_gap_s=min_gap_s, different=different)
-    n_labels = len(labels[on])
-    if n_labels != len(embeddings):
-        raise TaskError(f"`labels`: found {n_labels} rows, expected {len(embeddings)}, one per row of `embeddings`")
-    warn_recording_confound(task, labels, cells, different=different)
+    cells, constraint = prepare_counting(
+        task,
+        labels,
+        len(embeddings),
+        min_gap_s=min_gap_s,
+        different=different,
+        max_size_group=max_size_group,
+        max_x_across=max_x_across,
+        seed=seed,
+    )
     if standardise is not None:
         embeddings = standardise_vectors(embeddings, standardise, memory_mb=memory_mb)
     if estimate is not None:
@@ -189,13 +189,50 @@ def score_embeddings(
             threads=threads or usable_threads(),
         )
         pairs = pair_marginal_table(blocks, cells, counted)
-    _warn_unscorable(task, cells, counts.triplets)
-    return AbxScores(task, _score_table(cells, counts), marginals=tables, standardise=standardise, pair_marginals=pairs)
+    table = make_score_table(task, cells, counts.wins2, counts.triplets)
+    return AbxScores(task, table, marginals=tables, standardise=standardise, pair_marginals=pairs)
 
 
-def _check_embeddings(
+def prepare_counting(
+    task: Task,
+    labels: Mapping[str, Sequence[object]] | pa.Table,
+    n: int,
+    *,
+    min_gap_s: float = 0.0,
+    different: Sequence[str] = (),
+    max_size_group: int | None = None,
+    max_x_across: int | None = None,
+    seed: int = 0,
+) -> tuple[TaskCells, PairConstraint | None]:
+    """Return the cells of a task and the constraint on pairs of `n` snippets: all that counting needs but vectors.
+
+    Raises
+    ------
+    TaskError
+        See `score_embeddings`.
+    """
+    _check_counts(max_size_group=max_size_group, max_x_across=max_x_across)
+    cells = make_cells(task, labels, max_size_group=max_size_group, max_x_across=max_x_across, seed=seed)
+    check_countable(task, cells)
+    different = label_names(different)
+    constraint = make_pair_constraint(labels, n, min_gap_s=min_gap_s, different=different)
+    n_labels = len(labels[task.on])
+    if n_labels != n:
+        raise TaskError(f"`labels`: found {n_labels} rows, expected {n}, one per row of `embeddings`")
+    warn_recording_confound(task, labels, cells, different=different)
+    return cells, constraint
+
+
+def _check_counts(**counts: int | None) -> None:
+    for name, count in counts.items():
+        if count is not None and not (1 <= count <= _MAX_OPTION and count == int(count)):
+            raise TaskError(f"`{name}`: found {count}, expected a whole number from 1 to {_MAX_OPTION}")
+
+
+def check_embeddings(
     embeddings: NDArray[np.float32] | NDArray[np.float64],
 ) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Return the embeddings; raise TypeError or TaskError unless they are finite, float32 or float64, (n, dim)."""
     is_plain = isinstance(embeddings, np.ndarray) and not isinstance(embeddings, np.ma.MaskedArray)
     if not is_plain or embeddings.dtype not in (np.float32, np.float64):
         found = embeddings.dtype if is_plain else type(embeddings).__name__
@@ -223,13 +260,15 @@ def _warn_unscorable(task: Task, cells: TaskCells, triplets: NDArray[np.int64]) 
         )
 
 
-def _score_table(cells: TaskCells, counts: AbxCounts) -> pa.Table:
-    scorable = counts.triplets > 0
-    score = np.divide(counts.wins2, 2 * counts.triplets, where=scorable, out=np.zeros(len(scorable)))
+def make_score_table(task: Task, cells: TaskCells, wins2: NDArray[np.int64], triplets: NDArray[np.int64]) -> pa.Table:
+    """Return the table of scores; cells without triplets have none, and are logged."""
+    _warn_unscorable(task, cells, triplets)
+    scorable = triplets > 0
+    score = np.divide(wins2, 2 * triplets, where=scorable, out=np.zeros(len(scorable)))
     return (
         cells.table.append_column("score", pa.array(score, mask=~scorable))
-        .append_column("wins2", pa.array(counts.wins2))
-        .append_column("triplets", pa.array(counts.triplets))
+        .append_column("wins2", pa.array(wins2))
+        .append_column("triplets", pa.array(triplets))
     )
 
 

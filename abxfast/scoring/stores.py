@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence  # noqa: TC003
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from abxfast.audio import parse_length
 from abxfast.errors import StoreError, TaskError
 from abxfast.manifest import read_manifest
 from abxfast.scoring.embeddings import score_embeddings
 from abxfast.scoring.labels import label_names
-from abxfast.scoring.scores import AbxScores
 from abxfast.scoring.standardisation import check_standardisation
 from abxfast.scoring.task import Task
 from abxfast.store import Snippets, Store, open_store, warn_of_byte_copies
+
+if TYPE_CHECKING:
+    from abxfast.scoring.scores import AbxScores
 
 logger = logging.getLogger(__name__)
 
@@ -89,20 +92,14 @@ def score_store(
     ['condition', 'condition_b', 'experiment', 'score', 'wins2', 'triplets']
     """
     check_standardisation(standardise)
-    opened = open_store(Path(store))
-    length_s = choose_length(opened, snippet)
-    variant = variant or opened.default_variant
-    if variant not in opened.variants:
-        raise StoreError(f"{opened.root}: no variant {variant!r}; there are: {', '.join(opened.variants)}")
-    metadata = _stored_metadata(opened) if manifest is None else _manifest_metadata(opened, Path(manifest))
-    warn_of_byte_copies(opened, metadata.keys())
-    snippets = opened.read(length_s, variant, memory_mb=memory_mb, items=metadata.keys())
+    chosen = choose_snippets(store, snippet, variant, manifest)
+    snippets = chosen.store.read(chosen.length_s, chosen.variant, memory_mb=memory_mb, items=chosen.metadata.keys())
     names = (*Task(on, label_names(by), label_names(across)).labels, *label_names(different))
     if isinstance(marginals, str):
         names = (*names, marginals)
     scores = score_embeddings(
         snippets.embeddings,
-        _make_labels(opened, snippets, metadata, names),
+        chosen.make_labels(snippets, names),
         on=on,
         by=by,
         across=across,
@@ -117,15 +114,39 @@ def score_store(
         estimate=estimate,
         standardise=standardise,
     )
-    return AbxScores(
-        scores.task,
-        scores.table,
-        opened.encoder,
-        variant,
-        _format_length(length_s),
-        scores.marginals,
-        standardise,
-    )
+    return chosen.with_source(scores)
+
+
+class ChosenSnippets(NamedTuple):
+    """Snippets of a store to be scored: their length, variant and metadata by item."""
+
+    store: Store
+    length_s: float | None
+    variant: str
+    metadata: Mapping[str, _ItemMetadata]
+
+    def make_labels(self, snippets: Snippets, names: Sequence[str]) -> dict[str, Sequence[object]]:
+        """Return the columns of the snippets themselves and the metadata columns `names`, one row per snippet."""
+        return _make_labels(self.store, snippets, self.metadata, names)
+
+    def with_source(self, scores: AbxScores) -> AbxScores:
+        """Return scores that name encoder, variant and snippet length."""
+        length = _format_length(self.length_s)
+        return replace(scores, encoder=self.store.encoder, variant=self.variant, snippet=length)
+
+
+def choose_snippets(
+    store: str | Path, snippet: float | str | None, variant: str | None, manifest: str | Path | None
+) -> ChosenSnippets:
+    """Open a store and choose the snippets to score; see `score_store`."""
+    opened = open_store(Path(store))
+    length_s = choose_length(opened, snippet)
+    variant = variant or opened.default_variant
+    if variant not in opened.variants:
+        raise StoreError(f"{opened.root}: no variant {variant!r}; there are: {', '.join(opened.variants)}")
+    metadata = _stored_metadata(opened) if manifest is None else _manifest_metadata(opened, Path(manifest))
+    warn_of_byte_copies(opened, metadata.keys())
+    return ChosenSnippets(opened, length_s, variant, metadata)
 
 
 def choose_length(store: Store, snippet: float | str | None) -> float | None:

@@ -10,7 +10,7 @@ from abxfast.store.copying import EntryCopy, copy_entries
 from abxfast.store.entries import EntryState, StoreEntry
 from abxfast.store.forgetting import Forgotten, forget
 from abxfast.store.opening import create_store, is_store, open_store
-from abxfast.store.reading import Snippets
+from abxfast.store.reading import LazyVectors, Snippets
 from abxfast.store.store import SnippetRow, Store
 from abxfast.store.verification import check_written
 from abxfast.store.writer import StoreWriter
@@ -19,6 +19,7 @@ __all__ = [
     "EntryCopy",
     "EntryState",
     "Forgotten",
+    "LazyVectors",
     "SnippetRow",
     "Snippets",
     "Store",

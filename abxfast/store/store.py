@@ -23,7 +23,7 @@ from abxfast.store import manifests, parquet
 from abxfast.store.entries import EntryState, StoreEntry, find_replaced
 from abxfast.store.header import FORMAT, read_header
 from abxfast.store.parts import Part, Span, check_columns, covers, make_spans
-from abxfast.store.reading import read_snippets
+from abxfast.store.reading import LazyVectors, read_snippets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -182,7 +182,12 @@ class Store:
         manifests.remove_rows(self.root / "manifests", items)
 
     def read(
-        self, length_s: float | None, variant: str, *, memory_mb: float = 512, items: Collection[str] | None = None
+        self,
+        length_s: float | None,
+        variant: str | None,
+        *,
+        memory_mb: float = 512,
+        items: Collection[str] | None = None,
     ) -> Snippets:
         """Decode the vectors of one length and variant.
 
@@ -190,7 +195,8 @@ class Store:
         ----------
         length_s : float or None
             Nominal length in seconds; ``None`` for whole items.
-        variant : str
+        variant : str or None
+            ``None`` reads no vectors: their array has no columns.
         memory_mb : float
             Vectors that take more are mapped from a scratch file, in the folder that ``TMPDIR`` names.
         items : collection of str, optional
@@ -206,7 +212,7 @@ class Store:
         StoreError
             If a part cannot be read, or the store has no such variant.
         """
-        if variant not in self.variants:
+        if variant is not None and variant not in self.variants:
             raise StoreError(f"{self.root}: no variant {variant!r}, expected one of {', '.join(self.variants)}")
         for _ in range(_MAX_ATTEMPTS):
             complete = self._complete_entries(length_s)
@@ -236,6 +242,21 @@ class Store:
             vectors.append(parquet.column_vectors(parquet.read_columns(part.path, [variant]), variant, self.dim))
             n_read += len(vectors[-1])
         return np.concatenate(vectors)
+
+    def read_lazily(self, length_s: float | None, variant: str, *, memory_mb: float = 512) -> LazyVectors:
+        """Return the vectors that `read` would, decoded part by part as they are needed.
+
+        Raises
+        ------
+        StoreError
+            If there is no room for them.
+        """
+        entries = self._complete_entries(length_s)
+        return LazyVectors(self.parts.values(), entries, variant, self.dim, memory_mb=memory_mb)
+
+    def digest(self, length_s: float | None) -> str:
+        """Return a hash of which snippets `read` returns, and in which order."""
+        return json_digest([[key, state.total] for key, state in self._complete_entries(length_s).items()])
 
     def write(self, rows: Iterable[SnippetRow], states: Mapping[str, EntryState]) -> None:
         """Add a part with snippets, whose footer records the state of entries.

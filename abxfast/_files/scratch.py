@@ -6,8 +6,6 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from abxfast.errors import OutputError
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ def allocate(shape: tuple[int, ...], dtype: DTypeLike, memory_mb: float) -> NDAr
     OutputError
         If there is no room for the scratch file, in the folder that ``TMPDIR`` names.
     """
+    import numpy as np  # noqa: PLC0415  # ``abxfast --help`` needs this package, and nothing heavy
+
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size <= memory_mb * 1e6:
         return np.empty(shape, dtype)

@@ -7,6 +7,7 @@ import pytest
 import abxfast
 from abxfast.cli.app import app
 from abxfast.cli.messages import COMMANDS, OPTIONS, PARAMETERS, to_command_line
+from abxfast.cluster import embed_on_cluster
 from abxfast.export import export
 from abxfast.study import write_study
 
@@ -28,8 +29,10 @@ def test_parameters_become_options(message, expected):
 
 
 def test_every_translated_parameter_is_one():
-    near = abxfast.nearest_recordings
-    functions = (abxfast.embed, abxfast.score_store, near, abxfast.plan_study, abxfast.run_study, export, write_study)
+    functions = (
+        *(abxfast.embed, abxfast.score_store, abxfast.nearest_recordings, abxfast.plan_study, abxfast.run_study),
+        *(export, write_study, embed_on_cluster),
+    )
     parameters = {name for function in functions for name in inspect.signature(function).parameters}
     assert set(OPTIONS) | PARAMETERS <= parameters
 

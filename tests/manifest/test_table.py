@@ -48,7 +48,7 @@ def test_encodings_separators_and_line_ends_make_no_difference(folder, separator
 
 
 # Without ', which at the start of a cell may mark a text that is no formula.
-cells = st.text(st.sampled_from("ab ,;\t\"`\n\r\u2028\x0b\x85˥é錄"), max_size=8)
+cells = st.text(st.sampled_from('ab ,;\t"`\n\r\u2028\x0b\x85˥é錄'), max_size=8)
 
 
 @settings(max_examples=150, deadline=None)

@@ -38,7 +38,7 @@ def test_pairs_of_units_narrow_the_interval_unless_there_are_too_many(monkeypatc
 
     def width():
         scored = score(vectors, labels, experiment, seed=0, memory_mb=512, threads=1)
-        none = {"permutations": 0, "seed": 0, "margin": 0.05, "threads": 1}
+        none = {"permutations": 0, "seed": 0, "margin": 0.05, "threads": 1, "variants": 1}
         pairs = infer(vectors, labels, experiment, scored, np.zeros(2, np.int64), np.array([[0, 1]]), **none).pairs
         return scored.pairs is None, pairs.high[0] - pairs.low[0]
 

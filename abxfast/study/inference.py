@@ -243,7 +243,14 @@ def infer(
         one_row = np.zeros_like(pair_of_cell)
         level = 1 - ALPHA / variants
         corrected = jackknife_intervals(
-            wins2, triplets, scored.marginals, one_row, scored.units, values=values, level=level
+            wins2,
+            triplets,
+            scored.marginals,
+            one_row,
+            scored.units,
+            pairs=scored.pairs,
+            values=values,
+            level=level,
         )
     on = encode_label(task.on, labels)[0]
     pair_tests, overall_test = (

@@ -8,7 +8,7 @@ import pytest
 
 from abxfast.errors import TaskError
 from abxfast.scoring import Task
-from abxfast.study import inference as study_inference
+from abxfast.study import unit_pairs
 from abxfast.study.inference import infer, score
 
 
@@ -44,7 +44,7 @@ def test_pairs_of_units_narrow_the_interval_unless_there_are_too_many(monkeypatc
 
     without, narrow = width()
     assert not without
-    monkeypatch.setattr(study_inference, limit, 100)
+    monkeypatch.setattr(unit_pairs, limit, 100)
     without, wide = width()
     assert without
     assert wide > 1.1 * narrow

@@ -25,6 +25,7 @@ from abxfast.statistics import (
     permutation_tests,
     sum_by_unit,
 )
+from abxfast.study.unit_pairs import are_pairs_few
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,12 +38,6 @@ if TYPE_CHECKING:
 
 _MAX_MARGINALS = 30_000_000
 """Marginals of single snippets that are kept (1 GB); beyond it, those of exchangeable units are."""
-_MAX_PAIRS = 1 << 22
-"""Marginals of pairs of exchangeable units that are kept (170 MB); beyond it, intervals do without."""
-_SORTED_PER_PAIR = 32
-"""Distances that may be sorted for each of them, in some ten seconds altogether."""
-_MAX_VALUES = 1 << 26
-"""Values of the vectors beyond which intervals do without pairs, which need the vectors in float64."""
 _ROWS_PER_CHECK = 4096
 _UNIT = "exchangeable unit"
 """Label of the exchangeable unit of each snippet; a manifest is unlikely to have a column of that name."""
@@ -139,7 +134,7 @@ def score(
     n_across = 1 if across is None else len(np.unique(across))
     has_snippets = 3 * len(on) * int(on.max()) * n_across <= _MAX_MARGINALS
     context = combine_labels(labels, (*task.by, *task.across))
-    has_pairs = _count_pairs(on, units.unit, context, n_across) <= _MAX_PAIRS and embeddings.size <= _MAX_VALUES
+    has_pairs = are_pairs_few(on, units.unit, context, n_across, embeddings.size)
     scores = score_embeddings(
         embeddings,
         {**labels, _UNIT: units.unit},
@@ -174,24 +169,6 @@ def _check_finite(embeddings: NDArray[np.float32] | NDArray[np.float64], labels:
                 f"{recording}: the vector of the snippet at {start_s:g} s holds NaN or infinity, expected finite "
                 "numbers; leave the recording out, or embed it again"
             )
-
-
-def _count_pairs(
-    on: NDArray[np.int64], unit: NDArray[np.int64], context: NDArray[np.int64] | None, n_across: int
-) -> int:
-    """Return about how many marginals of pairs there are, or how many distances are sorted for them if that is more.
-
-    Groups of n and m rows with k and l units, A and X of one size, have k² + 2 k l marginals and sort n (n + m).
-    """
-    context = np.zeros(len(on), np.int64) if context is None else context
-    each_unit = np.unique(np.stack((context, on, unit), axis=1), axis=0, return_index=True)[1]
-    most = 0.0
-    for rows, per_pair in ((np.arange(len(on)), _SORTED_PER_PAIR), (each_unit, 1)):
-        groups, size = np.unique(np.stack((context[rows], on[rows]), axis=1), axis=0, return_counts=True)
-        n_groups, total, squares = (np.bincount(groups[:, 0], size**power) for power in (0, 1, 2))
-        count = ((n_groups - 1) * squares + 2 * (total**2 - squares)).sum() * max(1, n_across - 1)
-        most = max(most, float(count) / per_pair)
-    return int(most)
 
 
 def infer(
@@ -243,7 +220,14 @@ def infer(
         one_row = np.zeros_like(pair_of_cell)
         level = 1 - ALPHA / variants
         corrected = jackknife_intervals(
-            wins2, triplets, scored.marginals, one_row, scored.units, values=values, level=level
+            wins2,
+            triplets,
+            scored.marginals,
+            one_row,
+            scored.units,
+            pairs=scored.pairs,
+            values=values,
+            level=level,
         )
     on = encode_label(task.on, labels)[0]
     pair_tests, overall_test = (

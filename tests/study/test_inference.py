@@ -8,7 +8,7 @@ import pytest
 
 from abxfast.errors import TaskError
 from abxfast.scoring import Task
-from abxfast.study import inference as study_inference
+from abxfast.study import unit_pairs
 from abxfast.study.inference import infer, score
 
 
@@ -38,13 +38,13 @@ def test_pairs_of_units_narrow_the_interval_unless_there_are_too_many(monkeypatc
 
     def width():
         scored = score(vectors, labels, experiment, seed=0, memory_mb=512, threads=1)
-        none = {"permutations": 0, "seed": 0, "margin": 0.05, "threads": 1}
+        none = {"permutations": 0, "seed": 0, "margin": 0.05, "threads": 1, "variants": 1}
         pairs = infer(vectors, labels, experiment, scored, np.zeros(2, np.int64), np.array([[0, 1]]), **none).pairs
         return scored.pairs is None, pairs.high[0] - pairs.low[0]
 
     without, narrow = width()
     assert not without
-    monkeypatch.setattr(study_inference, limit, 100)
+    monkeypatch.setattr(unit_pairs, limit, 100)
     without, wide = width()
     assert without
     assert wide > 1.1 * narrow

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CRASHING = """
-import faulthandler, os, signal, sys
+import faulthandler, os, signal, sys, threading
 from pathlib import Path
 from abxfast import embedding
 from abxfast.embedding import decoder, encoding
+from abxfast.encoders import Encoder
 where, how, audio, store = sys.argv[1:]
 crash = {"segv": faulthandler._sigsegv, "abort": os.abort, "kill": lambda: os.kill(os.getpid(), signal.SIGKILL)}[how]
 real_probe, real_stream = decoder.probe, decoder.stream
@@ -40,12 +41,17 @@ def stream(path, *arguments, **options):
         yield block
 decoder.probe, decoder.stream = probe, stream
 if where == "encode":
-    real = encoding.EncodingRun._encode
+    real, batches = encoding.EncodingRun._encode, threading.local()
     def run(self, batch):
-        if batch[0].entry.item == "r1.wav":
-            self._encoder.encode = lambda waves: crash()
+        batches.current = batch
         return real(self, batch)
     encoding.EncodingRun._encode = run
+    encode = Encoder.encode
+    def crash_on_one(self, waves):
+        batch = getattr(batches, "current", None)  # of this thread: another one encodes another recording
+        if batch and batch[0].entry.item == "r1.wav": crash()
+        return encode(self, waves)
+    Encoder.encode = crash_on_one
 embedding.embed(Path(audio), Path(store), snippets=[1], threads=2)
 """
 
@@ -75,7 +81,7 @@ def test_after_a_crash_the_recording_under_way_is_named_and_skipped(
         assert f"{audio / 'r1.wav'}: is skipped: an earlier run crashed on it" in err
         assert "1 failed" in err
     assert sorted(set(read_content(store)[0][1.0, "mfcc.max"][0])) == ["r0.wav", "r2.wav", "r3.wav"]
-    (log,) = (store / "running").iterdir()
+    (log,) = (store / "running").glob("*.crash")
     assert str(log) in err
     log.unlink()
     assert run(*words)[0] == 0

@@ -96,7 +96,7 @@ def draw_curve(title: str, curves: Sequence[ScoreCurve]) -> Sheet:
     on_top = [number for number, curve in enumerate(curves) if np.isfinite(curve.dims_per_frame).any()][:_MAX_TOP_AXES]
     top = 6.5 + _TOP_AXIS_MM * len(on_top) + 4.0
     sheet = Sheet(PAGE_MM, top + _HEIGHT_MM + _BELOW_MM + _LEGEND_ROW_MM * (_N_NOTES + len(curves)))
-    sheet.text(1, 1, fit_text(title, TITLE, PAGE_MM - 2), fontsize=TITLE, weight="bold")
+    sheet.text(1, 1, fit_text(title, TITLE, PAGE_MM - 2, weight="bold"), fontsize=TITLE, weight="bold")
     axes = sheet.axes(_LEFT_MM, top, PAGE_MM - _LEFT_MM - _RIGHT_MM, _HEIGHT_MM)
     lengths = _LengthAxis(curves)
     lengths.set_ticks(axes)

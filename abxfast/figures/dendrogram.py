@@ -53,7 +53,7 @@ def draw_dendrogram(
     row_mm = min(_ROW_MM, (MAX_HEIGHT_MM - _TOP_MM - _BELOW_MM - legend_mm) / len(names))
     height = row_mm * len(names)
     sheet = Sheet(PAGE_MM, _TOP_MM + height + _BELOW_MM + legend_mm)
-    sheet.text(EDGE_MM, 1, fit_text(title, TITLE, PAGE_MM - 2 * EDGE_MM), fontsize=TITLE, weight="bold")
+    sheet.text(EDGE_MM, 1, fit_text(title, TITLE, PAGE_MM - 2 * EDGE_MM, weight="bold"), fontsize=TITLE, weight="bold")
     width = (PAGE_MM - 2 * EDGE_MM - _GAP_MM * (len(trees) - 1)) / len(trees)
     points = max(_MIN_POINTS, min(SMALL, 0.8 * row_mm / POINT_MM))
     labels = [fit_text(name, points, _MAX_LABEL_SHARE * width) for name in names]

@@ -61,7 +61,7 @@ def draw_layers(title: str, panels: Mapping[str, Mapping[str, LayerScore]]) -> S
     cell_width = min(_MAX_CELL_MM, (PAGE_MM - left - BAR_MM - gaps) / n_columns)
     height = len(layers) * _CELL_MM
     sheet = Sheet(PAGE_MM, _TOP_MM + height + _BELOW_MM)
-    sheet.text(1, 1, fit_text(title, TITLE, sheet.width_mm - 2), fontsize=TITLE, weight="bold")
+    sheet.text(1, 1, fit_text(title, TITLE, sheet.width_mm - 2, weight="bold"), fontsize=TITLE, weight="bold")
     for row, label in enumerate(labels):
         middle = _TOP_MM + (row + 0.5) * _CELL_MM
         sheet.text(left - 1.4, middle, label, ha="right", va="center_baseline", fontsize=SMALL)

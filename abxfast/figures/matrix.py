@@ -71,7 +71,7 @@ def draw_matrix(
     count, left = len(names), layout.left_mm
     width, height = count * layout.cell_width_mm, count * layout.cell_height_mm
     sheet = Sheet(layout.sheet_width_mm, _TOP_MM + height + _BELOW_MM)
-    sheet.text(_EDGE_MM, 1.0, fit_text(title, TITLE, sheet.width_mm - 2), fontsize=TITLE, weight="bold")
+    sheet.text(_EDGE_MM, 1.0, fit_text(title, TITLE, sheet.width_mm - 2, weight="bold"), fontsize=TITLE, weight="bold")
     sheet.text(_EDGE_MM, 4.9, "row: A and X     column: B", color=QUIET, fontsize=SMALL)
     axes = sheet.axes(left, _TOP_MM, width, height)
     _draw_cells(axes, score)

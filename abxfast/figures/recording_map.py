@@ -66,7 +66,7 @@ def draw_map(
     height = max(_MIN_HEIGHT_MM, span[1] / score_per_mm + 2 * _MARGIN_MM)
     legend = legend_rows(kinds, grouped_by, width)
     sheet = Sheet(PAGE_MM, _TOP_MM + height + _BELOW_MM + LEGEND_ROW_MM * len(legend))
-    sheet.text(EDGE_MM, 1, fit_text(title, TITLE, width), fontsize=TITLE, weight="bold")
+    sheet.text(EDGE_MM, 1, fit_text(title, TITLE, width, weight="bold"), fontsize=TITLE, weight="bold")
     subtitle = f"distance: score − 0.5; stress {layout.stress:.2f}"
     if layout.stress >= HIGH_STRESS:
         subtitle += " (high): distances on this map mislead, read the matrix"

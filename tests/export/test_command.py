@@ -308,7 +308,8 @@ def test_invalid_input_is_reported_in_one_line(run, checkpoint_of, recordings, t
     words = {"-o": "out/m.onnx", "--layers": "2", "--check": recordings} | changed_options
     before = names_in(tmp_path)
     status, stdout, err = run("export", words.pop("source", source), "-q", *(w for pair in words.items() for w in pair))
-    assert (status, stdout) == (2, ""), err
+    # What the computer lacks is not wrong use.
+    assert (status, stdout) == (1 if "No space" in fragment or "quota" in fragment else 2, ""), err
     check_one_line(err.removeprefix(TOO_SHORT))
     assert fragment in err
     assert names_in(out) == []
@@ -325,7 +326,8 @@ def test_without_the_extra(checkpoint_of, tmp_path, name):
     )
     assert done.returncode == 2
     check_one_line(done.stderr)
-    assert f"export needs {name}; install the export extra" in done.stderr
+    assert f"export needs {name}, not installed: " in done.stderr
+    assert 'pip install "abxfast[' in done.stderr
     assert names_in(tmp_path) == []
 
 

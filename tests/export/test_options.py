@@ -125,4 +125,5 @@ except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("export needs torch, transformers, onnx, huggingface_hub, safetensors, onnxruntime;")
+    needed = "torch, transformers, onnx, huggingface_hub, safetensors, onnxruntime"
+    assert done.stdout.startswith(f"export needs {needed}, not installed: ")

@@ -120,7 +120,9 @@ def test_any_table_is_a_data_frame(folder):
     results = read_results(folder)
     assert results.to_pandas()["score"].tolist() == SCORES
     assert results.to_pandas("cells")["wins2"].tolist() == list(range(1, 9))
-    with pytest.raises(StudyError, match="`name`: found 'scores', expected one of summary, pairs, cells"):
+    with pytest.raises(
+        StudyError, match="`name`: found 'scores', expected one of summary, best_variants, pairs, cells"
+    ):
         results.to_pandas("scores")
 
 

@@ -77,7 +77,9 @@ def test_groups_hold_every_snippet_once(case):
 
 
 @pytest.mark.parametrize(
-    "kind", [list, np.array, pa.array, lambda values: pa.chunked_array([values[:2], values[2:]])], ids=str
+    "kind",
+    [list, np.array, pa.array, lambda values: pa.chunked_array([values[:2], values[2:]])],
+    ids=["list", "array", "arrow", "chunked"],
 )
 def test_labels_come_in_any_form(kind):
     values = ["b", "a", "b", "a", "ŋ"]

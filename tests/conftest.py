@@ -22,6 +22,14 @@ def pytest_sessionfinish(session):
         session.exitstatus = 1
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Escape what is no text in captured output, such as names that are not UTF-8: workers send reports as UTF-8."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 @pytest.fixture(autouse=True)
 def _environment_is_restored():
     """Keep what the command line sets in its process from reaching other tests."""

@@ -57,12 +57,14 @@ def cli_logging(*, quiet: bool, verbose: bool) -> Iterator[Console]:
     with _discard_native("stdout"), contextlib.nullcontext() if verbose else _discard_native("stderr"):
         console = Console(stderr=True)
         handler = _console_handler(console)
+        level = logger.level
         logger.addHandler(handler)
         logger.setLevel(logging.WARNING if quiet else logging.INFO)
         try:
             yield console
         finally:
             logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

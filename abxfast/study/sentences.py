@@ -128,7 +128,7 @@ def _describe_many(rows: Sequence[Row], verdict: str, margin: float) -> str:
 def _describe_result(row: Row) -> str:
     """Return score, interval and p-value of a pair, and which of them the verdict follows if they seem to disagree."""
     text = format_score(row)
-    if is_number(row.get("p_holm")):
+    if is_number(row.get("p_holm")) and row["verdict"] != EQUIVALENT:  # it is that of a difference
         text += f", corrected p = {format_p(row['p_holm'])}"
     if is_number(row["low"]):
         if row["verdict"] == DIFFERENT and row["low"] <= CHANCE:
@@ -136,7 +136,7 @@ def _describe_result(row: Row) -> str:
         elif row["verdict"] == NO_EVIDENCE and row["low"] > CHANCE:
             text += " (the test decides; the interval excludes chance)"
         elif row["verdict"] == EQUIVALENT:
-            text += " (by two one-sided tests)"
+            text += " (two one-sided tests: the 90% interval is within)"
     return text
 
 

@@ -95,8 +95,8 @@ def pair(verdict, score=0.6, low=0.55, high=0.65, reason="", **other):
         (
             pair("equivalent", 0.51, 0.48, 0.54),
             (
-                "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54], corrected p = 0.012 (by two "
-                "one-sided tests)."
+                "A and B are equivalent at 1 s, within 0.05 of chance: 0.51 [0.48, 0.54] (two one-sided "
+                "tests: the 90% interval is within)."
             ),
         ),
         (pair("undecidable", reason="too few"), "A and B (0.60) cannot be judged at 1 s: too few."),

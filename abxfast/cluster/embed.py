@@ -222,7 +222,7 @@ def _shipped(client: Client, encoder: Encoder) -> Iterator[None]:
 
 @contextmanager
 def _probe(store: Store) -> Iterator[str]:
-    """Put a file into the store by which workers recognise it; yield its name."""
+    """Write a file into the store by which workers recognise it; yield its name."""
     name = f"{TEMPORARY_PREFIX}cluster-{secrets.token_hex(8)}"
     write_atomic(store.root / name, b"")
     try:

@@ -50,7 +50,7 @@ def describe_summary(summary: Row, pairs: Sequence[Row], on: str) -> Sentences:
 
 
 def describe_dominance(summary: Row, dominance: Dominance | None) -> Sentences:
-    """Say that few channels outweigh the others, and name the option against it.
+    """Describe that few channels outweigh the others, and name the option against it.
 
     Parameters
     ----------

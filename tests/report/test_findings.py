@@ -10,7 +10,7 @@ NAMES = ["a.wav", "b.wav", "c.wav"]
 
 
 def judge(folder, table, verdicts, reason="too few recordings"):
-    """Give the rows of a table verdicts, over and over."""
+    """Set the verdicts of the rows of a table, over and over."""
     path = folder / "tables" / f"{table}.parquet"
     rows = pq.read_table(path)
     column = [verdicts[number % len(verdicts)] for number in range(rows.num_rows)]
